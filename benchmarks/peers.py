@@ -1,0 +1,34 @@
+"""Peers, imported when a benchmark asks for them, all held to the same number of threads as our kernels."""
+
+import os
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+
+THREADS = int(os.environ.get("OMP_NUM_THREADS") or 2)
+os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
+
+
+@cache
+def peer(name: str) -> ModuleType:
+    """Return a peer's module with its threads set; asv reads NotImplementedError as "not applicable here"."""
+    try:
+        module = import_module(name)
+    except ImportError as error:
+        raise NotImplementedError(f"{name} is not installed") from error
+    if name == "cv2":
+        module.setNumThreads(THREADS)
+    elif name == "torch":
+        module.set_num_threads(THREADS)
+        module.set_grad_enabled(False)
+    return module
+
+
+def floor(source: np.ndarray, *targets: np.ndarray):
+    """Return a call that reads `source` once and writes as many bytes as the targets have: what memory allows."""
+    from segalgo._ext._floor import read_and_write
+
+    target = np.empty(sum(array.nbytes for array in targets), np.uint8)
+    return lambda: read_and_write(source, target)

@@ -1,0 +1,67 @@
+"""Checks that doors share: each raises an error that names the argument, what came and what was expected."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from segalgo._dispatch import is_cupy
+
+REAL = ("float16", "float32", "float64")
+
+
+def as_array(value: Any, argument: str) -> Any:
+    """Return a NumPy or CuPy array; anything else goes through `numpy.asarray`."""
+    if is_cupy(value):
+        return value
+    array = np.asarray(value)
+    if array.dtype == object or array.dtype.kind in "USVMm":
+        raise TypeError(
+            f"{argument} of type {type(value).__name__} and dtype {array.dtype}: expected an array of numbers"
+        )
+    return array
+
+
+def as_contiguous(array: Any) -> Any:
+    """Return the array C-contiguous and in native byte order; itself where it is so already."""
+    if is_cupy(array):
+        import cupy
+
+        return cupy.ascontiguousarray(array)
+    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+
+
+def as_planes(value: Any, argument: str) -> Any:
+    """Return a float tensor (N, C, H, W), contiguous; (C, H, W) gains a leading axis of one."""
+    array = as_array(value, argument)
+    if array.ndim not in (3, 4):
+        raise ValueError(f"{argument} has shape {array.shape}: expected (N, C, H, W) or (C, H, W)")
+    if array.dtype.name not in REAL:
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected one of {', '.join(REAL)}")
+    array = as_contiguous(array)
+    return array if array.ndim == 4 else array[None]
+
+
+def as_pair(value: int | Sequence[int], argument: str, least: int) -> tuple[int, int]:
+    """Return two integers, both at least `least`; one integer counts for both axes."""
+    try:
+        pair = (
+            tuple(map(operator.index, value)) if isinstance(value, Sequence) else (operator.index(value),) * 2
+        )
+    except TypeError:
+        raise TypeError(f"{argument}={value!r}: expected an integer or a pair of integers") from None
+    if len(pair) == 1:
+        pair = pair * 2
+    if len(pair) != 2 or min(pair) < least:
+        raise ValueError(
+            f"{argument}={value!r}: expected an integer or a pair of integers, each at least {least}"
+        )
+    return pair
+
+
+def one_of(value: Any, argument: str, choices: Sequence[Any]) -> Any:
+    """Return the value if it is one of the choices."""
+    if value not in choices:
+        raise ValueError(f"{argument}={value!r}: expected one of {', '.join(map(repr, choices))}")
+    return value

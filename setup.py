@@ -1,0 +1,147 @@
+"""Build the compiled kernels: every ``segalgo/_ext/*.pyx`` is found by itself and built per instruction set.
+
+Metadata lives in pyproject.toml. Environment variables:
+
+SEGALGO_NO_EXTENSIONS=1   install the pure Python wings only (reference, CUDA)
+SEGALGO_NO_OPENMP=1       build without OpenMP although the compiler has it
+SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sanitizer
+"""
+
+import os
+import platform
+import shutil
+import tempfile
+from pathlib import Path
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+SOURCE = Path("segalgo") / "_ext"
+DEBUG = os.environ.get("SEGALGO_DEBUG") == "1"
+
+# One source, one build per level; segalgo/_ext/__init__.py picks the best that the processor has.
+X86_LEVELS = {
+    "baseline": [],
+    "x86_64_v3": ["-march=x86-64-v3"],
+    "x86_64_v4": ["-march=x86-64-v4", "-mprefer-vector-width=512"],
+}
+# -ffp-contract=off: a product and a sum are rounded twice wherever the source writes them so, on every level.
+# -fno-math-errno and -fno-trapping-math change neither results nor NaN, only errno and the order of exceptions.
+UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function"]
+DEBUG_FLAGS = ["-O1", "-g", "-ffp-contract=off", "-fsanitize=undefined", "-Wno-unused-function"]
+MSVC_FLAGS = ["/O2", "/fp:precise"]
+
+DIRECTIVES = {
+    "language_level": 3,
+    "boundscheck": DEBUG,
+    "wraparound": DEBUG,
+    "initializedcheck": DEBUG,
+    "cdivision": not DEBUG,
+    "freethreading_compatible": True,
+    "embedsignature": True,
+}
+
+OPENMP_PROBE = """
+#include <omp.h>
+int main(void) {
+    int sum = 0;
+    #pragma omp parallel for reduction(+:sum)
+    for (int i = 0; i < 8; i++) sum += omp_get_num_threads() > 0;
+    return sum != 8;
+}
+"""
+
+
+def instruction_levels() -> dict[str, list[str]]:
+    """Return the compiler flags of each level that this platform is built for."""
+    x86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name == "posix"
+    return X86_LEVELS if x86 else {"baseline": []}
+
+
+def find_extensions() -> list[Extension]:
+    """Translate every .pyx once and list one extension per kernel module and instruction level."""
+    if os.environ.get("SEGALGO_NO_EXTENSIONS") == "1":
+        return []
+    import numpy
+    from Cython.Build import cythonize
+
+    include = [str(SOURCE), numpy.get_include()]
+    translated = cythonize(
+        [Extension(f"segalgo._ext.{path.stem}", [str(path)]) for path in sorted(SOURCE.glob("*.pyx"))],
+        build_dir="build/cython",
+        compiler_directives=DIRECTIVES,
+    )
+    headers = [str(path) for path in sorted(SOURCE.glob("*.h"))]
+    extensions = []
+    for module in translated:
+        topic = module.name.rpartition(".")[2]
+        # A leading underscore marks what is asked before a level is known (_cpu): built once, plainly.
+        levels = {"": []} if topic.startswith("_") else instruction_levels()
+        for level, flags in levels.items():
+            source = Path("build/cython") / (level or "plain") / f"{topic}.c"
+            copy_if_newer(Path(module.sources[0]), source)
+            extensions.append(
+                Extension(
+                    ".".join(filter(None, ["segalgo._ext", level, topic])),
+                    [str(source)],
+                    include_dirs=include,
+                    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+                    extra_compile_args=list(flags),
+                    depends=headers,
+                )
+            )
+    return extensions
+
+
+def copy_if_newer(source: Path, target: Path) -> None:
+    """Copy a generated C file, so that levels built in parallel do not share an object file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        shutil.copy2(source, target)
+
+
+class BuildKernels(build_ext):
+    """Add the flags that depend on the compiler, and build on all cores."""
+
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        if self.parallel is None:
+            self.parallel = os.cpu_count()
+
+    def build_extensions(self) -> None:
+        if self.compiler.compiler_type == "msvc":
+            flags, openmp = MSVC_FLAGS, (["/openmp"], [])
+        else:
+            flags = DEBUG_FLAGS if DEBUG else UNIX_FLAGS
+            openmp = self.find_openmp()
+        for extension in self.extensions:
+            extension.extra_compile_args = [*flags, *extension.extra_compile_args, *openmp[0]]
+            extension.extra_link_args = [*extension.extra_link_args, *openmp[1]]
+            if DEBUG and self.compiler.compiler_type != "msvc":
+                extension.extra_link_args.append("-fsanitize=undefined")
+        super().build_extensions()
+
+    def copy_extensions_to_source(self) -> None:
+        for level in instruction_levels():
+            (SOURCE / level).mkdir(exist_ok=True)
+        super().copy_extensions_to_source()
+
+    def find_openmp(self) -> tuple[list[str], list[str]]:
+        """Return the compile and link flags of OpenMP, or none where a small program does not build with it."""
+        if os.environ.get("SEGALGO_NO_OPENMP") == "1":
+            return [], []
+        with tempfile.TemporaryDirectory() as folder:
+            probe = Path(folder) / "openmp_probe.c"
+            probe.write_text(OPENMP_PROBE)
+            try:
+                objects = self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=["-fopenmp"])
+                self.compiler.link_executable(
+                    objects, "openmp_probe", output_dir=folder, extra_postargs=["-fopenmp"]
+                )
+            except Exception as error:  # the compiler classes raise several unrelated types
+                self.warn(f"building without OpenMP, kernels will use one thread ({error})")
+                return [], []
+        return ["-fopenmp"], ["-fopenmp"]
+
+
+setup(ext_modules=find_extensions(), cmdclass={"build_ext": BuildKernels})
