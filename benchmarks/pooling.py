@@ -52,9 +52,7 @@ class MaxUnpool2d:
             self.call = lambda: torch.nn.functional.max_unpool2d(*tensors, 2)
             assert np.array_equal(self.call(), segalgo.max_unpool2d(values, indices, 2))
         else:
-            self.call = floor(
-                np.concatenate([values.view(np.uint8).ravel(), indices.view(np.uint8).ravel()]), x
-            )
+            self.call = floor(np.concatenate([values.view(np.uint8).ravel(), indices.view(np.uint8).ravel()]), x)
 
     def time_max_unpool2d(self, implementation, dtype):
         self.call()

@@ -79,9 +79,7 @@ def _simulated() -> BackendStatus:
     from segalgo.cuda._compiler import find_compiler
 
     if sys.platform == "win32":
-        return BackendStatus(
-            False, "the simulated device switches threads with ucontext, which Windows lacks"
-        )
+        return BackendStatus(False, "the simulated device switches threads with ucontext, which Windows lacks")
     compiler = find_compiler()
     if compiler is None:
         return BackendStatus(False, "no C++ compiler found; install g++ or clang++, or name one in CXX")

@@ -46,17 +46,13 @@ def as_planes(value: Any, argument: str) -> Any:
 def as_pair(value: int | Sequence[int], argument: str, least: int) -> tuple[int, int]:
     """Return two integers, both at least `least`; one integer counts for both axes."""
     try:
-        pair = (
-            tuple(map(operator.index, value)) if isinstance(value, Sequence) else (operator.index(value),) * 2
-        )
+        pair = tuple(map(operator.index, value)) if isinstance(value, Sequence) else (operator.index(value),) * 2
     except TypeError:
         raise TypeError(f"{argument}={value!r}: expected an integer or a pair of integers") from None
     if len(pair) == 1:
         pair = pair * 2
     if len(pair) != 2 or min(pair) < least:
-        raise ValueError(
-            f"{argument}={value!r}: expected an integer or a pair of integers, each at least {least}"
-        )
+        raise ValueError(f"{argument}={value!r}: expected an integer or a pair of integers, each at least {least}")
     return pair
 
 

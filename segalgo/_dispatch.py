@@ -66,9 +66,7 @@ def wing(topic: str, *arrays: Any) -> ModuleType:
         name = "cuda" if on_gpu else "cython" if _ext.available() else "reference"
     elif (name == "cuda") != on_gpu:
         kind, want = ("CuPy", "NumPy") if on_gpu else ("NumPy", "CuPy")
-        raise TypeError(
-            f"backend {name!r} got a {kind} array: expected {want} arrays, no array is moved unasked"
-        )
+        raise TypeError(f"backend {name!r} got a {kind} array: expected {want} arrays, no array is moved unasked")
     if name == "cython":
         return _ext.load(topic)
     return import_module(f"segalgo.{'reference' if name == 'reference' else 'cuda'}.{topic}")

@@ -201,18 +201,14 @@ def _unpooled_size(
     output_size: Sequence[int] | None,
 ) -> tuple[int, int]:
     """Return (OH, OW): the default, or the given size if it is within one stride of it."""
-    default = tuple(
-        (n - 1) * s - 2 * p + k for n, k, s, p in zip(shape[2:], kernel, stride, padding, strict=True)
-    )
+    default = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(shape[2:], kernel, stride, padding, strict=True))
     if output_size is None:
         if min(default) < 1:
             raise ValueError(f"output_size is not given and would be {default}: expected at least 1 x 1")
         return default
     size = tuple(int(n) for n in output_size)[-2:]
     if len(output_size) not in (2, 3, 4) or len(size) != 2:
-        raise ValueError(
-            f"output_size={tuple(output_size)}: expected (OH, OW) or the whole shape of the output"
-        )
+        raise ValueError(f"output_size={tuple(output_size)}: expected (OH, OW) or the whole shape of the output")
     for n, middle, s in zip(size, default, stride, strict=True):
         if not max(middle - s, 0) < n < middle + s:
             raise ValueError(

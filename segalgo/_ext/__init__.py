@@ -73,7 +73,5 @@ def _package(level: str) -> str:
 
 def _checked(level: str, argument: str) -> str:
     if level not in available():
-        raise ValueError(
-            f"{argument}={level!r}: expected one of {', '.join(available()) or 'none (not built)'}"
-        )
+        raise ValueError(f"{argument}={level!r}: expected one of {', '.join(available()) or 'none (not built)'}")
     return level

@@ -125,9 +125,7 @@ class Kernel:
         """Run the kernel over the grid; raise RuntimeError with the first fault that a thread met."""
         grid, block = _three(grid), _three(block)
         if not 1 <= block[0] * block[1] * block[2] <= 1024 or block[2] > 64:
-            raise ValueError(
-                f"{self.name}: block={block}, expected 1 to 1024 threads, at most 64 of them in z"
-            )
+            raise ValueError(f"{self.name}: block={block}, expected 1 to 1024 threads, at most 64 of them in z")
         if not (1 <= grid[0] < 2**31 and 1 <= grid[1] < 2**16 and 1 <= grid[2] < 2**16):
             raise ValueError(f"{self.name}: grid={grid}, expected 1 to (2**31 - 1, 65535, 65535) blocks")
         if not 0 <= shared <= 48 * 1024:
@@ -163,9 +161,7 @@ class Kernel:
                 if not argument.flags.c_contiguous:
                     raise ValueError(f"{where} is not C-contiguous, and kernels ignore strides")
                 if code[0] == "p" and not argument.flags.writeable:
-                    raise ValueError(
-                        f"{where} is read-only, and the kernel takes it as a pointer to non-const"
-                    )
+                    raise ValueError(f"{where} is read-only, and the kernel takes it as a pointer to non-const")
                 slots.append(np.array([argument.ctypes.data], np.uintp))
             elif isinstance(argument, np.generic) and code[0] not in "pc":
                 if code != f"{argument.dtype.kind}{argument.dtype.itemsize}":

@@ -95,9 +95,7 @@ def device_of(array: Any) -> Device:
 
 
 @contextmanager
-def simulated_schedule(
-    order: str = "forward", seed: int = 0, os_threads: int | None = None
-) -> Iterator[None]:
+def simulated_schedule(order: str = "forward", seed: int = 0, os_threads: int | None = None) -> Iterator[None]:
     """Run blocks and threads of the simulated device forward, reversed or shuffled inside a ``with`` block."""
     token = _schedule.set({"order": order, "seed": seed, "os_threads": os_threads})
     try:
