@@ -135,9 +135,7 @@ class BuildKernels(build_ext):
             probe.write_text(OPENMP_PROBE)
             try:
                 objects = self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=["-fopenmp"])
-                self.compiler.link_executable(
-                    objects, "openmp_probe", output_dir=folder, extra_postargs=["-fopenmp"]
-                )
+                self.compiler.link_executable(objects, "openmp_probe", output_dir=folder, extra_postargs=["-fopenmp"])
             except Exception as error:  # the compiler classes raise several unrelated types
                 self.warn(f"building without OpenMP, kernels will use one thread ({error})")
                 return [], []

@@ -77,8 +77,7 @@ def max_pool2d(
     border = as_pair(padding, "padding", 0)
     spread = as_pair(dilation, "dilation", 1)
     size = tuple(
-        _pooled_size(*axis, ceil_mode)
-        for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
+        _pooled_size(*axis, ceil_mode) for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
     )
     compute = wing("pooling", x).max_pool2d
     values, indices = compute(_widened(x), kernel, steps, border, spread, size)
@@ -177,9 +176,7 @@ def _pooled_size(axis: str, n: int, k: int, s: int, p: int, d: int, ceil_mode: b
         )
     room = n + 2 * p - extent
     if room < 0:
-        raise ValueError(
-            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
-        )
+        raise ValueError(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
     size = room // s + 1
     if ceil_mode and room % s:
         size += size * s < n + p

@@ -68,9 +68,7 @@ def cache_folder() -> Path:
 
 def translation_unit(source: str, file_name: str, kernel: str) -> str:
     """Return what the host compiler reads: the header, the .cu text, and two C functions that reach the kernel."""
-    text = DYNAMIC_SHARED.sub(
-        lambda m: f"SIMULATED_DYNAMIC_SHARED({m[1]}, {m[2]});" + "\n" * m[0].count("\n"), source
-    )
+    text = DYNAMIC_SHARED.sub(lambda m: f"SIMULATED_DYNAMIC_SHARED({m[1]}, {m[2]});" + "\n" * m[0].count("\n"), source)
     return (
         f'#include "{HEADER.name}"\n#line 1 "{file_name}"\n{text}\n#line 1 "launch of {file_name}"\n'
         f'extern "C" const char* segalgo_signature() {{ return simulated::signature({kernel}); }}\n'
@@ -155,9 +153,7 @@ class Kernel:
             where = f"{self.name}: argument {k}"
             if isinstance(argument, np.ndarray) and code[0] in "pc" and argument.ndim:
                 if code[1] != "x" and code[1:] != f"{argument.dtype.kind}{argument.itemsize}":
-                    raise TypeError(
-                        f"{where} is an array of {argument.dtype}, expected a pointer of kind {code[1:]}"
-                    )
+                    raise TypeError(f"{where} is an array of {argument.dtype}, expected a pointer of kind {code[1:]}")
                 if not argument.flags.c_contiguous:
                     raise ValueError(f"{where} is not C-contiguous, and kernels ignore strides")
                 if code[0] == "p" and not argument.flags.writeable:
