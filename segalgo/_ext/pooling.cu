@@ -3,6 +3,7 @@
 // One thread: one output cell. Scans its window in row order (first maximum stays, every NaN wins), writes the value
 // and its flat index in the plane. Reads kh * kw values, writes one value and one index.
 // Promised: every window has a cell in the picture; grids may be smaller than the output (threads stride).
+// Instances: float; double
 template <class T>
 __global__ void max_pool2d(const T* __restrict__ x, T* __restrict__ values, long long* __restrict__ indices,
                            long long planes, long long height, long long width, long long kh, long long kw,
@@ -58,6 +59,7 @@ __global__ void max_unpool2d_claim(const long long* __restrict__ indices, unsign
 }
 
 // One thread: one output cell. Fetches the value that claimed it, or zero. Writes every cell once.
+// Instances: float; double
 template <class T>
 __global__ void max_unpool2d_fetch(const T* __restrict__ x, const unsigned long long* __restrict__ winner,
                                    T* __restrict__ output, long long cells) {
