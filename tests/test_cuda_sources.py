@@ -12,7 +12,9 @@ import pytest
 from segalgo.cuda._device import NVRTC_OPTIONS, SOURCES
 
 FILES = sorted(SOURCES.glob("*.cu"))
-KERNEL = re.compile(r"^(template\s*<(?P<parameters>[^>]*)>\s*)?(extern \"C\"\s+)?__global__\s+void\s+(?P<name>\w+)", re.M)
+KERNEL = re.compile(
+    r"^(template\s*<(?P<parameters>[^>]*)>\s*)?(extern \"C\"\s+)?__global__\s+void\s+(?P<name>\w+)", re.M
+)
 
 
 @cache

@@ -68,7 +68,9 @@ def test_reference_and_cuda_wings_work_with_numpy_alone():
 def test_an_environment_variable_forces_the_instruction_set():
     code = "import segalgo; print(segalgo.backends()['cython'])"
     assert "instruction set baseline" in python(code, SEGALGO_INSTRUCTION_SET="baseline")
-    code = "import numpy as np, segalgo\ntry: segalgo.max_pool2d(np.zeros((1, 2, 2)), 2)\nexcept ValueError as e: print(e)"
+    code = (
+        "import numpy as np, segalgo\ntry: segalgo.max_pool2d(np.zeros((1, 2, 2)), 2)\nexcept ValueError as e: print(e)"
+    )
     assert "SEGALGO_INSTRUCTION_SET='avx9': expected one of baseline" in python(code, SEGALGO_INSTRUCTION_SET="avx9")
 
 
@@ -95,10 +97,13 @@ def test_backends_say_why_one_is_missing():
 
 
 def test_use_backend_refuses_what_is_missing_or_unknown():
-    with pytest.raises(ValueError, match="name='gpu': expected one of reference, cython, cuda, simulated"), segalgo.use_backend("gpu"):
+    with (
+        pytest.raises(ValueError, match="name='gpu': expected one of reference, cython, cuda, simulated"),
+        segalgo.use_backend("gpu"),
+    ):
         pass
     if not segalgo.backends()["cuda"].available:
-        with pytest.raises(RuntimeError, match="backend 'cuda' is not available: .*CuPy"), segalgo.use_backend("cuda"):
+        with pytest.raises(RuntimeError, match=r"backend 'cuda' is not available: .*CuPy"), segalgo.use_backend("cuda"):
             pass
 
 

@@ -1,0 +1,80 @@
+# Everything runs in a private virtual environment; a fresh machine needs Python 3.11 or newer, a C compiler and make.
+#   make demo        segment a real photograph and show what was found
+#   make test        the tests
+#   make test-peers  comparisons with PyTorch, ONNX Runtime, OpenCV, cc3d and pycocotools (downloads them)
+#   make bench       our kernels beside their peers, in ratios
+#   make lint, format, build, docs, dist, clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The first Python that is new enough; override with `make PYTHON=/path/to/python`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+KERNELS := $(wildcard segalgo/_ext/*.pyx segalgo/_ext/*.pxd segalgo/_ext/*.h)
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+COINS = $(shell $(BIN)/python -c "import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data' / 'coins.png')")
+
+.PHONY: demo test test-peers test-packaging bench lint format build docs dist clean
+
+demo: $(VENV)/.build
+	@$(BIN)/segalgo segment "$(COINS)" --min-area 100 -o demo
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n auto
+
+test-peers: $(VENV)/.peers
+	$(BIN)/python -m pytest -n auto -m peers
+
+test-packaging: $(VENV)/.dev
+	$(BIN)/python -m pytest -m packaging
+
+bench: $(VENV)/.peers
+	$(BIN)/python -m benchmarks.compare $(TOPIC)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint segalgo/_ext/*.pyx segalgo/_ext/*.pxd
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+build: $(VENV)/.build
+	$(BIN)/python setup.py --quiet build_ext --inplace
+
+dist: $(VENV)/.dev
+	$(BIN)/python -m build
+
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -W -b html docs build/docs
+
+clean:
+	rm -rf build dist *.egg-info demo segalgo/_ext/*.so segalgo/_ext/baseline segalgo/_ext/x86_64_v3 segalgo/_ext/x86_64_v4
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found; name one: make PYTHON=/path/to/python" >&2; exit 1; }
+	@echo "setting up $(VENV) ..."
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.build: $(BIN)/python pyproject.toml setup.py $(KERNELS)
+	@echo "building the kernels (a minute or two) ..."
+	@$(PIP) "setuptools>=77" "Cython>=3.1" "numpy>=2.0"
+	@$(PIP) --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.build
+	@$(PIP) --no-build-isolation --editable ".[test]"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.test
+	@$(PIP) --no-build-isolation --editable ".[dev]"
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.test
+	@$(PIP) --no-build-isolation --editable ".[docs]"
+	@touch $@
+
+$(VENV)/.peers: $(VENV)/.test tests/peers.txt
+	@$(PIP) --no-build-isolation --constraint tests/peers.txt --editable ".[test,peers]"
+	@touch $@
