@@ -1,0 +1,122 @@
+"""The main job: threshold, clean, label, measure."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import as_array, one_of
+
+GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
+WINDOW_METHODS = ("local", "niblack", "sauvola", "wolf", "bradley", "phansalkar")
+METHODS = GLOBAL_METHODS + WINDOW_METHODS
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """The objects of a picture: their label map, their measures, and the threshold that found them."""
+
+    labels: Any
+    """(H, W) int32: 0 is ground, objects count from 1 in row order of their first pixel."""
+    threshold: Any
+    """The grey value, or an array of one per pixel where the method looks at a window."""
+    statistics: Any
+    """`LabelStatistics`: row k is object k + 1."""
+
+    @property
+    def count(self) -> int:
+        """The number of objects."""
+        return len(self.statistics.area)
+
+
+def segment(
+    image: Any,
+    method: str = "otsu",
+    *,
+    threshold: float | None = None,
+    foreground: str = "above",
+    connectivity: int | None = None,
+    min_area: int = 1,
+    fill_holes: bool = False,
+    clear_border: bool = False,
+    window: int = 25,
+    offset: float = 0,
+) -> Segmentation:
+    """Find the objects of a grey picture: threshold, clean, label, measure.
+
+    Parameters
+    ----------
+    image : array, (H, W), bool, integer or float
+        The grey picture (see `to_grey`). NumPy or CuPy.
+    method : str, default "otsu"
+        The threshold: "otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy", one for the picture;
+        "local", "niblack", "sauvola", "wolf", "bradley", "phansalkar", one for each pixel from its window.
+    threshold : float, optional
+        The grey value itself, instead of a method.
+    foreground : {"above", "below"}, default "above"
+        Objects are brighter than the threshold, or as dark as it and darker.
+    connectivity : int, optional
+        1 or 4: neighbours share a side. 2 or 8, the default: or a corner.
+    min_area : int, default 1
+        Smaller objects are dropped, in pixels.
+    fill_holes : bool, default False
+        Ground that an object encloses becomes part of it.
+    clear_border : bool, default False
+        Drop objects that touch the picture's border.
+    window : int, default 25
+        Side of the window of the methods that have one, odd, in pixels.
+    offset : float, default 0
+        Added to the threshold, in grey values.
+
+    Returns
+    -------
+    Segmentation
+        ``labels``, ``threshold``, ``statistics`` (area, bounding box, centroid, intensities), ``count``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument does not fit, or the picture holds NaN; the message names it.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> image = np.array([[0, 9, 9, 0], [0, 0, 0, 0], [8, 0, 0, 7]])
+    >>> found = segalgo.segment(image)
+    >>> found.count, found.statistics.area.tolist()
+    (3, [2, 1, 1])
+    """
+    image = as_array(image, "image")
+    if image.ndim != 2:
+        raise ValueError(f"image has shape {image.shape}: expected (H, W), a grey picture (see to_grey)")
+    one_of(foreground, "foreground", ("above", "below"))
+    if threshold is None:
+        threshold = find_threshold(image, method, window)
+    if offset:
+        threshold = threshold + offset
+    mask = _door("binarization", "binarize")(image, threshold, foreground)
+    if fill_holes:
+        mask = _door("relabeling", "fill_holes")(mask, connectivity)
+    labels = _door("labeling", "label")(mask, connectivity=connectivity)
+    if clear_border:
+        labels = _door("relabeling", "clear_border")(labels)
+    if min_area > 1:
+        labels = _door("relabeling", "remove_small_objects")(labels, max_size=min_area - 1)
+    if clear_border or min_area > 1:
+        labels = _door("relabeling", "relabel_sequential")(labels)[0]
+    return Segmentation(labels, threshold, _door("measurement", "label_statistics")(labels, image))
+
+
+def find_threshold(image: Any, method: str, window: int = 25) -> Any:
+    """Return the threshold that a method of `METHODS` finds: a grey value, or an array of one per pixel."""
+    one_of(method, "method", METHODS)
+    if method in GLOBAL_METHODS:
+        return _door("thresholding", f"threshold_{method}")(image) if image.size else 0
+    if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1 or window % 2 == 0:
+        raise ValueError(f"window={window!r}: expected an odd integer of at least 1")
+    return _door("local_thresholding", f"threshold_{method}")(image, window)
+
+
+def _door(topic: str, operation: str) -> Any:
+    return getattr(import_module(f"segalgo.{topic}"), operation)
