@@ -12,10 +12,13 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
+    "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
+    "plot": ("overlay",),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "segmentation": ("Segmentation", "segment"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "pooling", "reference")
+_SUBMODULES = ("cuda", "pictures", "plot", "pooling", "reference", "segmentation")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

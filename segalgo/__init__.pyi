@@ -7,3 +7,14 @@ from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
+from segalgo import pictures as pictures
+from segalgo import plot as plot
+from segalgo import segmentation as segmentation
+from segalgo.pictures import PictureError as PictureError
+from segalgo.pictures import read_picture as read_picture
+from segalgo.pictures import to_grey as to_grey
+from segalgo.pictures import write_label_map as write_label_map
+from segalgo.pictures import write_picture as write_picture
+from segalgo.plot import overlay as overlay
+from segalgo.segmentation import Segmentation as Segmentation
+from segalgo.segmentation import segment as segment

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".pgm", ".ppm", ".pbm")
-# ITU-R BT.709 luminance, the weights of scikit-image's rgb2gray.
-LUMINANCE = (0.2125, 0.7154, 0.0721)
+# ITU-R BT.709 luminance in ten-thousandths, the weights of scikit-image's rgb2gray.
+LUMINANCE = (2125, 7154, 721)
 
 
 class PictureError(ValueError):
@@ -118,10 +118,12 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
         white = np.iinfo(picture.dtype).max if picture.dtype.kind in "iu" else 1
     if picture.ndim == 2:
         return picture
-    channels = picture.shape[2]
-    work = picture.astype(np.float32 if picture.dtype in (np.uint8, np.float32) else np.float64)
-    grey = work[..., 0] if channels == 2 else work[..., :3] @ np.array(LUMINANCE, work.dtype)
-    if channels in (2, 4):
+    if picture.shape[2] == 3 and picture.dtype in (np.uint8, np.uint16):
+        red, green, blue = (picture[..., k] * np.uint32(weight) for k, weight in enumerate(LUMINANCE))
+        return ((red + green + blue + np.uint32(5000)) // np.uint32(10000)).astype(picture.dtype)
+    work = picture.astype(np.float64)
+    grey = work[..., 0] if picture.shape[2] == 2 else work[..., :3] @ np.array(LUMINANCE) / 10000
+    if picture.shape[2] in (2, 4):
         opacity = work[..., -1] / white
         grey = grey * opacity + white * (1 - opacity)
     return np.rint(grey).astype(picture.dtype) if picture.dtype.kind in "iu" else grey.astype(picture.dtype)

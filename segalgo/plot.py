@@ -77,7 +77,7 @@ def overlay(
     if outlines:
         rim = inside & _rim(large, max(1, scale // 2))
         drawn[rim] = colour[rim]
-    return _numbered(drawn, labels, scale) if numbers else drawn
+    return _numbered(drawn, labels, scale) if numbers and labels.size else drawn
 
 
 def _as_rgb(image: np.ndarray) -> np.ndarray:
