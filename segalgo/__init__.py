@@ -12,10 +12,12 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
+    "binarization": ("binarize",),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "thresholding": ("threshold_otsu",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "pooling", "reference")
+_SUBMODULES = ("binarization", "cuda", "pooling", "reference", "thresholding")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

@@ -1,9 +1,13 @@
+from segalgo import binarization as binarization
 from segalgo import cuda as cuda
 from segalgo import pooling as pooling
 from segalgo import reference as reference
+from segalgo import thresholding as thresholding
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.binarization import binarize as binarize
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
+from segalgo.thresholding import threshold_otsu as threshold_otsu
