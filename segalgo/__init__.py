@@ -10,32 +10,15 @@ from typing import Any
 from segalgo._version import __version__
 
 _NAMES = {
-    "_backends": (
-        "BackendStatus",
-        "backends",
-    ),
+    "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
-    "labeling": (
-        "Partition",
-        "label",
-        "same_partition",
-    ),
-    "pictures": (
-        "PictureError",
-        "read_picture",
-        "to_grey",
-        "write_label_map",
-        "write_picture",
-    ),
+    "binarization": ("binarize",),
+    "labeling": ("Partition", "label", "same_partition"),
+    "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
     "plot": ("overlay",),
-    "pooling": (
-        "max_pool2d",
-        "max_unpool2d",
-    ),
-    "segmentation": (
-        "Segmentation",
-        "segment",
-    ),
+    "pooling": ("max_pool2d", "max_unpool2d"),
+    "segmentation": ("Segmentation", "segment"),
+    "thresholding": ("threshold_otsu",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 _SUBMODULES = ("cuda", "reference", *(module for module in _NAMES if module[0] != "_"))

@@ -1,3 +1,4 @@
+from segalgo import binarization as binarization
 from segalgo import cuda as cuda
 from segalgo import labeling as labeling
 from segalgo import pictures as pictures
@@ -5,10 +6,12 @@ from segalgo import plot as plot
 from segalgo import pooling as pooling
 from segalgo import reference as reference
 from segalgo import segmentation as segmentation
+from segalgo import thresholding as thresholding
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.binarization import binarize as binarize
 from segalgo.labeling import Partition as Partition
 from segalgo.labeling import label as label
 from segalgo.labeling import same_partition as same_partition
@@ -22,3 +25,4 @@ from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
 from segalgo.segmentation import Segmentation as Segmentation
 from segalgo.segmentation import segment as segment
+from segalgo.thresholding import threshold_otsu as threshold_otsu

@@ -43,6 +43,17 @@ def as_planes(value: Any, argument: str) -> Any:
     return array if array.ndim == 4 else array[None]
 
 
+def as_grey(value: Any, argument: str) -> Any:
+    """Return a picture of real numbers, contiguous, in a dtype that kernels know: bool as uint8, float16 as float32."""
+    array = as_array(value, argument)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected bool, integers or float16 to float64")
+    array = as_contiguous(array) if array.ndim else as_contiguous(array).reshape(())
+    if array.dtype.kind == "b":
+        return array.view(np.uint8)
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
 def as_pair(value: int | Sequence[int], argument: str, least: int) -> tuple[int, int]:
     """Return two integers, both at least `least`; one integer counts for both axes."""
     try:

@@ -11,9 +11,8 @@ from segalgo._version import __version__
 from segalgo.pictures import SUFFIXES, PictureError, read_picture, to_grey, write_label_map, write_picture
 from segalgo.segmentation import METHODS, Segmentation, segment
 
-COLUMNS = (
-    "label", "area", "min_row", "min_column", "max_row", "max_column", "centroid_row", "centroid_column", "mean_intensity"
-)  # fmt: skip
+BOX = ("min_row", "min_column", "max_row", "max_column")
+COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
 TABLE_ROWS = 10
 
 EXAMPLES = """
@@ -45,7 +44,7 @@ def main() -> None:
 
 @main.command("segment", epilog=EXAMPLES)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--method", type=click.Choice(METHODS), default="otsu", show_default=True, help="How to find the threshold.")
+@click.option("--method", type=click.Choice(METHODS), default="otsu", show_default=True, help="How to find it.")
 @click.option("--threshold", type=float, help="The grey value itself, in the picture's units, instead of a method.")
 @click.option(
     "--foreground",
@@ -59,7 +58,7 @@ def main() -> None:
 @click.option(
     "--connectivity", type=click.Choice(["4", "8"]), default="8", show_default=True, help="Neighbours of a pixel."
 )
-@click.option("--min-area", type=click.IntRange(0), default=10, show_default=True, help="Drop smaller objects, in pixels.")
+@click.option("--min-area", type=click.IntRange(0), default=10, show_default=True, help="Drop smaller ones, in pixels.")
 @click.option("--fill-holes", is_flag=True, help="Make ground that an object encloses part of it.")
 @click.option("--clear-border", is_flag=True, help="Drop objects that touch the picture's border.")
 @click.option(

@@ -75,7 +75,9 @@ def test_every_method_runs(tmp_path, method):
     assert result.exit_code == 0, result.output
 
 
-@pytest.mark.parametrize("name", ["cell.png", "page.png", "retina.jpg", "phantom.png", "hubble_deep_field.jpg", "logo.png"])
+@pytest.mark.parametrize(
+    "name", ["cell.png", "page.png", "retina.jpg", "phantom.png", "hubble_deep_field.jpg", "logo.png"]
+)
 def test_pictures_of_many_kinds(tmp_path, name):
     result = run("segment", DATA / name, "-o", tmp_path)
     assert result.exit_code == 0, result.output
@@ -137,7 +139,11 @@ def test_a_folder_with_one_bad_file_keeps_the_rest(tmp_path):
     assert "3 of 4 pictures segmented" in result.output
     assert [line for line in result.stderr.splitlines() if str(pictures / "bad.png") in line]
     assert "Traceback" not in result.output + result.stderr
-    assert sorted(path.name for path in (tmp_path / "out").iterdir() if (path / "labels.png").exists()) == ["a", "b", "c"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir() if (path / "labels.png").exists()) == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_pictures_of_one_name_do_not_overwrite_each_other(tmp_path):

@@ -97,7 +97,13 @@ def test_grey_refuses_other_shapes():
 
 @pytest.mark.parametrize(
     ("highest", "name", "dtype"),
-    [(0, "m.png", np.uint8), (255, "m.png", np.uint8), (256, "m.png", np.uint16), (65536, "m.tif", np.int32), (2**40, "m.tif", np.int64)],
+    [
+        (0, "m.png", np.uint8),
+        (255, "m.png", np.uint8),
+        (256, "m.png", np.uint16),
+        (65536, "m.tif", np.int32),
+        (2**40, "m.tif", np.int64),
+    ],
 )
 def test_label_maps_survive_the_file(tmp_path, highest, name, dtype):
     labels = np.zeros((5, 6), np.int64)

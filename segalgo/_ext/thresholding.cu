@@ -1,0 +1,88 @@
+// What global thresholds ask of the pixels: their range and their histogram. Launched by cuda/thresholding.py.
+
+// One block of 256 threads: the smallest and largest value and the number of NaN of its pixels, by a tree in shared
+// memory; writes one cell of lows, highs and nans per block. A block that meets no number writes low > high.
+// Promised: top and bottom are the largest and the smallest value of T (infinite where T has infinities).
+template <class T>
+__global__ void value_range(const T* __restrict__ image, T* __restrict__ lows, T* __restrict__ highs,
+                            long long* __restrict__ nans, T top, T bottom, long long count) {
+    __shared__ T low[256];
+    __shared__ T high[256];
+    __shared__ long long missing[256];
+    const int t = threadIdx.x;
+    low[t] = top;
+    high[t] = bottom;
+    missing[t] = 0;
+    const long long stride = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + t; k < count; k += stride) {
+        const T x = image[k];
+        if (x < low[t]) low[t] = x;
+        if (x > high[t]) high[t] = x;
+        if (x != x) missing[t]++;
+    }
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) {
+            if (low[t + half] < low[t]) low[t] = low[t + half];
+            if (high[t + half] > high[t]) high[t] = high[t + half];
+            missing[t] += missing[t + half];
+        }
+    }
+    if (t == 0) {
+        lows[blockIdx.x] = low[0];
+        highs[blockIdx.x] = high[0];
+        nans[blockIdx.x] = missing[0];
+    }
+}
+
+// One block: the histogram of its pixels in shared memory where bins fit (at most 2048), added to counts at the end;
+// beyond that each pixel adds to counts at once. Integer atomics alone, so no order of threads can be seen.
+// Promised: every pixel lies in low ... low + bins - 1; counts are zero; a block meets fewer than 2^32 pixels.
+template <class T>
+__global__ void histogram_integers(const T* __restrict__ image, unsigned long long* counts, T low, long long bins,
+                                   long long count) {
+    __shared__ unsigned int local[2048];
+    const long long stride = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    if (bins > 2048) {
+        for (long long k = first; k < count; k += stride)
+            atomicAdd(&counts[(unsigned long long)image[k] - (unsigned long long)low], 1ull);
+        return;
+    }
+    for (int b = threadIdx.x; b < bins; b += blockDim.x) local[b] = 0;
+    __syncthreads();
+    for (long long k = first; k < count; k += stride)
+        atomicAdd(&local[(unsigned long long)image[k] - (unsigned long long)low], 1u);
+    __syncthreads();
+    for (int b = threadIdx.x; b < bins; b += blockDim.x)
+        if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
+}
+
+// One block: as above for floats; the bin is the one whose edges hold the pixel, found by halving.
+// Promised: bins + 1 ascending edges, the first at most, the last at least every pixel; no NaN.
+template <class T>
+__global__ void histogram_floats(const T* __restrict__ image, const T* __restrict__ edges, unsigned long long* counts,
+                                 long long bins, long long count) {
+    __shared__ unsigned int local[2048];
+    const long long stride = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const bool small = bins <= 2048;
+    for (int b = threadIdx.x; small && b < bins; b += blockDim.x) local[b] = 0;
+    __syncthreads();
+    for (long long k = first; k < count; k += stride) {
+        const T x = image[k];
+        long long below = 0, above = bins;  // edges[below] <= x, and x < edges[above] or above == bins
+        while (above - below > 1) {
+            const long long middle = (below + above) / 2;
+            if (x < edges[middle])
+                above = middle;
+            else
+                below = middle;
+        }
+        if (small)
+            atomicAdd(&local[below], 1u);
+        else
+            atomicAdd(&counts[below], 1ull);
+    }
+    __syncthreads();
+    for (int b = threadIdx.x; small && b < bins; b += blockDim.x)
+        if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
+}

@@ -1,0 +1,189 @@
+"""What global thresholds ask of the pixels, their range and their histogram: a Cython wing."""
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.string cimport memset
+
+from segalgo._ext.pixel_types cimport integer, pixel, real
+from segalgo._ext.threads cimport omp_get_max_threads
+
+import numpy as np
+
+cnp.import_array()
+
+cdef enum:
+    LANES = 64
+    CHUNK = 65536
+    # Between two flushes of 32-bit counters; a counter cannot pass it.
+    FLUSH = 1 << 24
+
+
+# Lane l scans the pixels l, l + LANES ...: a loop over lanes that compilers turn into vector minima and maxima.
+# NaN fails both comparisons, and is counted. The ends start at the first pixel that is a number.
+cdef int64_t _range_of(const pixel* image, int64_t count, pixel* low, pixel* high) noexcept nogil:
+    cdef pixel lows[LANES]
+    cdef pixel highs[LANES]
+    cdef pixel x
+    cdef int64_t k, nans = 0, first = 0
+    cdef int lane
+    while first < count and image[first] != image[first]:
+        first += 1
+    if first == count:
+        return count
+    for lane in range(LANES):
+        lows[lane] = image[first]
+        highs[lane] = image[first]
+    for k in range(count // LANES):
+        for lane in range(LANES):
+            x = image[k * LANES + lane]
+            lows[lane] = x if x < lows[lane] else lows[lane]
+            highs[lane] = x if x > highs[lane] else highs[lane]
+    for k in range(count // LANES * LANES, count):
+        x = image[k]
+        lows[0] = x if x < lows[0] else lows[0]
+        highs[0] = x if x > highs[0] else highs[0]
+    if pixel is float or pixel is double:
+        for k in range(count):
+            nans += image[k] != image[k]
+    low[0] = lows[0]
+    high[0] = highs[0]
+    for lane in range(1, LANES):
+        low[0] = lows[lane] if lows[lane] < low[0] else low[0]
+        high[0] = highs[lane] if highs[lane] > high[0] else high[0]
+    return nans
+
+
+cdef void _ranges(const pixel* image, int64_t count, pixel* lows, pixel* highs, int64_t* nans) noexcept nogil:
+    cdef int64_t part
+    for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        nans[part] = _range_of(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), lows + part,
+                               highs + part)
+
+
+def _value_range(const pixel[::1] image):
+    cdef int64_t count = image.shape[0], parts = (count + CHUNK - 1) // CHUNK
+    dtype = np.asarray(image).dtype
+    cdef cnp.ndarray lows = np.empty(parts, dtype)
+    cdef cnp.ndarray highs = np.empty(parts, dtype)
+    cdef cnp.ndarray nans = np.empty(parts, np.int64)
+    cdef pixel* low = <pixel*> cnp.PyArray_DATA(lows)
+    cdef pixel* high = <pixel*> cnp.PyArray_DATA(highs)
+    cdef int64_t* missing = <int64_t*> cnp.PyArray_DATA(nans)
+    if count:
+        with nogil:
+            _ranges(&image[0], count, low, high, missing)
+    lengths = np.full(parts, CHUNK)
+    lengths[parts - 1:] = count - (parts - 1) * CHUNK
+    some = nans < lengths
+    if not some.any():
+        return dtype.type(np.inf), dtype.type(-np.inf), int(nans.sum())
+    return lows[some].min(), highs[some].max(), int(nans.sum())
+
+
+def value_range(image):
+    """See `segalgo.reference.thresholding.value_range`."""
+    return _value_range(image)
+
+
+# One histogram of 8-bit pixels into four tables: a run of equal pixels would wait on one counter's store otherwise.
+cdef void _count_bytes(const uint8_t* image, int64_t count, uint32_t* tables) noexcept nogil:
+    cdef uint32_t* a = tables
+    cdef uint32_t* b = tables + 256
+    cdef uint32_t* c = tables + 512
+    cdef uint32_t* d = tables + 768
+    cdef int64_t k
+    for k in range(0, count - 7, 8):
+        a[image[k]] += 1
+        b[image[k + 1]] += 1
+        c[image[k + 2]] += 1
+        d[image[k + 3]] += 1
+        a[image[k + 4]] += 1
+        b[image[k + 5]] += 1
+        c[image[k + 6]] += 1
+        d[image[k + 7]] += 1
+    for k in range(count // 8 * 8, count):
+        a[image[k]] += 1
+
+
+# `size` counters for one part of an image; the caller adds the parts.
+cdef void _count_part(const integer* image, int64_t count, integer low, int64_t size, int64_t* counts) noexcept nogil:
+    cdef int64_t k, first
+    cdef uint32_t tables[1024]
+    cdef uint8_t origin = <uint8_t> low
+    if sizeof(integer) == 1 and size == 256:
+        for first in range((count + FLUSH - 1) // FLUSH):
+            memset(tables, 0, sizeof(tables))
+            _count_bytes(<const uint8_t*> image + first * FLUSH, min(<int64_t> FLUSH, count - first * FLUSH), tables)
+            for k in range(256):
+                counts[<uint8_t> (k - origin)] += (<int64_t> tables[k] + tables[256 + k] + tables[512 + k]
+                                                   + tables[768 + k])
+    else:
+        for k in range(count):
+            counts[<int64_t> image[k] - <int64_t> low] += 1
+
+
+cdef void _count_integers(const integer* image, int64_t count, integer low, int64_t size, int64_t parts,
+                          int64_t* counts) noexcept nogil:
+    cdef int64_t part, first
+    for part in prange(parts, schedule="static"):
+        first = count * part // parts
+        _count_part(image + first, count * (part + 1) // parts - first, low, size, counts + part * size)
+
+
+def _histogram_integers(const integer[::1] image, low, int64_t size):
+    cdef int64_t count = image.shape[0]
+    # A table per thread, as long as the tables are small beside the image.
+    cdef int64_t parts = max(1, min(<int64_t> omp_get_max_threads(), count // (size + 4096)))
+    cdef cnp.ndarray tables = np.zeros((parts, size), np.int64)
+    cdef int64_t* counts = <int64_t*> cnp.PyArray_DATA(tables)
+    cdef integer origin = low
+    if count:
+        with nogil:
+            _count_integers(&image[0], count, origin, size, parts, counts)
+    return tables[0] if parts == 1 else tables.sum(axis=0)
+
+
+def histogram_integers(image, low, size):
+    """See `segalgo.reference.thresholding.histogram_integers`. Scratch: 8 bytes a bin and thread."""
+    return _histogram_integers(image, low, size)
+
+
+# The bin by a product, off by one at most where the edges are even, then walked to the edges that decide.
+cdef void _count_reals(const real* image, int64_t count, const real* edges, int64_t bins,
+                       int64_t* counts) noexcept nogil:
+    cdef double low = edges[0], scale = bins / (<double> edges[bins] - <double> edges[0])
+    cdef int64_t k, bin
+    cdef real x
+    for k in range(count):
+        x = image[k]
+        bin = <int64_t> ((x - low) * scale)
+        bin = min(bin, bins - 1)
+        while x < edges[bin]:
+            bin -= 1
+        while bin < bins - 1 and x >= edges[bin + 1]:
+            bin += 1
+        counts[bin] += 1
+
+
+cdef void _count_floats(const real* image, int64_t count, const real* edges, int64_t bins, int64_t parts,
+                        int64_t* counts) noexcept nogil:
+    cdef int64_t part, first
+    for part in prange(parts, schedule="static"):
+        first = count * part // parts
+        _count_reals(image + first, count * (part + 1) // parts - first, edges, bins, counts + part * bins)
+
+
+def _histogram_floats(const real[::1] image, const real[::1] edges):
+    cdef int64_t count = image.shape[0], bins = edges.shape[0] - 1
+    cdef int64_t parts = max(1, min(<int64_t> omp_get_max_threads(), count // (bins + 4096)))
+    cdef cnp.ndarray tables = np.zeros((parts, bins), np.int64)
+    cdef int64_t* counts = <int64_t*> cnp.PyArray_DATA(tables)
+    if count:
+        with nogil:
+            _count_floats(&image[0], count, &edges[0], bins, parts, counts)
+    return tables[0] if parts == 1 else tables.sum(axis=0)
+
+
+def histogram_floats(image, edges):
+    """See `segalgo.reference.thresholding.histogram_floats`. Scratch: 8 bytes a bin and thread."""
+    return _histogram_floats(image, edges)

@@ -1,0 +1,57 @@
+"""What global thresholds ask of the pixels: launch code of ``_ext/thresholding.cu``."""
+
+from typing import Any
+
+import numpy as np
+
+from segalgo.cuda._device import blocks_for, c_name, device_of
+
+THREADS = 256
+# Each block carries its own histogram; more blocks than this would add more histograms than they save.
+BLOCKS = 1024
+
+
+def _grid(size: int) -> tuple[int, int, int]:
+    # A block counts in 32 bits: at most 2^31 pixels each.
+    return (max(min(blocks_for(size, THREADS * 16)[0], BLOCKS), -(-size // 2**31)), 1, 1)
+
+
+def value_range(image: Any) -> tuple[np.generic, np.generic, int]:
+    """See `segalgo.reference.thresholding.value_range`. A tree per block, the blocks' ends joined by the host."""
+    device = device_of(image)
+    dtype = image.dtype
+    if dtype.kind == "f":
+        top, bottom = dtype.type(np.inf), dtype.type(-np.inf)
+    else:
+        top, bottom = dtype.type(np.iinfo(dtype).max), dtype.type(np.iinfo(dtype).min)
+    if image.size == 0:
+        return top, bottom, 0
+    grid = _grid(image.size)
+    lows, highs = (device.xp.empty(grid[0], dtype) for _ in range(2))
+    nans = device.xp.empty(grid[0], np.int64)
+    arguments = (image, lows, highs, nans, top, bottom, np.int64(image.size))
+    device.launch("thresholding", f"value_range<{c_name(dtype)}>", grid, (THREADS,), arguments)
+    return device.to_host(lows).min(), device.to_host(highs).max(), int(device.to_host(nans).sum())
+
+
+def histogram_integers(image: Any, low: int, size: int) -> np.ndarray:
+    """See `segalgo.reference.thresholding.histogram_integers`. Shared counters per block up to 2048 bins."""
+    device = device_of(image)
+    counts = device.xp.zeros(size, np.uint64)
+    if image.size:
+        arguments = (image, counts, image.dtype.type(low), np.int64(size), np.int64(image.size))
+        kernel = f"histogram_integers<{c_name(image.dtype)}>"
+        device.launch("thresholding", kernel, _grid(image.size), (THREADS,), arguments)
+    return device.to_host(counts).astype(np.int64)
+
+
+def histogram_floats(image: Any, edges: np.ndarray) -> np.ndarray:
+    """See `segalgo.reference.thresholding.histogram_floats`. Each pixel's bin by halving."""
+    device = device_of(image)
+    bins = edges.size - 1
+    counts = device.xp.zeros(bins, np.uint64)
+    if image.size:
+        arguments = (image, device.xp.asarray(edges), counts, np.int64(bins), np.int64(image.size))
+        kernel = f"histogram_floats<{c_name(image.dtype)}>"
+        device.launch("thresholding", kernel, _grid(image.size), (THREADS,), arguments)
+    return device.to_host(counts).astype(np.int64)
