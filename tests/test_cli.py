@@ -69,7 +69,7 @@ def test_threshold_by_hand_and_dark_objects(tmp_path):
     assert "1 object " in result.output
 
 
-@pytest.mark.parametrize("method", [m for m in segalgo.segmentation.METHODS])
+@pytest.mark.parametrize("method", segalgo.segmentation.METHODS)
 def test_every_method_runs(tmp_path, method):
     result = run("segment", DATA / "coins.png", "--method", method, "-o", tmp_path)
     assert result.exit_code == 0, result.output
