@@ -63,18 +63,22 @@ $(VENV)/.build: $(BIN)/python pyproject.toml setup.py $(KERNELS)
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@
 
+# The packages of an extra, without building ours again.
+EXTRA = $(shell $(BIN)/python -c "import tomllib; e = tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']; \
+	print(*(repr(r) for name in '$(1)'.split() for r in e[name] if not r.startswith('segalgo')))")
+
 $(VENV)/.test: $(VENV)/.build
-	@$(PIP) --no-build-isolation --editable ".[test]"
+	@$(PIP) $(call EXTRA,test)
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.test
-	@$(PIP) --no-build-isolation --editable ".[dev]"
+	@$(PIP) $(call EXTRA,dev)
 	@touch $@
 
 $(VENV)/.docs: $(VENV)/.test
-	@$(PIP) --no-build-isolation --editable ".[docs]"
+	@$(PIP) $(call EXTRA,docs)
 	@touch $@
 
 $(VENV)/.peers: $(VENV)/.test tests/peers.txt
-	@$(PIP) --no-build-isolation --constraint tests/peers.txt --editable ".[test,peers]"
+	@$(PIP) --constraint tests/peers.txt $(call EXTRA,peers)
 	@touch $@

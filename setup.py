@@ -27,7 +27,7 @@ X86_LEVELS = {
 }
 # -ffp-contract=off: a product and a sum are rounded twice wherever the source writes them so, on every level.
 # -fno-math-errno and -fno-trapping-math change neither results nor NaN, only errno and the order of exceptions.
-UNIX_FLAGS = ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function"]
+UNIX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", "-Wno-unused-function"]
 DEBUG_FLAGS = ["-O1", "-g", "-ffp-contract=off", "-fsanitize=undefined", "-Wno-unused-function"]
 MSVC_FLAGS = ["/O2", "/fp:precise"]
 

@@ -33,16 +33,36 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
     return result.stdout + result.stderr
 
 
-def test_sdist_builds_a_complete_wheel(tmp_path):
+def no_warnings(printed: str) -> None:
+    warnings = [line for line in printed.splitlines() if re.search(r"\bwarning: ", line)]
+    assert not warnings, warnings
+
+
+def works(folder: Path, *backends: str) -> str:
+    """Run a kernel of the package that lies in `folder`, outside of any source tree; return the table of backends."""
+    code = (
+        "import numpy as np, segalgo\n"
+        f"assert segalgo.__file__.startswith({str(folder)!r})\n"
+        f"for name in {backends}:\n"
+        "    with segalgo.use_backend(name): assert segalgo.max_pool2d(np.ones((1, 2, 2)), 2) == 1\n"
+        "print(segalgo.backends())"
+    )
+    return run(sys.executable, "-c", code, cwd=folder, PYTHONPATH=str(folder))
+
+
+def test_the_sdist_builds_a_complete_wheel_that_works(tmp_path):
     source = source_tree(tmp_path)
-    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "dist"), cwd=source)
+    printed = run(sys.executable, "-m", "build", "--no-isolation", "--outdir", str(tmp_path / "dist"), cwd=source)
+    no_warnings(printed)
     (sdist,) = (tmp_path / "dist").glob("*.tar.gz")
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with tarfile.open(sdist) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
     assert {"setup.py", "segalgo/_ext/pooling.pyx", "segalgo/_ext/pooling.cu", "tests/conftest.py"} <= shipped
     assert not any(name.startswith("build/") for name in shipped)
-    names = set(zipfile.ZipFile(wheel).namelist())
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        archive.extractall(tmp_path / "site")
     for path in (ROOT / "segalgo").rglob("*"):
         if path.suffix in (".py", ".pyi", ".cu", ".h") or path.name == "py.typed":
             assert str(path.relative_to(ROOT)) in names
@@ -50,37 +70,13 @@ def test_sdist_builds_a_complete_wheel(tmp_path):
     for level in _ext.available():
         folder = f"segalgo/_ext/{level.replace('-', '_')}/"
         assert {name.removeprefix(folder).partition(".")[0] for name in names if name.startswith(folder)} == kernels
+    works(tmp_path / "site", "reference", "cython", "simulated")
 
 
-def test_the_wheel_works_without_the_source_tree(tmp_path):
+def test_builds_with_clang_and_without_openmp(tmp_path):
+    """One build for both; the default compiler with OpenMP builds the wheel above."""
+    compiler = "clang" if shutil.which("clang") else "gcc"
     source = source_tree(tmp_path)
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), cwd=source)
-    (wheel,) = tmp_path.glob("*.whl")
-    zipfile.ZipFile(wheel).extractall(tmp_path / "site")
-    code = (
-        "import numpy as np, segalgo\n"
-        "print(segalgo.__file__)\n"
-        "for name in ('cython', 'simulated'):\n"
-        "    with segalgo.use_backend(name): print(segalgo.max_pool2d(np.ones((1, 2, 2)), 2))\n"
-    )
-    printed = run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
-    assert str(tmp_path / "site") in printed
-    assert printed.count("[[[1.]]]") == 2
-
-
-@pytest.mark.parametrize("compiler", ["gcc", "clang"])
-@pytest.mark.parametrize("openmp", [True, False], ids=["openmp", "no-openmp"])
-def test_builds_without_warnings(tmp_path, compiler, openmp):
-    if shutil.which(compiler) is None:
-        pytest.skip(f"{compiler} is not installed")
-    source = source_tree(tmp_path)
-    environment = {"CC": compiler, **({} if openmp else {"SEGALGO_NO_OPENMP": "1"})}
-    printed = run(sys.executable, "setup.py", "build_ext", "--inplace", cwd=source, **environment)
-    warnings = [line for line in printed.splitlines() if re.search(r"\bwarning: ", line)]
-    # A compiler without its OpenMP library builds without it, and setup.py says so; that line is wanted.
-    assert not [line for line in warnings if "building without OpenMP" not in line]
-    code = "import segalgo, numpy as np; print(segalgo.backends()['cython'], segalgo.max_pool2d(np.ones((1, 2, 2)), 2))"
-    printed = run(sys.executable, "-c", code, cwd=source)
-    assert "[[[1.]]]" in printed
-    if not openmp:
-        assert "built without OpenMP" in printed
+    environment = {"CC": compiler, "SEGALGO_NO_OPENMP": "1"}
+    no_warnings(run(sys.executable, "setup.py", "build_ext", "--inplace", cwd=source, **environment))
+    assert "built without OpenMP" in works(source, "cython")
