@@ -537,14 +537,39 @@ cdef int64_t _number(const Work* w, const int64_t* firsts, int64_t* roots, int t
 
 
 def same_partition(cnp.ndarray a, cnp.ndarray b):
-    """See `segalgo.same_partition`."""
-    return _same_partition(a.astype(np.int64), b.astype(np.int64))
+    """See `segalgo.same_partition`. The renaming and its inverse as tables, filled pixel by pixel."""
+    if a.size == 0:
+        return -1
+    cdef cnp.ndarray code_a, code_b
+    code_a, count_a = _dense(a)
+    code_b, count_b = _dense(b)
+    cdef cnp.ndarray forth = np.full(count_a, -1, np.int64), back = np.full(count_b, -1, np.int64)
+    cdef const int64_t* left = <const int64_t*> cnp.PyArray_DATA(code_a)
+    cdef const int64_t* right = <const int64_t*> cnp.PyArray_DATA(code_b)
+    cdef int64_t* to_b = <int64_t*> cnp.PyArray_DATA(forth)
+    cdef int64_t* to_a = <int64_t*> cnp.PyArray_DATA(back)
+    cdef int64_t size = a.size, fault
+    with nogil:
+        fault = _first_fault(left, right, size, to_b, to_a)
+    return fault
 
 
-def _same_partition(int64_t[::1] a, int64_t[::1] b):
-    forth, back = {0: 0}, {0: 0}
+cdef int64_t _first_fault(const int64_t* a, const int64_t* b, int64_t size, int64_t* to_b, int64_t* to_a) noexcept nogil:
     cdef int64_t k
-    for k in range(a.shape[0]):
-        if forth.setdefault(a[k], b[k]) != b[k] or back.setdefault(b[k], a[k]) != a[k]:
+    to_b[0] = to_a[0] = 0
+    for k in range(size):
+        if to_b[a[k]] == b[k] and to_a[b[k]] == a[k]:
+            continue
+        if to_b[a[k]] >= 0 or to_a[b[k]] >= 0:
             return k
+        to_b[a[k]], to_a[b[k]] = b[k], a[k]
     return -1
+
+
+def _dense(labels):
+    """Return the labels renamed to 0, 1, ... (int64), 0 kept, and how many names there may be."""
+    if 0 <= int(labels.min()) and int(labels.max()) <= 2 * labels.size:
+        return labels.astype(np.int64, copy=False), int(labels.max()) + 1
+    values, code = np.unique(labels, return_inverse=True)
+    # Zero gets code 0; the others keep their order behind it.
+    return np.where(labels == 0, 0, code.reshape(-1) + 1), values.size + 1
