@@ -102,9 +102,9 @@ __global__ void label_seams(const T* __restrict__ image, I* parent, long long pl
     const long long size = planes * height * width, step = (long long)gridDim.x * blockDim.x;
     for (long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x; at < size; at += step) {
         const long long k = at % width, j = at / width % height, i = at / (width * height);
-        const bool inner = i % D > 0 && j % H > 0 && j % H < H - 1 && k % W > 0 && k % W < W - 1;
-        const bool edge = j == height - 1 || k == width - 1;
-        if ((D > 1 && inner && !edge) || parent[at] < 0) continue;
+        const bool inner = (D == 1 || i % D > 0) && (H == 1 || (j % H > 0 && j % H < H - 1)) && k % W > 0 && k % W < W - 1;
+        const bool edge = (H > 1 && j == height - 1) || k == width - 1;  // may wrap inside a tile that hangs over
+        if ((inner && !edge) || parent[at] < 0) continue;
         for (int di = -1; di <= 0; di++)
             for (int dj = -1; dj <= 1; dj++)
                 for (int dk = -1; dk <= 1; dk++) {

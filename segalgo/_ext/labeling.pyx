@@ -421,6 +421,11 @@ cdef void _first_runs(const Work* w) noexcept nogil:
         w.first[r + 1] += w.first[r]
 
 
+def needs_64_bits(runs):
+    """Return whether so many runs are numbered in 64 bits."""
+    return runs > LARGEST_RUN
+
+
 def label(cnp.ndarray image, background, int connectivity, wrap, delta, out):
     """See `segalgo.label`."""
     return _label(image, background, connectivity, wrap, delta, out, False)
@@ -483,7 +488,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     _first_runs(&w)
 
     cdef int64_t runs = w.first[w.rows]
-    w.wide = wide or runs > LARGEST_RUN
+    w.wide = wide or needs_64_bits(runs)
     cdef cnp.ndarray parent = np.empty(runs + 9, np.int64 if w.wide else np.int32)
     w.parent = <char*> cnp.PyArray_DATA(parent) + (8 if w.wide else 4)
     for s in range(w.stripes):
