@@ -94,17 +94,21 @@ def label(
         raise ValueError("image holds NaN, which equals nothing: expected numbers; replace them first")
     step = _as_delta(delta, picture.dtype)
     target = _as_target(out, picture)
-    x = as_contiguous(_with_known_dtype(picture))
-    x = x.reshape(x.shape or (1,))
+    # Axes of one pixel add no neighbours, even where they wrap.
+    axes = [axis for axis, n in enumerate(picture.shape) if n != 1] or [0]
+    if len(axes) > MAX_DIMENSIONS:
+        raise ValueError(f"image has shape {picture.shape}: expected at most {MAX_DIMENSIONS} axes longer than 1")
+    shape = tuple(picture.shape[axis] for axis in axes) if picture.ndim else (1,)
+    x = as_contiguous(_with_known_dtype(picture)).reshape(shape)
     direct = target if target is not None and target.flags.c_contiguous and target.dtype.isnative else None
     compute = wing("labeling", x, target).label
     labels, count = compute(
         x,
         _as_background(background, x.dtype),
-        reach,
-        wraps or (False,),
+        min(reach, len(shape)),
+        tuple(wraps[axis] for axis in axes) if wraps else (False,),
         step,
-        None if direct is None else direct.reshape(x.shape),
+        None if direct is None else direct.reshape(shape),
     )
     labels = labels.reshape(picture.shape)
     if target is not None:
