@@ -13,11 +13,21 @@ _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
     "binarization": ("binarize",),
+    "cross_entropy": ("threshold_li",),
     "pooling": ("max_pool2d", "max_unpool2d"),
-    "thresholding": ("threshold_otsu",),
+    "thresholding": (
+        "threshold_entropy",
+        "threshold_isodata",
+        "threshold_mean",
+        "threshold_minimum",
+        "threshold_multiotsu",
+        "threshold_otsu",
+        "threshold_triangle",
+        "threshold_yen",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("binarization", "cuda", "pooling", "reference", "thresholding")
+_SUBMODULES = ("binarization", "cross_entropy", "cuda", "pooling", "reference", "thresholding")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 
