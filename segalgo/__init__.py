@@ -13,12 +13,13 @@ _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
     "binarization": ("binarize",),
+    "cross_entropy": ("threshold_li",),
     "labeling": ("Partition", "label", "same_partition"),
     "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
     "plot": ("overlay",),
     "pooling": ("max_pool2d", "max_unpool2d"),
     "segmentation": ("Segmentation", "segment"),
-    "thresholding": ("threshold_otsu",),
+    "thresholding": ("threshold_entropy", "threshold_isodata", "threshold_mean", "threshold_minimum", "threshold_multiotsu", "threshold_otsu", "threshold_triangle", "threshold_yen"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 _SUBMODULES = ("cuda", "reference", *(module for module in _NAMES if module[0] != "_"))

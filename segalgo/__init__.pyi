@@ -1,4 +1,5 @@
 from segalgo import binarization as binarization
+from segalgo import cross_entropy as cross_entropy
 from segalgo import cuda as cuda
 from segalgo import labeling as labeling
 from segalgo import pictures as pictures
@@ -12,6 +13,7 @@ from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
 from segalgo.binarization import binarize as binarize
+from segalgo.cross_entropy import threshold_li as threshold_li
 from segalgo.labeling import Partition as Partition
 from segalgo.labeling import label as label
 from segalgo.labeling import same_partition as same_partition
@@ -25,4 +27,11 @@ from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
 from segalgo.segmentation import Segmentation as Segmentation
 from segalgo.segmentation import segment as segment
+from segalgo.thresholding import threshold_entropy as threshold_entropy
+from segalgo.thresholding import threshold_isodata as threshold_isodata
+from segalgo.thresholding import threshold_mean as threshold_mean
+from segalgo.thresholding import threshold_minimum as threshold_minimum
+from segalgo.thresholding import threshold_multiotsu as threshold_multiotsu
 from segalgo.thresholding import threshold_otsu as threshold_otsu
+from segalgo.thresholding import threshold_triangle as threshold_triangle
+from segalgo.thresholding import threshold_yen as threshold_yen

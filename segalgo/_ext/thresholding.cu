@@ -86,3 +86,54 @@ __global__ void histogram_floats(const T* __restrict__ image, const T* __restric
     for (int b = threadIdx.x; small && b < bins; b += blockDim.x)
         if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
 }
+
+// One block of 256 threads: the sum of its pixels as two sums, of their low 32 bits and of the rest, by a tree in
+// shared memory; writes one cell of low and high per block. Promised: a block meets fewer than 2^31 pixels.
+template <class T>
+__global__ void sum_integers(const T* __restrict__ image, long long* __restrict__ low, long long* __restrict__ high,
+                             long long count) {
+    __shared__ long long lows[256];
+    __shared__ long long highs[256];
+    const int t = threadIdx.x;
+    lows[t] = 0;
+    highs[t] = 0;
+    const long long stride = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + t; k < count; k += stride) {
+        const T x = image[k];
+        const unsigned int bottom = (unsigned int)((unsigned long long)x & 0xffffffffull);
+        lows[t] += bottom;
+        // x = top * 2^32 + bottom, top below zero where x is.
+        if (x < T(0))
+            highs[t] += (long long)x >> 32;
+        else
+            highs[t] += (long long)((unsigned long long)x >> 32);
+    }
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) {
+            lows[t] += lows[t + half];
+            highs[t] += highs[t + half];
+        }
+    }
+    if (t == 0) {
+        low[blockIdx.x] = lows[0];
+        high[blockIdx.x] = highs[0];
+    }
+}
+
+// One block of 256 threads: the sum of its pixels in double, each thread's in order, then by a tree in shared memory;
+// writes one cell of sums per block. The order of additions depends on the sizes alone.
+template <class T>
+__global__ void sum_floats(const T* __restrict__ image, double* __restrict__ sums, long long count) {
+    __shared__ double sum[256];
+    const int t = threadIdx.x;
+    double own = 0;
+    const long long stride = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + t; k < count; k += stride) own += (double)image[k];
+    sum[t] = own;
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) sum[t] += sum[t + half];
+    }
+    if (t == 0) sums[blockIdx.x] = sum[0];
+}

@@ -1,7 +1,7 @@
 """What global thresholds ask of the pixels, their range and their histogram: a Cython wing."""
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from segalgo._ext.pixel_types cimport integer, pixel, real
@@ -187,3 +187,60 @@ def _histogram_floats(const real[::1] image, const real[::1] edges):
 def histogram_floats(image, edges):
     """See `segalgo.reference.thresholding.histogram_floats`. Scratch: 8 bytes a bin and thread."""
     return _histogram_floats(image, edges)
+
+
+# Integers are added in two halves of 32 bits, whose sums over a chunk hold in 64; floats in lanes of doubles.
+cdef void _sum_of(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total) noexcept nogil:
+    cdef double lanes[8]
+    cdef int64_t k
+    cdef int lane
+    low[0], high[0], total[0] = 0, 0, 0
+    if pixel is float or pixel is double:
+        for lane in range(8):
+            lanes[lane] = 0
+        for k in range(count // 8):
+            for lane in range(8):
+                lanes[lane] += image[8 * k + lane]
+        for k in range(count // 8 * 8, count):
+            lanes[0] += image[k]
+        for lane in range(8):
+            total[0] += lanes[lane]
+    elif pixel is int64_t or pixel is uint64_t:
+        for k in range(count):
+            low[0] += image[k] & <pixel> 0xFFFFFFFF
+            high[0] += image[k] >> 32
+    else:
+        for k in range(count):
+            low[0] += image[k]
+
+
+cdef void _sums(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total) noexcept nogil:
+    cdef int64_t part
+    for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        _sum_of(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), low + part, high + part, total + part)
+
+
+def _intensity_sum(const pixel[::1] image):
+    cdef int64_t count = image.shape[0], parts = (count + CHUNK - 1) // CHUNK
+    cdef cnp.ndarray halves = np.zeros((2, parts), np.int64)
+    cdef cnp.ndarray totals = np.zeros(parts, np.float64)
+    cdef int64_t* low = <int64_t*> cnp.PyArray_DATA(halves)
+    cdef double* total = <double*> cnp.PyArray_DATA(totals)
+    if count:
+        with nogil:
+            _sums(&image[0], count, low, low + parts, total)
+    if pixel is float or pixel is double:
+        with np.errstate(invalid="ignore"):
+            return float(totals.sum())
+    return (sum(halves[1].tolist()) << 32) + sum(halves[0].tolist())
+
+
+def intensity_sum(image):
+    """See `segalgo.reference.thresholding.intensity_sum`."""
+    return _intensity_sum(image)
+
+
+def sorted_numbers(image):
+    """See `segalgo.reference.thresholding.sorted_numbers`. NumPy's sort is vectorised for every instruction level."""
+    values = np.sort(image)
+    return values[: np.searchsorted(values, np.nan)]

@@ -55,3 +55,29 @@ def histogram_floats(image: Any, edges: np.ndarray) -> np.ndarray:
         kernel = f"histogram_floats<{c_name(image.dtype)}>"
         device.launch("thresholding", kernel, _grid(image.size), (THREADS,), arguments)
     return device.to_host(counts).astype(np.int64)
+
+
+def intensity_sum(image: Any) -> int | float:
+    """See `segalgo.reference.thresholding.intensity_sum`. A tree per block; the host adds the blocks in order."""
+    device = device_of(image)
+    xp = device.xp
+    if image.size == 0:
+        return 0
+    grid = _grid(image.size)
+    if image.dtype.kind == "f":
+        sums = xp.empty(grid[0], np.float64)
+        arguments = (image, sums, np.int64(image.size))
+        device.launch("thresholding", f"sum_floats<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
+        with np.errstate(invalid="ignore"):
+            return float(device.to_host(sums).sum())
+    low, high = xp.empty(grid[0], np.int64), xp.empty(grid[0], np.int64)
+    arguments = (image, low, high, np.int64(image.size))
+    device.launch("thresholding", f"sum_integers<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
+    return (sum(device.to_host(high).tolist()) << 32) + sum(device.to_host(low).tolist())
+
+
+def sorted_numbers(image: Any) -> np.ndarray:
+    """See `segalgo.reference.thresholding.sorted_numbers`. The array module's sort."""
+    device = device_of(image)
+    values = device.to_host(device.xp.sort(image))
+    return values[: np.searchsorted(values, np.nan)]

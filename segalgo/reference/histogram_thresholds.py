@@ -1,7 +1,8 @@
 """Thresholds decided over a histogram: plain NumPy, shared by every wing, so that wings cannot disagree.
 
-Each takes ``counts`` and the ``centers`` of their bins, first and last bin not empty, at least two bins. Counts are
-float32 and sums run in the order of scikit-image, so that ties between bins fall the same way.
+Each takes ``counts`` and the ``centers`` of their bins; the first and the last bin hold pixels, and there are at least
+two bins. Counts become float32, and sums run in the order of scikit-image, so that ties between bins fall the same
+way; where that arithmetic divides by zero, the bin loses or wins as it does there.
 """
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 
 def otsu(counts: np.ndarray, centers: np.ndarray) -> np.generic:
     """Return the center that maximises the variance between the two classes: w1 * w2 * (mean1 - mean2)**2."""
+    counts = counts.astype(np.float32, copy=False)
     below = np.cumsum(counts)
     above = np.cumsum(counts[::-1])[::-1]
     intensity = counts * centers
@@ -16,3 +18,128 @@ def otsu(counts: np.ndarray, centers: np.ndarray) -> np.generic:
     mean_above = (np.cumsum(intensity[::-1]) / above[::-1])[::-1]
     between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
     return centers[np.argmax(between)]
+
+
+def yen(counts: np.ndarray, centers: np.ndarray) -> np.generic:
+    """Return the center that maximises Yen's correlation: log of (P1 * (1 - P1))**2 / (sum p1**2 * sum p2**2)."""
+    counts = counts.astype(np.float32, copy=False)
+    probability = counts / counts.sum()
+    below = np.cumsum(probability)[:-1]
+    squares_below = np.cumsum(probability**2)[:-1]
+    squares_above = np.cumsum(probability[::-1] ** 2)[::-1][1:]
+    with np.errstate(all="ignore"):
+        criterion = np.log(((squares_below * squares_above) ** -1) * (below * (1.0 - below)) ** 2)
+    return centers[np.argmax(criterion)]
+
+
+def entropy(counts: np.ndarray, centers: np.ndarray) -> np.generic:
+    """Return the center that maximises Kapur's sum of the entropies of the two classes.
+
+    With P the share below and h the entropy terms -p * log(p) summed below, of H in all:
+    log(P) + h / P + log(1 - P) + (H - h) / (1 - P).
+    """
+    counts = counts.astype(np.float64)
+    total = counts.sum()
+    share = np.cumsum(counts)[:-1]
+    probability = counts / total
+    terms = -probability * np.log(probability, out=np.zeros_like(probability), where=counts > 0)
+    below = np.cumsum(terms)[:-1]
+    above = np.cumsum(terms[::-1])[::-1][1:]
+    first, second = share / total, (total - share) / total
+    return centers[np.argmax(np.log(first) + below / first + np.log(second) + above / second)]
+
+
+def isodata(counts: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Return the centers t with t <= (mean up to t + mean above t) / 2 < t + bin width, ascending.
+
+    Where rounding leaves none, the one center that is nearest to its middle of means.
+    """
+    counts = counts.astype(np.float32, copy=False)
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    intensity = np.cumsum(counts * centers)
+    with np.errstate(all="ignore"):
+        lower = intensity[:-1] / below[:-1]
+        higher = (intensity[-1] - intensity[:-1]) / above[:-1]
+        distance = (lower + higher) / 2.0 - centers[:-1]
+    fixed = centers[:-1][(distance >= 0) & (distance < centers[1] - centers[0])]
+    if fixed.size:
+        return fixed
+    return centers[[np.argmin(np.where(np.isfinite(distance), abs(distance), np.inf))]]
+
+
+def triangle(counts: np.ndarray, centers: np.ndarray) -> np.generic:
+    """Return the center farthest below the line from the peak of the histogram to the end of its longer tail."""
+    peak, last = int(np.argmax(counts)), counts.size - 1
+    flipped = peak < last - peak
+    if flipped:
+        counts, peak = counts[::-1], last - peak
+    height, width = counts[peak], peak
+    norm = np.sqrt(height**2 + width**2)
+    steps = np.arange(width)
+    # The distance from the line, without what is the same for every bin.
+    level = int(np.argmax(height / norm * steps - width / norm * counts[steps]))
+    return centers[last - level if flipped else level]
+
+
+def minimum(counts: np.ndarray, centers: np.ndarray, max_num_iter: int) -> np.generic:
+    """Return the center of the valley between two peaks, after means of three have smoothed all others away."""
+    smooth = counts.astype(np.float32)
+    for _ in range(max_num_iter):
+        smooth = _mean_of_three(smooth)
+        peaks = _peaks(smooth)
+        if peaks.size < 3:
+            break
+    else:
+        raise RuntimeError(f"more than two maxima in histogram after max_num_iter={max_num_iter} smoothing steps")
+    if peaks.size != 2:
+        raise RuntimeError("Unable to find two maxima in histogram")
+    return centers[peaks[0] + np.argmin(smooth[peaks[0] : peaks[1] + 1])]
+
+
+def _mean_of_three(x: np.ndarray) -> np.ndarray:
+    """Return the mean of each value and its two neighbours, an end counting twice, as a running mean in float64."""
+    mean = np.empty(x.size)
+    mean[1:-1] = x[2:]
+    mean[-1] = x[-1]
+    mean[2:] -= x[:-2]
+    mean[1] -= x[0]
+    mean /= 3.0
+    mean[0] = (float(x[0]) + float(x[0]) + float(x[1])) / 3.0
+    return np.add.accumulate(mean, out=mean).astype(np.float32)
+
+
+def _peaks(x: np.ndarray) -> np.ndarray:
+    """Return where a rise (or the start) ends and a fall begins: the last position of each plateau that is a peak."""
+    falls = x[1:] < x[:-1]
+    turns = np.flatnonzero(x[1:] != x[:-1])
+    falling = falls[turns]
+    falling[1:] &= ~falls[turns[:-1]]
+    return turns[falling]
+
+
+def li(levels: np.ndarray, weights: np.ndarray, guess: float, tolerance: float, notify: object = None) -> float:
+    """Return the fixed point of Li's iteration t = (m1 - m2) / (log m1 - log m2), m1 and m2 the means beside t.
+
+    The levels ascend from 0, and weights count their pixels; `notify` is called with each t. The iteration ends when
+    t moves by no more than the tolerance, when the lower mean is 0, or when it comes back to a split it has had.
+    """
+    sums = weights * levels
+    t, seen = guess, set()
+    if notify is not None:
+        notify(t)
+    previous, split = -2 * tolerance, -1
+    while abs(t - previous) > tolerance:
+        last, split = split, int(np.searchsorted(levels, t, side="right"))
+        if split in seen and split != last:
+            break
+        seen.add(split)
+        previous = t
+        lower = sums[:split].sum() / weights[:split].sum()
+        upper = sums[split:].sum() / weights[split:].sum()
+        if lower == 0:
+            break
+        t = (lower - upper) / (np.log(lower) - np.log(upper))
+        if notify is not None:
+            notify(t)
+    return t

@@ -33,3 +33,20 @@ def histogram_floats(image: np.ndarray, edges: np.ndarray) -> np.ndarray:
     bins = np.searchsorted(edges, image, side="right") - 1
     np.minimum(bins, edges.size - 2, out=bins)
     return np.bincount(bins, minlength=edges.size - 1).astype(np.int64, copy=False)
+
+
+def intensity_sum(image: np.ndarray) -> int | float:
+    """Return the sum of all pixels: exact for integers, in float64 for floats, where NaN and infinities count."""
+    if image.dtype.kind == "f":
+        with np.errstate(invalid="ignore"):
+            return float(image.sum(dtype=np.float64))
+    if image.itemsize < 8:
+        return int(image.sum(dtype=np.int64))
+    # Halves of 32 bits, whose sums hold in 64.
+    return (int((image >> 32).sum(dtype=np.int64)) << 32) + int((image & 0xFFFFFFFF).sum(dtype=np.uint64))
+
+
+def sorted_numbers(image: np.ndarray) -> np.ndarray:
+    """Return the pixels of a float image that are not NaN, ascending."""
+    values = np.sort(image, axis=None)
+    return values[: np.searchsorted(values, np.nan)]

@@ -1,0 +1,140 @@
+"""The histogram that global thresholds are decided over: from a picture, or from counts that the caller has."""
+
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import as_array, as_grey
+from segalgo._dispatch import is_cupy, wing
+
+# The most bins of an integer image: 2 GiB of counts.
+MOST_BINS = 2**28
+
+
+def histogram_of(image: Any, nbins: int, hist: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and the centers of their bins, from the first to the last bin that is not empty.
+
+    An image of one value has one bin, and that value, in the image's dtype, is its center.
+    """
+    if hist is not None:
+        if mask is not None:
+            raise ValueError("mask is given with hist: expected it with an image only")
+        return given_histogram(hist)
+    pixels, dtype = pixels_of(image, mask)
+    if dtype.kind == "f":
+        counts, centers = _float_histogram(pixels, dtype, positive(nbins, "nbins"))
+    elif dtype.kind == "b":
+        counts, centers = _bool_histogram(pixels, positive(nbins, "nbins"))
+    else:
+        counts, centers = integer_histogram(pixels)
+        if counts.size == 1:
+            centers = centers.astype(dtype)
+    return counts, centers
+
+
+def pixels_of(image: Any, mask: Any) -> tuple[Any, np.dtype]:
+    """Return the chosen pixels, flat, in a dtype that kernels know, and the dtype of the image."""
+    if image is None:
+        raise ValueError("image and hist are both None: expected one of them")
+    array = as_array(image, "image")
+    pixels = as_grey(array, "image")
+    if mask is not None:
+        chosen = as_array(mask, "mask")
+        if chosen.dtype.kind != "b" or chosen.shape != array.shape:
+            raise ValueError(
+                f"mask has dtype {chosen.dtype} and shape {chosen.shape}: expected bool and {array.shape}, "
+                "the shape of image"
+            )
+        pixels = pixels[chosen]
+    if pixels.size == 0:
+        raise ValueError(f"image has shape {array.shape} and no pixel to count: expected at least one")
+    return pixels.reshape(-1), array.dtype.newbyteorder("=")
+
+
+def positive(value: Any, argument: str) -> int:
+    try:
+        number = int(value.__index__())
+    except AttributeError:
+        raise TypeError(f"{argument}={value!r}: expected an integer") from None
+    if number < 1:
+        raise ValueError(f"{argument}={number}: expected at least 1")
+    return number
+
+
+def given_histogram(hist: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return the caller's counts and centers without the empty bins at both ends."""
+    pair = isinstance(hist, tuple | list) and len(hist) == 2 and np.ndim(hist[0]) == 1
+    counts, centers = hist if pair else (hist, None)
+    counts = _on_host(as_array(counts, "hist"))
+    if counts.ndim != 1 or counts.dtype.kind not in "buif":
+        raise ValueError(f"hist has shape {counts.shape} and dtype {counts.dtype}: expected counts in one dimension")
+    centers = np.arange(counts.size) if centers is None else _on_host(as_array(centers, "hist"))
+    if centers.shape != counts.shape:
+        raise ValueError(f"hist has {counts.size} counts and centers of shape {centers.shape}: expected as many")
+    if not np.all(np.isfinite(counts) & (counts >= 0)):
+        raise ValueError("hist holds a negative or infinite count: expected counts of pixels")
+    filled = np.flatnonzero(counts)
+    if filled.size == 0:
+        raise ValueError("hist counts no pixel: expected at least one")
+    inside = slice(filled[0], filled[-1] + 1)
+    return counts[inside], centers[inside]
+
+
+def _on_host(array: Any) -> np.ndarray:
+    return array.get() if is_cupy(array) else array
+
+
+def integer_histogram(pixels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and centers of an integer image, a bin for each value from the smallest to the largest."""
+    module = wing("thresholding", pixels)
+    limits = np.iinfo(pixels.dtype)
+    if pixels.dtype.itemsize <= 2 and (pixels.dtype.itemsize == 1 or pixels.size > 2**14):
+        low, high = int(limits.min), int(limits.max)
+    else:
+        low, high = (int(end) for end in module.value_range(pixels)[:2])
+    if high - low >= MOST_BINS:
+        raise ValueError(
+            f"image has integers from {low} to {high}: expected a span below {MOST_BINS}, a bin for each value; "
+            "convert it to float to count it in nbins bins"
+        )
+    counts = module.histogram_integers(pixels, low, high - low + 1)
+    filled = np.flatnonzero(counts)
+    first, last = int(filled[0]), int(filled[-1])
+    dtype = np.int64 if low + last <= np.iinfo(np.int64).max else np.uint64
+    return counts[first : last + 1], np.arange(last - first + 1).astype(dtype) + dtype(low + first)
+
+
+def _bool_histogram(pixels: Any, nbins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and centers of a bool image, which scikit-image bins as the floats 0 and 1."""
+    values = wing("thresholding", pixels).histogram_integers(pixels, 0, 256)[:2]
+    if np.count_nonzero(values) == 1:
+        return values[values > 0], np.flatnonzero(values).astype(bool)
+    counts = np.zeros(nbins, np.int64)
+    counts[0], counts[-1] = values[0], values[-1]
+    if nbins == 1:
+        counts[0] = values.sum()
+    return counts, _centers(np.linspace(0, 1, nbins + 1))
+
+
+def _float_histogram(pixels: Any, dtype: np.dtype, nbins: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return counts and centers of a float image, in nbins even bins from its smallest to its largest value."""
+    module = wing("thresholding", pixels)
+    low, high, nans = module.value_range(pixels)
+    if nans:
+        raise ValueError(f"image holds {nans} NaN: expected none; leave them out with mask=~numpy.isnan(image)")
+    if low == high:
+        return np.ones(1, np.int64), np.full(1, low, dtype)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"image has values from {low} to {high}: expected finite ones, or one value alone")
+    low, high = dtype.type(low), dtype.type(high)
+    with np.errstate(over="ignore"):
+        if not np.isfinite(high - low):
+            raise ValueError(f"image has values from {low} to {high}: expected a range that {dtype} holds")
+    # The edges as numpy.histogram sets them; edges that the dtype cannot tell apart are one.
+    edges = np.unique(np.linspace(low, high, nbins + 1, dtype=dtype))
+    counts = module.histogram_floats(pixels, edges.astype(pixels.dtype))
+    return counts, _centers(edges)
+
+
+def _centers(edges: np.ndarray) -> np.ndarray:
+    return (edges[:-1] + edges[1:]) / 2.0
