@@ -1,9 +1,13 @@
 from segalgo import cuda as cuda
+from segalgo import labeling as labeling
 from segalgo import pooling as pooling
 from segalgo import reference as reference
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.labeling import Partition as Partition
+from segalgo.labeling import label as label
+from segalgo.labeling import same_partition as same_partition
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
