@@ -12,11 +12,21 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
+    "boundaries": ("find_boundaries",),
     "labeling": ("Partition", "label", "same_partition"),
+    "measurement": ("LabelStatistics", "contacts", "euler_number", "label_statistics"),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "relabeling": (
+        "LabelMap",
+        "clear_border",
+        "fill_holes",
+        "largest_components",
+        "relabel_sequential",
+        "remove_small_objects",
+    ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "labeling", "pooling", "reference")
+_SUBMODULES = ("boundaries", "cuda", "labeling", "measurement", "pooling", "reference", "relabeling")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

@@ -1,17 +1,14 @@
-"""Checks that doors on label arrays share: kind, connectivity, largest label, and dense ranks of sparse labels."""
+"""Checks that doors on label arrays share: kind, largest label, and dense ranks of sparse labels."""
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import wing
+from segalgo._dispatch import is_cupy, wing
 
 # Labels up to this, or up to the number of cells, index tables directly; beyond it ranks stand in for them.
 DENSE_LIMIT = 2**16
-# In 2-D and 3-D connectivity may also be spelled as the number of neighbours.
-NEIGHBOURS = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
 
 
 def as_labels(value: Any, argument: str, bools: bool = False) -> Any:
@@ -28,21 +25,6 @@ def as_labels(value: Any, argument: str, bools: bool = False) -> Any:
 def as_unsigned(labels: Any) -> Any:
     """Return the same bytes as unsigned integers, the one kind of label that wings know; bool becomes uint8."""
     return labels.view(f"u{labels.itemsize}")
-
-
-def as_connectivity(value: Any, ndim: int, argument: str = "connectivity") -> int:
-    """Return 1 to ndim; the number of neighbours (4, 8; 6, 18, 26) serves in 2-D and 3-D, None means ndim."""
-    if value is None:
-        return ndim
-    named = NEIGHBOURS.get(ndim, {})
-    try:
-        chosen = named.get(operator.index(value), operator.index(value))
-    except TypeError:
-        raise TypeError(f"{argument}={value!r}: expected an integer") from None
-    if not 1 <= chosen <= ndim:
-        also = f" or one of {', '.join(map(str, named))}" if named else ""
-        raise ValueError(f"{argument}={value!r}: expected 1 to {ndim}, the number of axes{also}")
-    return chosen
 
 
 def largest_label(labels: Any, argument: str) -> int:
@@ -68,3 +50,12 @@ def ranked(labels: Any) -> tuple[Any, Any]:
     values = compute.distinct_labels(unsigned)
     ranks = compute.rank_labels(unsigned, values)
     return ranks, values.astype(labels.dtype, copy=False)
+
+
+def array_module(array: Any) -> Any:
+    """Return the module, NumPy or CuPy, that an array belongs to."""
+    if is_cupy(array):
+        import cupy
+
+        return cupy
+    return np

@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy, wing
-from segalgo._labels import as_connectivity, as_labels, as_unsigned, is_dense, largest_label, ranked
+from segalgo._dispatch import wing
+from segalgo._labels import array_module, as_labels, as_unsigned, is_dense, largest_label, ranked
+from segalgo.labeling import as_connectivity
 
 # Sums of floats are cut into at most this many parts: enough for the threads of a processor.
 MOST_STRIPES = 16
@@ -97,7 +98,7 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
         cells, names = as_unsigned(x), None
     compute = wing("measurement", cells, image).label_statistics
     area, box, coordinate_sum, total, low, high = compute(cells, _plain(image), rows, sum_stripes(x.size, rows))
-    xp = _module(area)
+    xp = array_module(area)
     if names is None:
         names = xp.arange(1, rows + 1).astype(x.dtype)
     # An absent label divides by NaN, which raises no warning and gives NaN.
@@ -240,12 +241,3 @@ def _plain(image: Any) -> Any:
     if image.dtype == np.bool_:
         return image.view(np.uint8)
     return image.astype(np.float32) if image.dtype == np.float16 else image
-
-
-def _module(array: Any) -> Any:
-    """Return the module, NumPy or CuPy, that an array belongs to."""
-    if is_cupy(array):
-        import cupy
-
-        return cupy
-    return np
