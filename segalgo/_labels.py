@@ -1,0 +1,61 @@
+"""Checks that doors on label arrays share: kind, largest label, and dense ranks of sparse labels."""
+
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import as_array, as_contiguous
+from segalgo._dispatch import is_cupy, wing
+
+# Labels up to this, or up to the number of cells, index tables directly; beyond it ranks stand in for them.
+DENSE_LIMIT = 2**16
+
+
+def as_labels(value: Any, argument: str, bools: bool = False) -> Any:
+    """Return an integer array (or bool, where allowed) of at least one axis, C-contiguous, native byte order."""
+    array = as_array(value, argument)
+    if array.dtype.kind not in ("biu" if bools else "iu"):
+        expected = "bool or integers" if bools else "integers"
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected {expected}")
+    if array.ndim == 0:
+        raise ValueError(f"{argument} has shape (): expected at least one axis")
+    return as_contiguous(array)
+
+
+def as_unsigned(labels: Any) -> Any:
+    """Return the same bytes as unsigned integers, the one kind of label that wings know; bool becomes uint8."""
+    return labels.view(f"u{labels.itemsize}")
+
+
+def largest_label(labels: Any, argument: str) -> int:
+    """Return the largest label, 0 of an empty array; raise where one is negative."""
+    if labels.size == 0:
+        return 0
+    largest = wing("relabeling", labels).largest_label(as_unsigned(labels))
+    # Read as unsigned, a negative label is larger than every other.
+    if labels.dtype.kind == "i" and largest > np.iinfo(labels.dtype).max:
+        raise ValueError(f"{argument} holds the negative label {int(labels.min())}: expected labels of at least 0")
+    return largest
+
+
+def is_dense(labels: Any, largest: int) -> bool:
+    """Return whether tables with a cell for each label up to the largest are of reasonable size."""
+    return largest <= max(DENSE_LIMIT, labels.size)
+
+
+def ranked(labels: Any) -> tuple[Any, Any]:
+    """Return an array of ranks and the sorted labels that they stand for; rank 0 is label 0, present or not."""
+    compute = wing("relabeling", labels)
+    unsigned = as_unsigned(labels)
+    values = compute.distinct_labels(unsigned)
+    ranks = compute.rank_labels(unsigned, values)
+    return ranks, values.astype(labels.dtype, copy=False)
+
+
+def array_module(array: Any) -> Any:
+    """Return the module, NumPy or CuPy, that an array belongs to."""
+    if is_cupy(array):
+        import cupy
+
+        return cupy
+    return np
