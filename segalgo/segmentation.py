@@ -1,11 +1,11 @@
 """The main job: threshold, clean, label, measure."""
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
+import segalgo
 from segalgo._checks import as_array, one_of
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
@@ -95,28 +95,24 @@ def segment(
         threshold = find_threshold(image, method, window)
     if offset:
         threshold = threshold + offset
-    mask = _door("binarization", "binarize")(image, threshold, foreground)
+    mask = segalgo.binarize(image, threshold, foreground)
     if fill_holes:
-        mask = _door("relabeling", "fill_holes")(mask, connectivity)
-    labels = _door("labeling", "label")(mask, connectivity=connectivity)
+        mask = segalgo.fill_holes(mask, connectivity)
+    labels = segalgo.label(mask, connectivity=connectivity)
     if clear_border:
-        labels = _door("relabeling", "clear_border")(labels)
+        labels = segalgo.clear_border(labels)
     if min_area > 1:
-        labels = _door("relabeling", "remove_small_objects")(labels, max_size=min_area - 1)
+        labels = segalgo.remove_small_objects(labels, max_size=min_area - 1)
     if clear_border or min_area > 1:
-        labels = _door("relabeling", "relabel_sequential")(labels)[0]
-    return Segmentation(labels, threshold, _door("measurement", "label_statistics")(labels, image))
+        labels = segalgo.relabel_sequential(labels)[0]
+    return Segmentation(labels, threshold, segalgo.label_statistics(labels, image))
 
 
 def find_threshold(image: Any, method: str, window: int = 25) -> Any:
     """Return the threshold that a method of `METHODS` finds: a grey value, or an array of one per pixel."""
     one_of(method, "method", METHODS)
     if method in GLOBAL_METHODS:
-        return _door("thresholding", f"threshold_{method}")(image) if image.size else 0
+        return getattr(segalgo, f"threshold_{method}")(image) if image.size else 0
     if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1 or window % 2 == 0:
         raise ValueError(f"window={window!r}: expected an odd integer of at least 1")
-    return _door("local_thresholding", f"threshold_{method}")(image, window)
-
-
-def _door(topic: str, operation: str) -> Any:
-    return getattr(import_module(f"segalgo.{topic}"), operation)
+    return getattr(segalgo, f"threshold_{method}")(image, window)
