@@ -14,6 +14,14 @@ _NAMES = {
     "_dispatch": ("use_backend",),
     "binarization": ("binarize",),
     "cross_entropy": ("threshold_li",),
+    "local_thresholding": (
+        "threshold_bradley",
+        "threshold_local",
+        "threshold_niblack",
+        "threshold_phansalkar",
+        "threshold_sauvola",
+        "threshold_wolf",
+    ),
     "pooling": ("max_pool2d", "max_unpool2d"),
     "thresholding": (
         "threshold_entropy",
@@ -27,7 +35,7 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("binarization", "cross_entropy", "cuda", "pooling", "reference", "thresholding")
+_SUBMODULES = ("binarization", "cross_entropy", "cuda", "local_thresholding", "pooling", "reference", "thresholding")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

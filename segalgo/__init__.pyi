@@ -1,6 +1,7 @@
 from segalgo import binarization as binarization
 from segalgo import cross_entropy as cross_entropy
 from segalgo import cuda as cuda
+from segalgo import local_thresholding as local_thresholding
 from segalgo import pooling as pooling
 from segalgo import reference as reference
 from segalgo import thresholding as thresholding
@@ -10,6 +11,12 @@ from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
 from segalgo.binarization import binarize as binarize
 from segalgo.cross_entropy import threshold_li as threshold_li
+from segalgo.local_thresholding import threshold_bradley as threshold_bradley
+from segalgo.local_thresholding import threshold_local as threshold_local
+from segalgo.local_thresholding import threshold_niblack as threshold_niblack
+from segalgo.local_thresholding import threshold_phansalkar as threshold_phansalkar
+from segalgo.local_thresholding import threshold_sauvola as threshold_sauvola
+from segalgo.local_thresholding import threshold_wolf as threshold_wolf
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
 from segalgo.thresholding import threshold_entropy as threshold_entropy
