@@ -16,6 +16,7 @@ _NAMES = {
     "boundaries": ("find_boundaries",),
     "cross_entropy": ("threshold_li",),
     "labeling": ("Partition", "label", "same_partition"),
+    "local_thresholding": ("threshold_bradley", "threshold_local", "threshold_niblack", "threshold_phansalkar", "threshold_sauvola", "threshold_wolf"),
     "measurement": ("LabelStatistics", "contacts", "euler_number", "label_statistics"),
     "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
     "plot": ("overlay",),

@@ -3,6 +3,7 @@ from segalgo import boundaries as boundaries
 from segalgo import cross_entropy as cross_entropy
 from segalgo import cuda as cuda
 from segalgo import labeling as labeling
+from segalgo import local_thresholding as local_thresholding
 from segalgo import measurement as measurement
 from segalgo import pictures as pictures
 from segalgo import plot as plot
@@ -21,6 +22,12 @@ from segalgo.cross_entropy import threshold_li as threshold_li
 from segalgo.labeling import Partition as Partition
 from segalgo.labeling import label as label
 from segalgo.labeling import same_partition as same_partition
+from segalgo.local_thresholding import threshold_bradley as threshold_bradley
+from segalgo.local_thresholding import threshold_local as threshold_local
+from segalgo.local_thresholding import threshold_niblack as threshold_niblack
+from segalgo.local_thresholding import threshold_phansalkar as threshold_phansalkar
+from segalgo.local_thresholding import threshold_sauvola as threshold_sauvola
+from segalgo.local_thresholding import threshold_wolf as threshold_wolf
 from segalgo.measurement import LabelStatistics as LabelStatistics
 from segalgo.measurement import contacts as contacts
 from segalgo.measurement import euler_number as euler_number

@@ -1,0 +1,310 @@
+"""A threshold for each pixel from the window around it: the Cython wing of `segalgo.local_thresholding`."""
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.math cimport exp, sqrt
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, malloc
+
+from segalgo._ext.pixel_types cimport real
+
+import numpy as np
+
+cnp.import_array()
+
+ctypedef fused narrow:
+    uint8_t
+    int8_t
+    uint16_t
+    int16_t
+    float
+    double
+
+# Sums over a window: modulo 2^32 or 2^64 for integers, whose differences are exact all the same.
+ctypedef fused sums:
+    uint32_t
+    uint64_t
+    double
+
+cdef enum:
+    MEAN, SCALED_MEAN, NIBLACK, SAUVOLA, WOLF, PHANSALKAR, DEVIATION
+
+RULES = {"mean": MEAN, "scaled_mean": SCALED_MEAN, "niblack": NIBLACK, "sauvola": SAUVOLA, "wolf": WOLF,
+         "phansalkar": PHANSALKAR}
+
+
+cdef struct Windows:
+    # Rows and columns of the picture, of the window; where each padded row and column lies in the picture, -1: nowhere.
+    int64_t height, width, wh, ww
+    const int64_t* rows
+    const int64_t* columns
+    double outside
+    int rule
+    double p[6]
+
+
+cdef void _add_row(const narrow* row, double outside, int64_t width, int sign, sums* once,
+                   sums* squares) noexcept nogil:
+    cdef int64_t j
+    cdef sums x
+    if row == NULL:
+        x = <sums> outside
+        for j in range(width):
+            once[j] += x if sign > 0 else -x
+            if squares != NULL:
+                squares[j] += x * x if sign > 0 else -(x * x)
+        return
+    if squares == NULL:
+        if sign > 0:
+            for j in range(width):
+                once[j] += <sums> row[j]
+        else:
+            for j in range(width):
+                once[j] -= <sums> row[j]
+        return
+    if sign > 0:
+        for j in range(width):
+            x = <sums> row[j]
+            once[j] += x
+            squares[j] += x * x
+    else:
+        for j in range(width):
+            x = <sums> row[j]
+            once[j] -= x
+            squares[j] -= x * x
+
+
+# Move all columns one row down: the row that enters less the one that leaves.
+cdef void _slide_rows(const narrow* enter, const narrow* leave, int64_t width, sums* once,
+                      sums* squares) noexcept nogil:
+    cdef int64_t j
+    cdef sums x, y
+    if squares == NULL:
+        for j in range(width):
+            once[j] += <sums> enter[j] - <sums> leave[j]
+        return
+    for j in range(width):
+        x = <sums> enter[j]
+        y = <sums> leave[j]
+        once[j] += x - y
+        squares[j] += x * x - y * y
+
+
+# From sums of columns to sums of windows, one for each pixel of a row, in double.
+cdef void _sum_along(const sums* columns, sums outside, const Windows* w, sums* running, double* total) noexcept nogil:
+    cdef int64_t q, half = w.ww // 2, padded = w.width + w.ww - 1, j
+    cdef sums sofar = 0
+    running[0] = 0
+    for q in range(padded):
+        if half <= q < half + w.width:
+            sofar += columns[q - half]
+        else:
+            sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
+        running[q + 1] = sofar
+    for j in range(w.width):
+        if sums is uint32_t:
+            total[j] = <double> <int32_t> (running[j + w.ww] - running[j])
+        elif sums is uint64_t:
+            total[j] = <double> <int64_t> (running[j + w.ww] - running[j])
+        else:
+            total[j] = running[j + w.ww] - running[j]
+
+
+# The rule, over a row of sums of values and of squares; m and s take their places. Products and quotients in the order
+# of the formulas: every instruction level rounds alike.
+cdef void _apply(double* m, double* s, real* output, const Windows* w, double* largest) noexcept nogil:
+    cdef int64_t j
+    cdef double n = <double> (w.wh * w.ww), v, k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4]
+    for j in range(w.width):
+        m[j] = m[j] / n
+    if w.rule == MEAN:
+        for j in range(w.width):
+            output[j] = <real> m[j]
+        return
+    if w.rule == SCALED_MEAN:
+        for j in range(w.width):
+            output[j] = <real> (m[j] * k)
+        return
+    for j in range(w.width):
+        v = s[j] / n - m[j] * m[j]
+        s[j] = sqrt(v if v > 0 else 0.0)
+    if w.rule == DEVIATION:
+        for j in range(w.width):
+            largest[0] = s[j] if s[j] > largest[0] else largest[0]
+    elif w.rule == NIBLACK:
+        for j in range(w.width):
+            output[j] = <real> (m[j] - k * s[j])
+    elif w.rule == SAUVOLA:
+        for j in range(w.width):
+            output[j] = <real> (m[j] * (1 + k * (s[j] / r - 1)))
+    elif w.rule == WOLF:
+        for j in range(w.width):
+            output[j] = <real> ((1 - k) * m[j] + k * r + k * (s[j] / p) * (m[j] - r))
+    else:
+        for j in range(w.width):
+            output[j] = <real> (m[j] * (1 + p * exp(-q * (m[j] / scale)) + k * (s[j] / r - 1)))
+
+
+# Rows first ... last - 1 of the output; sums start anew at the first, so errors of floats never travel farther.
+cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last, const Windows* w, sums unit,
+                 double* largest) noexcept nogil:
+    cdef bint squared = w.rule >= NIBLACK
+    cdef int64_t i, q, padded = w.width + w.ww
+    cdef sums* once = <sums*> malloc((2 * w.width + padded) * sizeof(sums) + 2 * w.width * sizeof(double) + 64)
+    if once == NULL:
+        return 1
+    cdef sums* squares = once + w.width if squared else NULL
+    cdef sums* running = once + 2 * w.width
+    cdef double* m = <double*> (once + 2 * w.width + padded + (padded & 1))
+    cdef double* s = m + w.width
+    cdef sums edge = <sums> (w.outside * w.wh) * unit
+    for q in range(2 * w.width):
+        once[q] = 0
+    for q in range(first, first + w.wh):
+        _add_row(image + w.rows[q] * w.width if w.rows[q] >= 0 else NULL, w.outside, w.width, 1, once, squares)
+    for i in range(first, last):
+        if i > first:
+            if w.rows[i + w.wh - 1] >= 0 and w.rows[i - 1] >= 0:
+                _slide_rows(image + w.rows[i + w.wh - 1] * w.width, image + w.rows[i - 1] * w.width, w.width, once,
+                            squares)
+            else:
+                q = w.rows[i + w.wh - 1]
+                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, 1, once, squares)
+                q = w.rows[i - 1]
+                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, -1, once, squares)
+        _sum_along(once, edge, w, running, m)
+        if squared:
+            _sum_along(squares, edge * <sums> w.outside, w, running, s)
+        _apply(m, s, output + i * w.width, w, largest)
+    free(once)
+    return 0
+
+
+cdef int _sweep(const narrow* image, real* output, const Windows* w, sums unit, double* largest) noexcept nogil:
+    # The height of a stripe depends on the window alone, so sums of floats never depend on the number of threads.
+    cdef int64_t height = max(<int64_t> 128, 4 * w.wh), part
+    cdef int failed = 0
+    for part in prange((w.height + height - 1) // height, schedule="dynamic"):
+        failed += _stripe(image, output, part * height, min((part + 1) * height, w.height), w, unit, largest + part)
+    return failed
+
+
+def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int64_t[::1] columns, double outside,
+                 window, int rule, parameters, real[:, ::1] output):
+    cdef Windows w
+    cdef int k, failed
+    w.height, w.width = image.shape[0], image.shape[1]
+    w.wh, w.ww = window
+    w.rows, w.columns, w.outside, w.rule = &rows[0], &columns[0], outside, rule
+    for k in range(6):
+        w.p[k] = parameters[k] if k < len(parameters) else 0.0
+    deviations = np.zeros(w.height, np.float64)
+    cdef double[::1] largest = deviations
+    # The largest sum of squares of 8-bit pixels that 31 bits hold.
+    cdef bint small = w.wh * w.ww * 65536 < 2147483647
+    with nogil:
+        if narrow is float or narrow is double:
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <double> 1, &largest[0])
+        elif (narrow is uint8_t or narrow is int8_t) and small:
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint32_t> 1, &largest[0])
+        else:
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint64_t> 1, &largest[0])
+    if failed:
+        raise MemoryError("window_threshold: no memory for the sums of a stripe")
+    return float(deviations.max())
+
+
+def window_threshold(image, window, sources, cval, rule, parameters, dtype):
+    """See `segalgo.reference.local_thresholding.window_threshold`.
+
+    Two axes: sums of columns slide down the rows of a stripe, then along each row. More axes: see `_many_axes`.
+    """
+    output = np.empty(image.shape, dtype)
+    if image.size == 0:
+        return output
+    if image.ndim == 1:
+        window, sources = (1, *window), (np.zeros(1, np.int64), *sources)
+    elif image.ndim > 2:
+        return _many_axes(image, window, sources, cval, rule, parameters, output)
+    shape = (-1, image.shape[image.ndim - 1])
+    plane, target = image.reshape(shape), output.reshape(shape)
+    if rule == "wolf":
+        largest = _sweep_image(plane, *sources, cval, window, DEVIATION, parameters, target)
+        parameters = (*parameters, largest or 1.0)
+    _sweep_image(plane, *sources, cval, window, RULES[rule], parameters, target)
+    return output
+
+
+cdef void _sums_of_lines(const sums* x, sums* y, int64_t outer, int64_t n, int64_t inner, const int64_t* source,
+                         int64_t width, sums outside) noexcept nogil:
+    cdef int64_t o
+    for o in prange(outer, schedule="static"):
+        _sums_of_line(x + o * n * inner, y + o * n * inner, n, inner, source, width, outside)
+
+
+# Sums over `width` rows of n, each row of `inner` cells: the first by additions, the next by a slide.
+cdef void _sums_of_line(const sums* x, sums* y, int64_t n, int64_t inner, const int64_t* source, int64_t width,
+                        sums outside) noexcept nogil:
+    cdef int64_t i, j, q
+    for j in range(inner):
+        y[j] = 0
+    for q in range(width):
+        for j in range(inner):
+            y[j] += outside if source[q] < 0 else x[source[q] * inner + j]
+    for i in range(1, n):
+        for j in range(inner):
+            q = source[i + width - 1]
+            y[i * inner + j] = y[(i - 1) * inner + j] + (outside if q < 0 else x[q * inner + j])
+            q = source[i - 1]
+            y[i * inner + j] -= outside if q < 0 else x[q * inner + j]
+
+
+def _sum_windows(sums[::1] x, shape, window, sources, double outside):
+    cdef sums[::1] y
+    cdef const int64_t[::1] source
+    cdef int64_t n, width, inner = x.shape[0], outer = 1
+    for axis in range(len(shape)):
+        n, width = shape[axis], window[axis]
+        inner = inner // n
+        source = sources[axis]
+        y = np.empty(x.shape[0], np.asarray(x).dtype)
+        with nogil:
+            _sums_of_lines(&x[0], &y[0], outer, n, inner, &source[0], width, <sums> outside)
+        x = y
+        outer *= n
+        outside *= width
+    return np.asarray(x)
+
+
+def _many_axes(image, window, sources, cval, rule, parameters, output):
+    """Sum along one axis after the other, then apply the rule to the sums. Scratch: 32 bytes a pixel."""
+    cdef Windows w
+    cdef int k, rule_of = RULES[rule]
+    dtype = np.float64 if image.dtype.kind == "f" else np.uint64
+    # Signed pixels wrap modulo 2^64, and so do their sums: back in int64 they are exact.
+    pixels = image.reshape(-1).astype(np.float64 if image.dtype.kind == "f" else np.int64).view(dtype)
+    once = _sum_windows(pixels, image.shape, window, sources, cval)
+    squares = _sum_windows(pixels * pixels, image.shape, window, sources, cval * cval)
+    if dtype is np.uint64:
+        once, squares = once.view(np.int64).astype(np.float64), squares.view(np.int64).astype(np.float64)
+    cdef double[::1] m = once
+    cdef double[::1] s = squares
+    cdef double largest = 0
+    w.height, w.width, w.wh, w.ww = 1, image.size, 1, int(np.prod(window))
+    for k in range(6):
+        w.p[k] = parameters[k] if k < len(parameters) else 0.0
+    if rule_of == WOLF:
+        mean = once / w.ww
+        deviation = np.sqrt(np.maximum(squares / w.ww - mean * mean, 0.0))
+        w.p[2] = float(deviation.max()) or 1.0
+    w.rule = rule_of
+    cdef double[::1] doubles
+    cdef float[::1] singles
+    if output.dtype == np.float64:
+        doubles = output.reshape(-1)
+        with nogil:
+            _apply(&m[0], &s[0], &doubles[0], &w, &largest)
+    else:
+        singles = output.reshape(-1)
+        with nogil:
+            _apply(&m[0], &s[0], &singles[0], &w, &largest)
+    return output
