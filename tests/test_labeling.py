@@ -54,8 +54,14 @@ def spread_minima(tiles, place, connectivity):
     while True:
         before = smallest.copy()
         for step in steps:
-            here = (slice(None), *(slice(max(-d, 0), n - max(d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)))
-            there = (slice(None), *(slice(max(d, 0), n - max(-d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)))
+            here = (
+                slice(None),
+                *(slice(max(-d, 0), n - max(d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)),
+            )
+            there = (
+                slice(None),
+                *(slice(max(d, 0), n - max(-d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)),
+            )
             joined = (tiles[here] == tiles[there]) & (tiles[here] != 0)
             smallest[here] = np.where(joined, np.minimum(smallest[here], smallest[there]), smallest[here])
         if (before == smallest).all():
@@ -88,7 +94,9 @@ def expected_canvas(tiles, across, connectivity):
     """Return the labels of the canvas of these tiles, tile by tile."""
     shape = tiles.shape[1:]
     canvas = canvas_of(tiles, across)
-    place = tiles_of(np.arange(canvas.size).reshape(canvas.shape), shape)[np.unravel_index(np.arange(len(tiles)), across)]
+    place = tiles_of(np.arange(canvas.size).reshape(canvas.shape), shape)[
+        np.unravel_index(np.arange(len(tiles)), across)
+    ]
     roots = spread_minima(tiles, place, connectivity)
     labels = np.zeros(canvas.shape, np.int64)
     _, numbers = np.unique(np.append(-1, roots), return_inverse=True)
@@ -281,7 +289,8 @@ def hard_shapes(size):
         "comb with its back up": down,
         "comb with its back down": up,
         "comb lying": np.ascontiguousarray(up.T),
-        "interlocked combs": np.where(i % 4 == 0, 1, 0).astype(np.uint8) | ((j % 8 == 0) & (i % 8 < 5)).astype(np.uint8),
+        "interlocked combs": np.where(i % 4 == 0, 1, 0).astype(np.uint8)
+        | ((j % 8 == 0) & (i % 8 < 5)).astype(np.uint8),
         "checkerboard": ((i + j) % 2).astype(np.uint8),
         "diagonals": ((i - j) % 4 == 0).astype(np.uint8),
         "full": np.ones((size, size), np.uint8),
@@ -613,10 +622,14 @@ def test_as_opencv_and_cc3d(fast_backend, rng, density):
         assert got.max() == count - 1
         assert segalgo.same_partition(got, theirs)
         assert segalgo.same_partition(got, cc3d.connected_components(image, connectivity=connectivity).astype(np.int32))
-    volume = (rng.random((23, 34, 71)) < density / 2).astype(np.uint8) * rng.integers(1, 4, (23, 34, 71)).astype(np.uint8)
+    volume = (rng.random((23, 34, 71)) < density / 2).astype(np.uint8) * rng.integers(1, 4, (23, 34, 71)).astype(
+        np.uint8
+    )
     for connectivity in (6, 18, 26):
         got = fast_backend.numpy(segalgo.label(fast_backend.array(volume), connectivity=connectivity))
-        assert segalgo.same_partition(got, cc3d.connected_components(volume, connectivity=connectivity).astype(np.int32))
+        assert segalgo.same_partition(
+            got, cc3d.connected_components(volume, connectivity=connectivity).astype(np.int32)
+        )
 
 
 @pytest.mark.peers
