@@ -17,7 +17,7 @@ COINS = $(shell $(BIN)/python -c "import pathlib, skimage; print(pathlib.Path(sk
 .PHONY: demo test test-peers test-packaging bench lint format build docs dist clean
 
 demo: $(VENV)/.build
-	@$(BIN)/segalgo segment "$(COINS)" --min-area 100 -o demo
+	@$(BIN)/segalgo segment "$(COINS)" --method local --window 151 --offset 10 --fill-holes --min-area 100 -o demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n auto

@@ -182,7 +182,7 @@ def _segment_file(path: Path, options: dict[str, Any]) -> tuple[Any, Any, Segmen
         return picture, grey, segment(grey, **options)
     except PictureError as error:
         raise Refusal(str(error)) from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RuntimeError) as error:
         raise Refusal(f"{path}: {error}") from None
     except MemoryError:
         raise Refusal(f"{path}: does not fit into memory") from None

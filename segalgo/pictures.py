@@ -65,11 +65,18 @@ def read_picture(path: str | Path) -> np.ndarray:
 
 
 def _decode(path: Path) -> np.ndarray:
-    from skimage import io
-
-    with warnings.catch_warnings():
+    """Decode an open file, so that it is closed whatever the decoder does."""
+    with warnings.catch_warnings(), path.open("rb") as file:
         warnings.simplefilter("ignore")  # a decoder's remarks on metadata; what it cannot decode it raises
-        return np.asarray(io.imread(path))
+        if path.suffix.lower() not in (".tif", ".tiff"):
+            from skimage import io
+
+            return np.asarray(io.imread(file))
+        import tifffile
+
+        picture = np.asarray(tifffile.imread(file))
+        planar = picture.ndim == 3 and picture.shape[0] in (3, 4) and picture.shape[2] not in (2, 3, 4)
+        return np.moveaxis(picture, 0, -1) if planar else picture
 
 
 def _reason(error: Exception) -> str:
