@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # The first Python that is new enough; override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-KERNELS := $(wildcard segalgo/_ext/*.pyx segalgo/_ext/*.pxd segalgo/_ext/*.h)
+KERNELS := $(wildcard segalgo/_ext/*.pyx segalgo/_ext/*.pxd segalgo/_ext/*.pxi segalgo/_ext/*.h)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COINS = $(shell $(BIN)/python -c "import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data' / 'coins.png')")
 
