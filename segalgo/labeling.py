@@ -24,7 +24,7 @@ def label(
     wrap: bool | Sequence[bool] | None = None,
     delta: Any = 0,
 ) -> Any:
-    """Number the connected components of an image.
+    """Label the connected components of an image with numbers.
 
     Two neighbouring pixels are joined if both are foreground and ``abs(a - b) <= delta``: equal, by default. A
     component is a largest set of pixels joined by such steps. Components get 1, 2, 3, ... in the order of their first
