@@ -10,6 +10,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport free, malloc, realloc
 from segalgo._ext.threads cimport omp_get_max_threads
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -400,6 +401,14 @@ cdef void _first_runs(const Work* w) noexcept nogil:
         w.first[r + 1] += w.first[r]
 
 
+@cache
+def _neighbourhood(axes, connectivity):
+    """Return the steps to strips before a strip that hold neighbours of its pixels, and whether diagonal ones too."""
+    zero = (0,) * axes
+    steps = [step for step in product((-1, 0, 1), repeat=axes) if step < zero and sum(map(abs, step)) <= connectivity]
+    return np.array(steps, np.int64), np.array([sum(map(abs, step)) < connectivity for step in steps], np.uint8)
+
+
 def needs_64_bits(runs):
     """Return whether so many runs are numbered in 64 bits."""
     return runs > LARGEST_RUN
@@ -420,8 +429,8 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     cdef Linked linked
     cdef int axis
     cdef int64_t s, count = 0, threads
-    _choose(image.dtype.name, &fore_row, &w.mark)
     shape, dtype = (<object> image).shape, image.dtype
+    _choose(ord(dtype.kind), dtype.itemsize, &fore_row, &w.mark)
     cdef cnp.ndarray value = np.array(0 if background is None else background, dtype)
     rule.background = NULL if background is None else cnp.PyArray_DATA(value)
     rule.equal = delta == 0
@@ -436,11 +445,9 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
         w.shape[axis], w.wrap[axis] = shape[axis], wrap[axis]
     w.height = shape[w.axes - 1] if w.axes else 1
     w.wrap_row = wrap[w.axes]
-    zero = (0,) * w.axes
-    rows = [step for step in product((-1, 0, 1), repeat=w.axes) if step < zero and sum(map(abs, step)) <= connectivity]
-    w.neighbours = len(rows)
-    cdef cnp.ndarray steps = np.array(rows, np.int64)
-    cdef cnp.ndarray diagonal = np.array([sum(map(abs, step)) < connectivity for step in rows], np.uint8)
+    cdef cnp.ndarray steps, diagonal
+    steps, diagonal = _neighbourhood(w.axes, connectivity)
+    w.neighbours = steps.shape[0]
     w.steps, w.diagonal = <const int64_t*> cnp.PyArray_DATA(steps), <const uint8_t*> cnp.PyArray_DATA(diagonal)
 
     # Two rows a strip where all diagonals count; one, if the image proves to have several values.
@@ -453,7 +460,10 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     w.fore, w.runs = <uint64_t*> cnp.PyArray_DATA(fore), <uint64_t*> cnp.PyArray_DATA(runs)
     w.first, w.start = <int64_t*> cnp.PyArray_DATA(first), NULL
     # What each stripe reports: whether it has several values (later: no memory), whether it has any, the one value.
-    cdef cnp.ndarray report = np.zeros((2, w.stripes), np.intc), values = np.zeros(w.stripes, dtype)
+    # A value not yet known is one that no foreground pixel has; without background, the first pixel's is known.
+    cdef cnp.ndarray report = np.zeros((2, w.stripes), np.intc)
+    cdef cnp.ndarray values = np.full(w.stripes, image.flat[0] if background is None else background, dtype)
+    report[1] = background is None
     cdef cnp.ndarray counts = np.zeros((2, w.stripes), np.int64)
     cdef int* several = <int*> cnp.PyArray_DATA(report)
     cdef int* known = several + w.stripes
@@ -494,7 +504,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
         free(linked.roots)
     if out is None:
         out = np.empty(shape, np.int32 if count <= 2147483647 else np.int64)
-    elif count > np.iinfo(out.dtype).max:
+    elif count > 2147483647 and out.dtype.itemsize == 4:
         return out, count  # the door refuses it
     cdef char* labels = <char*> cnp.PyArray_DATA(out)
     cdef bint wide_labels = out.dtype.itemsize == 8

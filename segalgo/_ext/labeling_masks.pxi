@@ -89,27 +89,28 @@ cdef void _mark_row(const number* a, const number* b, int64_t width, int64_t ski
         marks[j >> 6] = bits_pack(flags)
 
 
-cdef int _choose(str name, ForeRow* fore, MarkRow* mark) except -1:
-    if name == "uint8":
+cdef int _choose(int kind, int itemsize, ForeRow* fore, MarkRow* mark) except -1:
+    # By kind and size: NumPy has several type numbers for 64-bit integers.
+    if kind == c"u" and itemsize == 1:
         fore[0], mark[0] = <ForeRow> _fore_row[uint8_t], <MarkRow> _mark_row[uint8_t]
-    elif name == "int8":
-        fore[0], mark[0] = <ForeRow> _fore_row[int8_t], <MarkRow> _mark_row[int8_t]
-    elif name == "uint16":
+    elif kind == c"u" and itemsize == 2:
         fore[0], mark[0] = <ForeRow> _fore_row[uint16_t], <MarkRow> _mark_row[uint16_t]
-    elif name == "int16":
-        fore[0], mark[0] = <ForeRow> _fore_row[int16_t], <MarkRow> _mark_row[int16_t]
-    elif name == "uint32":
+    elif kind == c"u" and itemsize == 4:
         fore[0], mark[0] = <ForeRow> _fore_row[uint32_t], <MarkRow> _mark_row[uint32_t]
-    elif name == "int32":
-        fore[0], mark[0] = <ForeRow> _fore_row[int32_t], <MarkRow> _mark_row[int32_t]
-    elif name == "uint64":
+    elif kind == c"u" and itemsize == 8:
         fore[0], mark[0] = <ForeRow> _fore_row[uint64_t], <MarkRow> _mark_row[uint64_t]
-    elif name == "int64":
+    elif kind == c"i" and itemsize == 1:
+        fore[0], mark[0] = <ForeRow> _fore_row[int8_t], <MarkRow> _mark_row[int8_t]
+    elif kind == c"i" and itemsize == 2:
+        fore[0], mark[0] = <ForeRow> _fore_row[int16_t], <MarkRow> _mark_row[int16_t]
+    elif kind == c"i" and itemsize == 4:
+        fore[0], mark[0] = <ForeRow> _fore_row[int32_t], <MarkRow> _mark_row[int32_t]
+    elif kind == c"i" and itemsize == 8:
         fore[0], mark[0] = <ForeRow> _fore_row[int64_t], <MarkRow> _mark_row[int64_t]
-    elif name == "float32":
+    elif kind == c"f" and itemsize == 4:
         fore[0], mark[0] = <ForeRow> _fore_row[float], <MarkRow> _mark_row[float]
-    elif name == "float64":
+    elif kind == c"f" and itemsize == 8:
         fore[0], mark[0] = <ForeRow> _fore_row[double], <MarkRow> _mark_row[double]
     else:
-        raise TypeError(f"label: no kernel for pixels of dtype {name}")
+        raise TypeError(f"label: no kernel for pixels of kind {chr(kind)} and {itemsize} bytes")
     return 0
