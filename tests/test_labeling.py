@@ -16,7 +16,7 @@ from segalgo.cuda import _device
 from segalgo.reference import labeling as reference
 
 INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
-DTYPES = ("bool", *INTEGERS, "float16", "float32", "float64")
+DTYPES = ("bool", *INTEGERS, "longlong", "ulonglong", "float16", "float32", "float64")
 
 
 def flood(image, background, connectivity, wrap=None, delta=0):
@@ -326,6 +326,16 @@ def test_delta_does_not_overflow(backend, dtype):
         got, count = segalgo.label(backend.array(image), 7, True, 1, delta=delta)
         np.testing.assert_array_equal(backend.numpy(got), expected)
         assert count == number
+
+
+@pytest.mark.parametrize("background", [-1, 7, 9])
+def test_values_that_keep_to_their_rows(backend, background):
+    """Every row alone is binary, zeros are foreground, and the stripes of a large image differ."""
+    image = np.repeat(np.array([0, 0, 5, 0, 7, 7, 9], np.uint8), 60)[:, None] * np.ones(450, np.uint8)
+    image = image[::20, ::20] if backend.word == "simulated" else image
+    for connectivity in (1, 2):
+        got = backend.numpy(segalgo.label(backend.array(image), background, connectivity=connectivity))
+        np.testing.assert_array_equal(got, skimage.measure.label(image.astype(int), background=background))
 
 
 def test_floats(backend):

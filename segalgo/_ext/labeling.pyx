@@ -10,6 +10,7 @@ from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, u
 from libc.stdlib cimport free, malloc, realloc
 from segalgo._ext.threads cimport omp_get_max_threads
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -25,8 +26,10 @@ cdef extern from "labeling_index.h" nogil:
         pass
     ctypedef struct runs64_Touch:
         pass
-    int64_t runs32_touch_binary(int32_t*, const uint64_t*, int32_t, const uint64_t*, int32_t, int64_t, bint, bint, runs32_Touch*)
-    int64_t runs64_touch_binary(int64_t*, const uint64_t*, int64_t, const uint64_t*, int64_t, int64_t, bint, bint, runs64_Touch*)
+    int64_t runs32_touch_binary(int32_t*, const uint64_t*, const uint64_t*, int32_t, const uint64_t*, const uint64_t*,
+                                int32_t, int64_t, bint, bint, runs32_Touch*)
+    int64_t runs64_touch_binary(int64_t*, const uint64_t*, const uint64_t*, int64_t, const uint64_t*, const uint64_t*,
+                                int64_t, int64_t, bint, bint, runs64_Touch*)
     int64_t runs32_touch_marked(int32_t*, const uint64_t*, int32_t, const uint64_t*, int32_t, const uint64_t*,
                                 const uint64_t*, const uint64_t*, int64_t, bint, runs32_Touch*)
     int64_t runs64_touch_marked(int64_t*, const uint64_t*, int64_t, const uint64_t*, int64_t, const uint64_t*,
@@ -43,12 +46,14 @@ cdef extern from "labeling_index.h" nogil:
     int64_t runs64_count_roots(const int64_t*, int64_t, int64_t)
     void runs32_number(int32_t*, int64_t, int64_t, int64_t)
     void runs64_number(int64_t*, int64_t, int64_t, int64_t)
+    int64_t runs32_number_strip(int32_t*, int64_t, int64_t, const uint64_t*, const uint64_t*, int64_t, int64_t)
+    int64_t runs64_number_strip(int64_t*, int64_t, int64_t, const uint64_t*, const uint64_t*, int64_t, int64_t)
     void runs32_settle(int32_t*, const int32_t*, int64_t)
     void runs64_settle(int64_t*, const int64_t*, int64_t)
     void runs32_label_runs(int32_t*, int64_t, int64_t)
     void runs64_label_runs(int64_t*, int64_t, int64_t)
-    void runs32_write_row(const int32_t*, const uint64_t*, const uint64_t*, int64_t, void*, bint)
-    void runs64_write_row(const int64_t*, const uint64_t*, const uint64_t*, int64_t, void*, bint)
+    void runs32_write_row(const int32_t*, const uint64_t*, const uint64_t*, const uint64_t*, int64_t, void*, bint)
+    void runs64_write_row(const int64_t*, const uint64_t*, const uint64_t*, const uint64_t*, int64_t, void*, bint)
 
 cdef enum:
     MOST_AXES = 16
@@ -57,44 +62,22 @@ cdef enum:
     STRIPES = 4
     LARGEST_RUN = 2147483647 - 128
 
-ctypedef fused number:
-    int8_t
-    int16_t
-    int32_t
-    int64_t
-    uint8_t
-    uint16_t
-    uint32_t
-    uint64_t
-    float
-    double
-
-
-cdef struct Rule:
-    # Which pixels are background, and which neighbours are joined. `background` points at one pixel value or is NULL.
-    const void* background
-    bint equal
-    uint64_t delta
-    double wide_delta
-
-
-# fore: bits of the foreground of a row; true if a foreground pixel is not `value`, which the first pixel found sets.
-ctypedef bint (*ForeRow)(const void*, int64_t, const Rule*, void*, int*, uint64_t*) noexcept nogil
-# mark: bits of the columns p, from `skip` on, where a[p] and b[p] are joined.
-ctypedef void (*MarkRow)(const void*, const void*, int64_t, int64_t, const Rule*, uint64_t*) noexcept nogil
+include "labeling_masks.pxi"
 
 
 cdef struct Work:
-    int64_t rows, width, words, stripes, itemsize
+    # The image is a stack of planes of `height` rows; a strip is `tall` (1 or 2) rows of one plane.
+    int64_t rows, height, width, words, strips, tall, stripes, itemsize
     bint binary, wide
     const char* image
     const Rule* rule
     MarkRow mark
-    uint64_t* fore
-    uint64_t* start     # NULL for a binary image
-    int64_t* first      # first[r]: the number of row r's first run; first[rows]: how many runs there are
+    uint64_t* fore      # bits of each row
+    uint64_t* runs      # bits of each strip: fore itself where strips are rows
+    uint64_t* start     # bits of each row, the first pixels of runs; NULL for a binary image
+    int64_t* first      # first[r]: the number of strip r's first run; first[strips]: how many runs there are
     void* parent        # one entry before and eight behind the runs are allocated too
-    # Axes but the last, and the neighbouring rows in half of the neighbourhood: steps, and whether diagonals count.
+    # Axes of strips, and the neighbouring strips in half of the neighbourhood: steps, and whether diagonals count.
     int axes, neighbours
     int64_t shape[MOST_AXES]
     bint wrap[MOST_AXES]
@@ -103,106 +86,48 @@ cdef struct Work:
     const uint8_t* diagonal
 
 
-cdef bint _fore_row(const number* row, int64_t width, const Rule* rule, number* value, int* known,
-                    uint64_t* fore) noexcept nogil:
-    cdef uint8_t[64] flags
-    cdef uint8_t odd = 0, f
-    cdef int64_t j, p, last
-    cdef number background = 0
-    if rule.background != NULL:
-        background = (<const number*> rule.background)[0]
-    for j in range(0, width, 64):
-        if width - j >= 64 and rule.background != NULL:
-            for p in range(64):
-                f = row[j + p] != background
-                flags[p] = f
-                odd |= f & (row[j + p] != value[0])
-        else:
-            last = min(64, width - j)
-            for p in range(64):
-                flags[p] = 0
-            for p in range(last):
-                f = rule.background == NULL or row[j + p] != background
-                flags[p] = f
-                odd |= f & (row[j + p] != value[0])
-        fore[j >> 6] = bits_pack(flags)
-    if not odd or known[0]:
-        return odd
-    # The first foreground pixel of all: it fixes the value that the others should have.
-    for j in range(width):
-        if bits_get(fore, j):
-            value[0] = row[j]
-            known[0] = True
-            break
-    return _fore_row(row, width, rule, value, known, fore)
-
-
-cdef inline bint _close(number a, number b, const Rule* rule) noexcept nogil:
-    # The larger minus the smaller: unsigned 64 bits hold every difference of integers. Equal infinities are close.
-    if number is float or number is double:
-        return a == b or (<double> a - <double> b if a > b else <double> b - <double> a) <= rule.wide_delta
-    else:
-        return (<uint64_t> a - <uint64_t> b if a > b else <uint64_t> b - <uint64_t> a) <= rule.delta
-
-
-cdef void _mark_row(const number* a, const number* b, int64_t width, int64_t skip, const Rule* rule,
-                    uint64_t* marks) noexcept nogil:
-    cdef uint8_t[64] flags
-    cdef int64_t j, p, first, last
-    for j in range(0, width, 64):
-        first, last = skip if j == 0 else 0, min(64, width - j)
-        if rule.equal and first == 0 and last == 64:
-            for p in range(64):
-                flags[p] = a[j + p] == b[j + p]
-        elif first == 0 and last == 64:
-            for p in range(64):
-                flags[p] = _close(a[j + p], b[j + p], rule)
-        else:
-            for p in range(64):
-                flags[p] = 0
-            for p in range(first, last):
-                flags[p] = _close(a[j + p], b[j + p], rule)
-        marks[j >> 6] = bits_pack(flags)
-
-
-cdef int _choose(str name, ForeRow* fore, MarkRow* mark) except -1:
-    if name == "uint8":
-        fore[0], mark[0] = <ForeRow> _fore_row[uint8_t], <MarkRow> _mark_row[uint8_t]
-    elif name == "int8":
-        fore[0], mark[0] = <ForeRow> _fore_row[int8_t], <MarkRow> _mark_row[int8_t]
-    elif name == "uint16":
-        fore[0], mark[0] = <ForeRow> _fore_row[uint16_t], <MarkRow> _mark_row[uint16_t]
-    elif name == "int16":
-        fore[0], mark[0] = <ForeRow> _fore_row[int16_t], <MarkRow> _mark_row[int16_t]
-    elif name == "uint32":
-        fore[0], mark[0] = <ForeRow> _fore_row[uint32_t], <MarkRow> _mark_row[uint32_t]
-    elif name == "int32":
-        fore[0], mark[0] = <ForeRow> _fore_row[int32_t], <MarkRow> _mark_row[int32_t]
-    elif name == "uint64":
-        fore[0], mark[0] = <ForeRow> _fore_row[uint64_t], <MarkRow> _mark_row[uint64_t]
-    elif name == "int64":
-        fore[0], mark[0] = <ForeRow> _fore_row[int64_t], <MarkRow> _mark_row[int64_t]
-    elif name == "float32":
-        fore[0], mark[0] = <ForeRow> _fore_row[float], <MarkRow> _mark_row[float]
-    elif name == "float64":
-        fore[0], mark[0] = <ForeRow> _fore_row[double], <MarkRow> _mark_row[double]
-    else:
-        raise TypeError(f"label: no kernel for pixels of dtype {name}")
-    return 0
-
-
 cdef inline int64_t _stripe_start(const Work* w, int64_t stripe) noexcept nogil:
-    return w.rows * stripe // w.stripes
+    return w.strips * stripe // w.stripes
+
+
+cdef void _set_strips(Work* w, int64_t tall) noexcept nogil:
+    cdef int64_t strips = (w.height + tall - 1) // tall
+    w.tall = tall
+    w.strips = w.rows // w.height * strips
+    if w.axes:
+        w.shape[w.axes - 1] = strips
+
+
+cdef inline int64_t _top(const Work* w, int64_t strip) noexcept nogil:
+    if w.tall == 1:
+        return strip
+    cdef int64_t strips = (w.height + 1) // 2
+    return strip // strips * w.height + strip % strips * 2
+
+
+# The last row of a strip: the first one again at the end of a plane of odd height.
+cdef inline int64_t _bottom(const Work* w, int64_t strip) noexcept nogil:
+    cdef int64_t top = _top(w, strip)
+    return top if w.tall == 1 or top % w.height == w.height - 1 else top + 1
 
 
 # Rows of one stripe to bits of the foreground. Returns whether there are several foreground values; `value` (8 bytes)
 # and `known` tell the one value otherwise. first[r + 1] receives the number of runs, as of a binary image.
 cdef bint _pack_stripe(const Work* w, ForeRow fore_row, int64_t stripe, void* value, int* known) noexcept nogil:
-    cdef int64_t r
+    cdef int64_t r, row, k
     cdef bint odd = False
+    cdef uint64_t* runs
+    cdef const uint64_t* top
+    cdef const uint64_t* bottom
     for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
-        odd |= fore_row(w.image + r * w.width * w.itemsize, w.width, w.rule, value, known, w.fore + r * w.words)
-        w.first[r + 1] = bits_count_runs(w.fore + r * w.words, w.words)
+        for row in range(_top(w, r), _bottom(w, r) + 1):
+            odd |= fore_row(w.image + row * w.width * w.itemsize, w.width, w.rule, value, known, w.fore + row * w.words)
+        runs = w.runs + r * w.words
+        if w.tall == 2:
+            top, bottom = w.fore + _top(w, r) * w.words, w.fore + _bottom(w, r) * w.words
+            for k in range(w.words):
+                runs[k] = top[k] | bottom[k]
+        w.first[r + 1] = bits_count_runs(runs, w.words)
     return odd
 
 
@@ -224,40 +149,66 @@ cdef void _start_stripe(const Work* w, int64_t stripe) noexcept nogil:
         w.first[r + 1] = bits_count_all(start, w.words)
 
 
-# Touches of rows a and b; a row of marks for each of three directions lies in `marks`.
-cdef int64_t _touch_rows(const Work* w, int64_t a, int64_t b, bint diagonal, bint all, uint64_t* marks,
-                         void* touches) noexcept nogil:
-    cdef const uint64_t* fore_a = w.fore + a * w.words
-    cdef const uint64_t* fore_b = w.fore + b * w.words
-    cdef const char* row_a = w.image + a * w.width * w.itemsize
-    cdef const char* row_b = w.image + b * w.width * w.itemsize
+# The rows by which strips a and b touch, b being step n from a: the bottom of the one above and the top of the other,
+# or all of both strips where they lie side by side in different planes.
+cdef inline void _facing(const Work* w, int64_t a, int64_t b, int n, const uint64_t** fore_a,
+                         const uint64_t** fore_b) noexcept nogil:
+    cdef int64_t down = w.steps[(n + 1) * w.axes - 1] if w.tall == 2 else 0
+    if down == 0:
+        fore_a[0], fore_b[0] = w.runs + a * w.words, w.runs + b * w.words
+    elif down < 0:
+        fore_a[0], fore_b[0] = w.fore + _bottom(w, a) * w.words, w.fore + _top(w, b) * w.words
+    else:
+        fore_a[0], fore_b[0] = w.fore + _top(w, a) * w.words, w.fore + _bottom(w, b) * w.words
+
+
+# Touches of strip b with its neighbour a at step n; rows of marks for three directions lie in `marks`.
+cdef int64_t _touch_strips(const Work* w, int64_t a, int64_t b, int n, bint all, uint64_t* marks,
+                           void* touches) noexcept nogil:
+    cdef const uint64_t* fore_a
+    cdef const uint64_t* fore_b
+    cdef const uint64_t* runs_a = w.runs + a * w.words
+    cdef const uint64_t* runs_b = w.runs + b * w.words
     cdef uint64_t* left = NULL
     cdef uint64_t* right = NULL
-    cdef uint64_t before_a = 0, before_b = 0
-    cdef int64_t k
     if w.binary:
+        _facing(w, a, b, n, &fore_a, &fore_b)
         if w.wide:
-            return runs64_touch_binary(<int64_t*> w.parent, fore_a, w.first[a], fore_b, w.first[b], w.words, diagonal,
-                                       all, <runs64_Touch*> touches)
-        return runs32_touch_binary(<int32_t*> w.parent, fore_a, <int32_t> w.first[a], fore_b, <int32_t> w.first[b],
-                                   w.words, diagonal, all, <runs32_Touch*> touches)
-    w.mark(row_a, row_b, w.width, 0, w.rule, marks)
-    for k in range(w.words):
-        marks[k] &= fore_a[k] & fore_b[k]
-    if diagonal:
+            return runs64_touch_binary(<int64_t*> w.parent, fore_a, runs_a, w.first[a], fore_b, runs_b, w.first[b],
+                                       w.words, w.diagonal[n], all, <runs64_Touch*> touches)
+        return runs32_touch_binary(<int32_t*> w.parent, fore_a, runs_a, <int32_t> w.first[a], fore_b, runs_b,
+                                   <int32_t> w.first[b], w.words, w.diagonal[n], all, <runs32_Touch*> touches)
+    if w.diagonal[n]:
         left, right = marks + w.words, marks + 2 * w.words
-        w.mark(row_a - w.itemsize, row_b, w.width, 1, w.rule, left)
-        w.mark(row_a, row_b - w.itemsize, w.width, 1, w.rule, right)
-        for k in range(w.words):
-            left[k] &= fore_b[k] & (fore_a[k] << 1 | before_a)
-            right[k] &= fore_a[k] & (fore_b[k] << 1 | before_b)
-            before_a, before_b = fore_a[k] >> 63, fore_b[k] >> 63
+    _mark_joined(w, a, b, marks, left, right)
     if w.wide:
         return runs64_touch_marked(<int64_t*> w.parent, w.start + a * w.words, w.first[a], w.start + b * w.words,
                                    w.first[b], marks, left, right, w.words, all, <runs64_Touch*> touches)
     return runs32_touch_marked(<int32_t*> w.parent, w.start + a * w.words, <int32_t> w.first[a],
                                w.start + b * w.words, <int32_t> w.first[b], marks, left, right, w.words, all,
                                <runs32_Touch*> touches)
+
+
+# Columns p where rows a and b are joined: b's pixel p with a's p (same), p - 1 (left); b's p - 1 with a's p (right).
+cdef void _mark_joined(const Work* w, int64_t a, int64_t b, uint64_t* same, uint64_t* left,
+                       uint64_t* right) noexcept nogil:
+    cdef const uint64_t* fore_a = w.fore + a * w.words
+    cdef const uint64_t* fore_b = w.fore + b * w.words
+    cdef const char* row_a = w.image + a * w.width * w.itemsize
+    cdef const char* row_b = w.image + b * w.width * w.itemsize
+    cdef uint64_t before_a = 0, before_b = 0
+    cdef int64_t k
+    w.mark(row_a, row_b, w.width, 0, w.rule, same)
+    for k in range(w.words):
+        same[k] &= fore_a[k] & fore_b[k]
+    if left == NULL:
+        return
+    w.mark(row_a - w.itemsize, row_b, w.width, 1, w.rule, left)
+    w.mark(row_a, row_b - w.itemsize, w.width, 1, w.rule, right)
+    for k in range(w.words):
+        left[k] &= fore_b[k] & (fore_a[k] << 1 | before_a)
+        right[k] &= fore_a[k] & (fore_b[k] << 1 | before_b)
+        before_a, before_b = fore_a[k] >> 63, fore_b[k] >> 63
 
 
 cdef inline void _place_of(const Work* w, int64_t row, int64_t* at) noexcept nogil:
@@ -277,7 +228,7 @@ cdef inline void _next_place(const Work* w, int64_t* at) noexcept nogil:
         axis -= 1
 
 
-# The row that lies step n from the row at `at`; -1 beyond a border that does not wrap.
+# The strip that lies step n from the strip at `at`; -1 beyond a border that does not wrap.
 cdef inline int64_t _neighbour(const Work* w, const int64_t* at, int n) noexcept nogil:
     cdef int64_t row = 0, place
     cdef int axis
@@ -296,8 +247,8 @@ cdef void* _row_scratch(const Work* w) noexcept nogil:
     return malloc(3 * 8 * w.words + 3 * 64 * w.words * (16 if w.wide else 8))
 
 
-# Join runs inside one stripe. Returns false without memory.
-cdef bint _join_stripe(const Work* w, int64_t stripe) noexcept nogil:
+# Join runs inside one stripe, and count its roots. Returns false without memory.
+cdef bint _join_stripe(const Work* w, int64_t stripe, int64_t* roots) noexcept nogil:
     cdef int64_t[MOST_AXES] at
     cdef int64_t r, a, count
     cdef int64_t begin = _stripe_start(w, stripe), end = _stripe_start(w, stripe + 1)
@@ -316,13 +267,17 @@ cdef bint _join_stripe(const Work* w, int64_t stripe) noexcept nogil:
             a = _neighbour(w, at, n)
             if a < begin or a >= r or w.first[a] == w.first[a + 1] or w.first[r] == w.first[r + 1]:
                 continue
-            count = _touch_rows(w, a, r, w.diagonal[n], False, marks, touches)
+            count = _touch_strips(w, a, r, n, False, marks, touches)
             if w.wide:
                 runs64_join_all(<int64_t*> w.parent, <runs64_Touch*> touches, count)
             else:
                 runs32_join_all(<int32_t*> w.parent, <runs32_Touch*> touches, count)
         _next_place(w, at)
     free(marks)
+    if w.wide:
+        roots[0] = runs64_count_roots(<int64_t*> w.parent, w.first[begin], w.first[end])
+    else:
+        roots[0] = runs32_count_roots(<int32_t*> w.parent, w.first[begin], w.first[end])
     return True
 
 
@@ -349,14 +304,15 @@ cdef bint _link(const Work* w, void* touches, int64_t count, const int64_t* firs
 
 
 # The touch of the first pixel of row a with the last of row b, which an image that wraps along its rows has.
-cdef int64_t _touch_ends(const Work* w, int64_t a, int64_t b, uint64_t* marks, int64_t count,
-                         void* touches) noexcept nogil:
+cdef int64_t _touch_ends(const Work* w, int64_t a, int64_t b, const uint64_t* fore_a, const uint64_t* fore_b,
+                         uint64_t* marks, int64_t count, void* touches) noexcept nogil:
     cdef int64_t last = w.width - 1
-    if not bits_get(w.fore + a * w.words, 0) or not bits_get(w.fore + b * w.words, last):
+    if not bits_get(fore_a, 0) or not bits_get(fore_b, last):
         return count
-    w.mark(w.image + a * w.width * w.itemsize, w.image + (b * w.width + last) * w.itemsize, 1, 0, w.rule, marks)
-    if not marks[0]:
-        return count
+    if not w.binary:
+        w.mark(w.image + a * w.width * w.itemsize, w.image + (b * w.width + last) * w.itemsize, 1, 0, w.rule, marks)
+        if not marks[0]:
+            return count
     if w.wide:
         return runs64_touch(<int64_t*> w.parent, w.first[a], w.first[b + 1] - 1, <runs64_Touch*> touches, count, True)
     return runs32_touch(<int32_t*> w.parent, <int32_t> w.first[a], <int32_t> (w.first[b + 1] - 1),
@@ -369,6 +325,8 @@ cdef bint _join_seams(const Work* w, const int64_t* firsts, Linked* linked) noex
     cdef int64_t r, a, stripe, count
     cdef int n
     cdef bint fits = True
+    cdef const uint64_t* fore_a
+    cdef const uint64_t* fore_r
     cdef uint64_t* marks = <uint64_t*> _row_scratch(w)
     if marks == NULL:
         return False
@@ -380,45 +338,75 @@ cdef bint _join_seams(const Work* w, const int64_t* firsts, Linked* linked) noex
                 a = _neighbour(w, at, n)
                 if a < 0:
                     continue
-                count = 0
                 if a < _stripe_start(w, stripe) or a > r:
-                    count = _touch_rows(w, a, r, w.diagonal[n], True, marks, touches)
+                    count = _touch_strips(w, a, r, n, True, marks, touches)
                     fits = fits and _link(w, touches, count, firsts, linked)
                 if w.wrap_row and w.diagonal[n]:
-                    count = _touch_ends(w, a, r, marks, 0, touches)
-                    count = _touch_ends(w, r, a, marks, count, touches)
+                    _facing(w, a, r, n, &fore_a, &fore_r)
+                    count = _touch_ends(w, a, r, fore_a, fore_r, marks, 0, touches)
+                    count = _touch_ends(w, r, a, fore_r, fore_a, marks, count, touches)
                     fits = fits and _link(w, touches, count, firsts, linked)
             if w.wrap_row:
-                count = _touch_ends(w, r, r, marks, 0, touches)
+                fore_r = w.runs + r * w.words
+                count = _touch_ends(w, r, r, fore_r, fore_r, marks, 0, touches)
                 fits = fits and _link(w, touches, count, firsts, linked)
             _next_place(w, at)
     free(marks)
     return fits
 
 
+# Number the roots of a stripe after `before` others.
+cdef void _number_stripe(const Work* w, int64_t stripe, int64_t before) noexcept nogil:
+    cdef int64_t r, begin = _stripe_start(w, stripe), end = _stripe_start(w, stripe + 1)
+    if w.tall == 1:
+        if w.wide:
+            runs64_number(<int64_t*> w.parent, w.first[begin], w.first[end], before)
+        else:
+            runs32_number(<int32_t*> w.parent, w.first[begin], w.first[end], before)
+        return
+    for r in range(begin, end):
+        if w.wide:
+            before = runs64_number_strip(<int64_t*> w.parent, w.first[r], w.first[r + 1], w.fore + _top(w, r) * w.words,
+                                         w.runs + r * w.words, w.words, before)
+        else:
+            before = runs32_number_strip(<int32_t*> w.parent, w.first[r], w.first[r + 1], w.fore + _top(w, r) * w.words,
+                                         w.runs + r * w.words, w.words, before)
+
+
 cdef void _write_stripe(const Work* w, int64_t stripe, char* labels, bint wide_labels) noexcept nogil:
-    cdef int64_t r
+    cdef int64_t r, row
     cdef const uint64_t* start = NULL
     cdef char* target
     for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
         if not w.binary:
             start = w.start + r * w.words
-        target = labels + r * w.width * (8 if wide_labels else 4)
         if w.wide:
             runs64_label_runs(<int64_t*> w.parent, w.first[r], w.first[r + 1])
-            runs64_write_row(<int64_t*> w.parent + w.first[r] - 1, w.fore + r * w.words, start, w.width, target,
-                             wide_labels)
         else:
             runs32_label_runs(<int32_t*> w.parent, w.first[r], w.first[r + 1])
-            runs32_write_row(<int32_t*> w.parent + w.first[r] - 1, w.fore + r * w.words, start, w.width, target,
-                             wide_labels)
+        for row in range(_top(w, r), _bottom(w, r) + 1):
+            target = labels + row * w.width * (8 if wide_labels else 4)
+            if w.wide:
+                runs64_write_row(<int64_t*> w.parent + w.first[r] - 1, w.fore + row * w.words, w.runs + r * w.words,
+                                 start, w.width, target, wide_labels)
+            else:
+                runs32_write_row(<int32_t*> w.parent + w.first[r] - 1, w.fore + row * w.words, w.runs + r * w.words,
+                                 start, w.width, target, wide_labels)
 
 
 cdef void _first_runs(const Work* w) noexcept nogil:
     cdef int64_t r
     w.first[0] = 0
-    for r in range(w.rows):
+    for r in range(w.strips):
         w.first[r + 1] += w.first[r]
+
+
+@cache
+def _neighbourhood(axes, connectivity):
+    """Return the steps to strips before a strip that hold neighbours of its pixels, and whether diagonal ones too."""
+    zero = (0,) * axes
+    steps = [step for step in product((-1, 0, 1), repeat=axes) if step < zero and sum(map(abs, step)) <= connectivity]
+    return np.array(steps, np.int64), np.array([sum(map(abs, step)) < connectivity for step in steps], np.uint8)
 
 
 def needs_64_bits(runs):
@@ -441,8 +429,8 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     cdef Linked linked
     cdef int axis
     cdef int64_t s, count = 0, threads
-    _choose(image.dtype.name, &fore_row, &w.mark)
     shape, dtype = (<object> image).shape, image.dtype
+    _choose(ord(dtype.kind), dtype.itemsize, &fore_row, &w.mark)
     cdef cnp.ndarray value = np.array(0 if background is None else background, dtype)
     rule.background = NULL if background is None else cnp.PyArray_DATA(value)
     rule.equal = delta == 0
@@ -455,21 +443,27 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     w.image, w.rule = <const char*> cnp.PyArray_DATA(image), &rule
     for axis in range(w.axes):
         w.shape[axis], w.wrap[axis] = shape[axis], wrap[axis]
+    w.height = shape[w.axes - 1] if w.axes else 1
     w.wrap_row = wrap[w.axes]
-    zero = (0,) * w.axes
-    rows = [step for step in product((-1, 0, 1), repeat=w.axes) if step < zero and sum(map(abs, step)) <= connectivity]
-    w.neighbours = len(rows)
-    cdef cnp.ndarray steps = np.array(rows, np.int64)
-    cdef cnp.ndarray diagonal = np.array([sum(map(abs, step)) < connectivity for step in rows], np.uint8)
+    cdef cnp.ndarray steps, diagonal
+    steps, diagonal = _neighbourhood(w.axes, connectivity)
+    w.neighbours = steps.shape[0]
     w.steps, w.diagonal = <const int64_t*> cnp.PyArray_DATA(steps), <const uint8_t*> cnp.PyArray_DATA(diagonal)
 
-    threads = max(1, min(<int64_t> omp_get_max_threads(), image.size // LEAST_PIXELS, w.rows // 2))
-    w.stripes = 1 if threads == 1 else max(1, min(threads * STRIPES, w.rows // 2))
+    # Two rows a strip where all diagonals count; one, if the image proves to have several values.
+    _set_strips(&w, 2 if connectivity == image.ndim and w.height > 1 else 1)
+    threads = max(1, min(<int64_t> omp_get_max_threads(), image.size // LEAST_PIXELS, w.strips // 2))
+    w.stripes = 1 if threads == 1 else max(1, min(threads * STRIPES, w.strips // 2))
     cdef cnp.ndarray fore = np.empty(w.rows * w.words, np.uint64), start
-    cdef cnp.ndarray first = np.empty(w.rows + 1, np.int64)
-    w.fore, w.first, w.start = <uint64_t*> cnp.PyArray_DATA(fore), <int64_t*> cnp.PyArray_DATA(first), NULL
+    cdef cnp.ndarray runs = fore if w.tall == 1 else np.empty(w.strips * w.words, np.uint64)
+    cdef cnp.ndarray first = np.empty(w.strips + 1, np.int64)
+    w.fore, w.runs = <uint64_t*> cnp.PyArray_DATA(fore), <uint64_t*> cnp.PyArray_DATA(runs)
+    w.first, w.start = <int64_t*> cnp.PyArray_DATA(first), NULL
     # What each stripe reports: whether it has several values (later: no memory), whether it has any, the one value.
-    cdef cnp.ndarray report = np.zeros((2, w.stripes), np.intc), values = np.zeros(w.stripes, dtype)
+    # A value not yet known is one that no foreground pixel has; without background, the first pixel's is known.
+    cdef cnp.ndarray report = np.zeros((2, w.stripes), np.intc)
+    cdef cnp.ndarray values = np.full(w.stripes, image.flat[0] if background is None else background, dtype)
+    report[1] = background is None
     cdef cnp.ndarray counts = np.zeros((2, w.stripes), np.int64)
     cdef int* several = <int*> cnp.PyArray_DATA(report)
     cdef int* known = several + w.stripes
@@ -481,21 +475,23 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     found = values[report[1] != 0]
     w.binary = not report[0].any() and (found == found[:1]).all()
     if not w.binary:
-        start = np.empty(w.rows * w.words, np.uint64)
+        _set_strips(&w, 1)
+        start, first = np.empty(w.rows * w.words, np.uint64), np.empty(w.strips + 1, np.int64)
+        w.runs, w.first = w.fore, <int64_t*> cnp.PyArray_DATA(first)
         w.start = <uint64_t*> cnp.PyArray_DATA(start)
         for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
             _start_stripe(&w, s)
     _first_runs(&w)
 
-    cdef int64_t runs = w.first[w.rows]
-    w.wide = wide or needs_64_bits(runs)
-    cdef cnp.ndarray parent = np.empty(runs + 9, np.int64 if w.wide else np.int32)
+    cdef int64_t number = w.first[w.strips]
+    w.wide = wide or needs_64_bits(number)
+    cdef cnp.ndarray parent = np.empty(number + 9, np.int64 if w.wide else np.int32)
     w.parent = <char*> cnp.PyArray_DATA(parent) + (8 if w.wide else 4)
     for s in range(w.stripes):
         firsts[s] = w.first[_stripe_start(&w, s)]
     linked.roots, linked.length, linked.room = NULL, 0, 0
     for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
-        several[s] = not _join_stripe(&w, s)
+        several[s] = not _join_stripe(&w, s, roots + s)
     cdef bint fits = not report[0].any()
     try:
         if fits and (w.stripes > 1 or any(wrap)):
@@ -508,7 +504,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
         free(linked.roots)
     if out is None:
         out = np.empty(shape, np.int32 if count <= 2147483647 else np.int64)
-    elif count > np.iinfo(out.dtype).max:
+    elif count > 2147483647 and out.dtype.itemsize == 4:
         return out, count  # the door refuses it
     cdef char* labels = <char*> cnp.PyArray_DATA(out)
     cdef bint wide_labels = out.dtype.itemsize == 8
@@ -517,23 +513,22 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     return out, count
 
 
-# Number the roots of all stripes in order; returns how many there are.
+# Number the roots of all stripes in order; returns how many there are. roots[s] tells how many stripe s had before
+# some were linked to others.
 cdef int64_t _number(const Work* w, const int64_t* firsts, int64_t* roots, int threads, Linked* linked) noexcept:
-    cdef int64_t s, count = 0, before
-    for s in prange(w.stripes, schedule="static", num_threads=threads, nogil=True):
-        if w.wide:
-            roots[s] = runs64_count_roots(<int64_t*> w.parent, firsts[s], w.first[_stripe_start(w, s + 1)])
-        else:
-            roots[s] = runs32_count_roots(<int32_t*> w.parent, firsts[s], w.first[_stripe_start(w, s + 1)])
+    cdef int64_t s, k, root, count = 0, before
+    for k in range(linked.length):
+        root = (<int64_t*> linked.roots)[k] if w.wide else (<int32_t*> linked.roots)[k]
+        s = w.stripes - 1
+        while firsts[s] > root:
+            s -= 1
+        roots[s] -= 1
     for s in range(w.stripes):
         before = count
         count += roots[s]
         roots[s] = before
-    for s in prange(w.stripes, schedule="static", num_threads=threads, nogil=True):
-        if w.wide:
-            runs64_number(<int64_t*> w.parent, firsts[s], w.first[_stripe_start(w, s + 1)], roots[s])
-        else:
-            runs32_number(<int32_t*> w.parent, firsts[s], w.first[_stripe_start(w, s + 1)], roots[s])
+    for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
+        _number_stripe(w, s, roots[s])
     if w.wide:
         runs64_settle(<int64_t*> w.parent, <int64_t*> linked.roots, linked.length)
     else:
@@ -573,7 +568,7 @@ cdef int64_t _first_fault(const int64_t* a, const int64_t* b, int64_t size, int6
 
 def _dense(labels):
     """Return the labels renamed to 0, 1, ... (int64), 0 kept, and how many names there may be."""
-    if 0 <= int(labels.min()) and int(labels.max()) <= 2 * labels.size:
+    if int(labels.min()) >= 0 and int(labels.max()) <= 2 * labels.size:
         return labels.astype(np.int64, copy=False), int(labels.max()) + 1
     values, code = np.unique(labels, return_inverse=True)
     # Zero gets code 0; the others keep their order behind it.

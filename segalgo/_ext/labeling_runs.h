@@ -4,9 +4,13 @@
  * Runs are numbered in row order. parent[k] <= k; a root is its own parent; so the root of a component is its first run,
  * and roots in order are components in the order of their first pixel. After numbering, parent[k] = ~label < 0.
  *
- * Rows of runs come as bits: `fore` marks foreground, `start` the first pixel of each run (NULL for a binary image: a
- * run starts where a set bit follows a clear one). The rank of column p is the number of starts up to and with p,
+ * Rows come as bits: `fore` marks foreground, `start` the first pixel of each run (NULL for a binary image: a run
+ * starts where a set bit follows a clear one in `runs`). The rank of column p is the number of starts up to and with p,
  * which is one more than the place of p's run among the row's runs: no list of runs is ever made.
+ *
+ * A strip is one row of pixels, whose `runs` are its `fore`; or, in a binary image where all diagonals count, two rows,
+ * whose `runs` are the union of both: pixels in equal or adjacent columns of two adjacent rows all touch, so a run of
+ * the union is connected (the idea of block-based labeling: Grana, Borghesani, Cucchiara 2010).
  */
 
 /* Two runs that touch. */
@@ -41,20 +45,23 @@ static inline int64_t RUNS(touch)(RUN* parent, RUN a, RUN b, RUNS(Touch) * touch
     return count + ((mine != b) & (above != mine));
 }
 
-/* Touches of the runs of a row b with those of a row a, of a binary image. Bits: e marks where a touch begins: the
- * first column of an overlap, or with diagonals the first column of one run just behind the last of the other. At
- * each such column, the ranks in both rows name the two runs. Returns the number of touches appended. */
-static int64_t RUNS(touch_binary)(RUN* parent, const uint64_t* a_fore, RUN a_first, const uint64_t* b_fore, RUN b_first,
-                                  int64_t words, int diagonal, int all, RUNS(Touch) * touches) {
+/* Touches of the runs of a strip b with those of a strip a, of a binary image, by way of two rows of pixels that are
+ * neighbours. Bits: e marks where a touch begins: the first column of an overlap, or with diagonals the first column of
+ * one row's run just behind the last of the other's. At each such column, the ranks in both strips name the two runs.
+ * Returns the number of touches appended. */
+static int64_t RUNS(touch_binary)(RUN* parent, const uint64_t* a_fore, const uint64_t* a_runs, RUN a_first,
+                                  const uint64_t* b_fore, const uint64_t* b_runs, RUN b_first, int64_t words,
+                                  int diagonal, int all, RUNS(Touch) * touches) {
     const uint64_t corners = diagonal ? ~(uint64_t)0 : 0;
-    uint64_t a_before = 0, b_before = 0;
+    uint64_t a_before = 0, b_before = 0, a_runs_before = 0, b_runs_before = 0;
     int64_t count = 0;
     RUN a_rank = a_first - 1, b_rank = b_first - 1;
     for (int64_t k = 0; k < words; k++) {
         const uint64_t a = a_fore[k], b = b_fore[k];
         const uint64_t a_left = a << 1 | a_before, b_left = b << 1 | b_before;
-        const uint64_t a_start = a & ~a_left, b_start = b & ~b_left;
-        uint64_t e = (a & b & ~(a_left & b_left)) | (((b_start & a_left & ~a) | (a_start & b_left & ~b)) & corners);
+        const uint64_t a_start = a_runs[k] & ~(a_runs[k] << 1 | a_runs_before);
+        const uint64_t b_start = b_runs[k] & ~(b_runs[k] << 1 | b_runs_before);
+        uint64_t e = (a & b & ~(a_left & b_left)) | (((b & ~b_left & a_left & ~a) | (a & ~a_left & b_left & ~b)) & corners);
         while (e) {
             const uint64_t upto = bits_up_to_lowest(e);
             count = RUNS(touch)(parent, a_rank + (RUN)bits_count(a_start & upto), b_rank + (RUN)bits_count(b_start & upto),
@@ -65,6 +72,8 @@ static int64_t RUNS(touch_binary)(RUN* parent, const uint64_t* a_fore, RUN a_fir
         b_rank += (RUN)bits_count(b_start);
         a_before = a >> 63;
         b_before = b >> 63;
+        a_runs_before = a_runs[k] >> 63;
+        b_runs_before = b_runs[k] >> 63;
     }
     return count;
 }
@@ -158,6 +167,34 @@ static void RUNS(number)(RUN* parent, int64_t first, int64_t last, int64_t befor
     }
 }
 
+/* Number the roots of one strip of two rows after `label` others; returns the last number. Components whose first pixel
+ * lies in the upper row `top` come before the others, so runs with a pixel there are asked for their root first. */
+static int64_t RUNS(number_strip)(RUN* parent, int64_t first, int64_t last, const uint64_t* top, const uint64_t* runs,
+                                  int64_t words, int64_t label) {
+    int64_t fresh = 0;
+    for (int64_t k = first; k < last; k++) {
+        const RUN up = parent[k];
+        parent[k] = parent[up >= (RUN)first ? up : (RUN)k];
+        fresh += parent[k] == (RUN)k;
+    }
+    if (fresh == 0) return label;
+    uint64_t before = 0, runs_before = 0;
+    RUN rank = (RUN)first - 1;
+    for (int64_t k = 0; k < words; k++) {
+        const uint64_t start = runs[k] & ~(runs[k] << 1 | runs_before);
+        for (uint64_t e = top[k] & ~(top[k] << 1 | before); e; e &= e - 1) {
+            const RUN root = parent[rank + (RUN)bits_count(start & bits_up_to_lowest(e))];
+            if (root >= (RUN)first && parent[root] == root) parent[root] = ~(RUN)++label;
+        }
+        rank += (RUN)bits_count(start);
+        before = top[k] >> 63;
+        runs_before = runs[k] >> 63;
+    }
+    for (int64_t k = first; k < last; k++)
+        if (parent[k] == (RUN)k) parent[k] = ~(RUN)++label;
+    return label;
+}
+
 /* After numbering: give linked roots of stripes their label, so that every stripe is complete in itself. */
 static void RUNS(settle)(RUN* parent, const RUN* linked, int64_t length) {
     for (int64_t k = 0; k < length; k++) {
@@ -187,13 +224,13 @@ static inline void RUNS(write_some)(const RUN* label, uint64_t fore, uint64_t st
     }
 }
 
-/* One row of labels. label[0] is the (complemented) label of the run before the row's first; seven entries behind
- * the row's last may be read. */
-static void RUNS(write_row)(const RUN* label, const uint64_t* fore, const uint64_t* start, int64_t width, void* row,
-                            int wide) {
+/* One row of labels. label[0] is the (complemented) label of the run before the strip's first; seven entries behind
+ * the strip's last may be read. */
+static void RUNS(write_row)(const RUN* label, const uint64_t* fore, const uint64_t* runs, const uint64_t* start,
+                            int64_t width, void* row, int wide) {
     uint64_t before = 0;
     for (int64_t j = 0; j < width; j += 64) {
-        const uint64_t f = fore[j >> 6], s = start != NULL ? start[j >> 6] : f & ~(f << 1 | before);
+        const uint64_t f = fore[j >> 6], r = runs[j >> 6], s = start != NULL ? start[j >> 6] : r & ~(r << 1 | before);
         char* target = (char*)row + j * (wide ? 8 : 4);
         if (sizeof(RUN) == 4 && !wide && width - j >= 64) {
             int32_t* pixels = (int32_t*)target;
@@ -207,6 +244,6 @@ static void RUNS(write_row)(const RUN* label, const uint64_t* fore, const uint64
         } else
             RUNS(write_some)(label, f, s, width - j < 64 ? (int)(width - j) : 64, target, wide);
         label += bits_count(s);
-        before = f >> 63;
+        before = r >> 63;
     }
 }

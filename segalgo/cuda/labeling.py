@@ -116,7 +116,7 @@ def same_partition(a: Any, b: Any) -> int:
 
 def _dense(xp: Any, labels: Any) -> tuple[Any, int]:
     """Return the labels renamed to 0, 1, ... (int64), 0 kept, and how many names there may be."""
-    if 0 <= int(labels.min()) and int(labels.max()) <= 2 * labels.size:
+    if int(labels.min()) >= 0 and int(labels.max()) <= 2 * labels.size:
         return labels.astype(np.int64), int(labels.max()) + 1
     values, code = xp.unique(labels, return_inverse=True)
     # Zero gets code 0; the others keep their order behind it.
