@@ -251,11 +251,15 @@ def _as_target(out: Any, picture: Any) -> Any:
         raise TypeError(f"out has dtype {out.dtype}: expected int32 or int64")
     if out.shape != picture.shape:
         raise ValueError(f"out has shape {out.shape}: expected {picture.shape}, the shape of image")
-    if isinstance(out, np.ndarray):
-        if not out.flags.writeable:
-            raise ValueError("out is read-only: expected an array that can be written")
-        if isinstance(picture, np.ndarray) and np.may_share_memory(out, picture):
+    if is_cupy(out) == is_cupy(picture):
+        if is_cupy(out):
+            from cupy import may_share_memory
+        else:
+            from numpy import may_share_memory
+        if may_share_memory(out, picture):
             raise ValueError("out overlaps image: expected separate memory")
+    if isinstance(out, np.ndarray) and not out.flags.writeable:
+        raise ValueError("out is read-only: expected an array that can be written")
     return out
 
 

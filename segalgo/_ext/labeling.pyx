@@ -477,6 +477,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     if not w.binary:
         _set_strips(&w, 1)
         start, first = np.empty(w.rows * w.words, np.uint64), np.empty(w.strips + 1, np.int64)
+        runs = fore  # the strips' own are released
         w.runs, w.first = w.fore, <int64_t*> cnp.PyArray_DATA(first)
         w.start = <uint64_t*> cnp.PyArray_DATA(start)
         for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
@@ -540,21 +541,32 @@ def same_partition(cnp.ndarray a, cnp.ndarray b):
     """See `segalgo.same_partition`. The renaming and its inverse as tables, filled pixel by pixel."""
     if a.size == 0:
         return -1
-    cdef cnp.ndarray code_a, code_b
-    code_a, count_a = _dense(a)
-    code_b, count_b = _dense(b)
-    cdef cnp.ndarray forth = np.full(count_a, -1, np.int64), back = np.full(count_b, -1, np.int64)
-    cdef const int64_t* left = <const int64_t*> cnp.PyArray_DATA(code_a)
-    cdef const int64_t* right = <const int64_t*> cnp.PyArray_DATA(code_b)
-    cdef int64_t* to_b = <int64_t*> cnp.PyArray_DATA(forth)
-    cdef int64_t* to_a = <int64_t*> cnp.PyArray_DATA(back)
+    cdef cnp.ndarray code_a, code_b, forth, back
+    code_a, names_a = _dense(a)
+    code_b, names_b = _dense(b)
+    code = np.int32 if max(names_a, names_b) <= 2147483647 else np.int64
+    code_a, code_b = code_a.astype(code, copy=False), code_b.astype(code, copy=False)
+    forth, back = np.full(names_a, -1, code), np.full(names_b, -1, code)
+    cdef void* from_a = cnp.PyArray_DATA(code_a)
+    cdef void* from_b = cnp.PyArray_DATA(code_b)
+    cdef void* to_b = cnp.PyArray_DATA(forth)
+    cdef void* to_a = cnp.PyArray_DATA(back)
     cdef int64_t size = a.size, fault
+    cdef bint wide = code is np.int64
     with nogil:
-        fault = _first_fault(left, right, size, to_b, to_a)
+        if wide:
+            fault = _first_fault(<int64_t*> from_a, <int64_t*> from_b, size, <int64_t*> to_b, <int64_t*> to_a)
+        else:
+            fault = _first_fault(<int32_t*> from_a, <int32_t*> from_b, size, <int32_t*> to_b, <int32_t*> to_a)
     return fault
 
 
-cdef int64_t _first_fault(const int64_t* a, const int64_t* b, int64_t size, int64_t* to_b, int64_t* to_a) noexcept nogil:
+ctypedef fused code_t:
+    int32_t
+    int64_t
+
+
+cdef int64_t _first_fault(const code_t* a, const code_t* b, int64_t size, code_t* to_b, code_t* to_a) noexcept nogil:
     cdef int64_t k
     to_b[0] = to_a[0] = 0
     for k in range(size):
@@ -567,9 +579,10 @@ cdef int64_t _first_fault(const int64_t* a, const int64_t* b, int64_t size, int6
 
 
 def _dense(labels):
-    """Return the labels renamed to 0, 1, ... (int64), 0 kept, and how many names there may be."""
-    if int(labels.min()) >= 0 and int(labels.max()) <= 2 * labels.size:
-        return labels.astype(np.int64, copy=False), int(labels.max()) + 1
+    """Return the labels renamed to 0, 1, ..., 0 kept, and how many names there may be."""
+    least, most = int(labels.min()), int(labels.max())
+    if least >= 0 and most <= 2 * labels.size:
+        return labels, most + 1
     values, code = np.unique(labels, return_inverse=True)
     # Zero gets code 0; the others keep their order behind it.
     return np.where(labels == 0, 0, code.reshape(-1) + 1), values.size + 1

@@ -116,8 +116,9 @@ def same_partition(a: Any, b: Any) -> int:
 
 def _dense(xp: Any, labels: Any) -> tuple[Any, int]:
     """Return the labels renamed to 0, 1, ... (int64), 0 kept, and how many names there may be."""
-    if int(labels.min()) >= 0 and int(labels.max()) <= 2 * labels.size:
-        return labels.astype(np.int64), int(labels.max()) + 1
+    least, most = int(labels.min()), int(labels.max())
+    if least >= 0 and most <= 2 * labels.size:
+        return labels.astype(np.int64), most + 1
     values, code = xp.unique(labels, return_inverse=True)
     # Zero gets code 0; the others keep their order behind it.
     return xp.where(labels == 0, 0, code.reshape(-1) + 1), int(values.size) + 1
