@@ -12,7 +12,7 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
-    "binarization": ("binarize",),
+    "binarization": ("apply_hysteresis_threshold", "binarize"),
     "cross_entropy": ("threshold_li",),
     "local_thresholding": (
         "threshold_bradley",
@@ -23,6 +23,7 @@ _NAMES = {
         "threshold_wolf",
     ),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "threshold_gallery": ("try_all_thresholds",),
     "thresholding": (
         "threshold_entropy",
         "threshold_isodata",
@@ -35,7 +36,16 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("binarization", "cross_entropy", "cuda", "local_thresholding", "pooling", "reference", "thresholding")
+_SUBMODULES = (
+    "binarization",
+    "cross_entropy",
+    "cuda",
+    "local_thresholding",
+    "pooling",
+    "reference",
+    "threshold_gallery",
+    "thresholding",
+)
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

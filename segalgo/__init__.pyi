@@ -4,11 +4,13 @@ from segalgo import cuda as cuda
 from segalgo import local_thresholding as local_thresholding
 from segalgo import pooling as pooling
 from segalgo import reference as reference
+from segalgo import threshold_gallery as threshold_gallery
 from segalgo import thresholding as thresholding
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.binarization import apply_hysteresis_threshold as apply_hysteresis_threshold
 from segalgo.binarization import binarize as binarize
 from segalgo.cross_entropy import threshold_li as threshold_li
 from segalgo.local_thresholding import threshold_bradley as threshold_bradley
@@ -19,6 +21,7 @@ from segalgo.local_thresholding import threshold_sauvola as threshold_sauvola
 from segalgo.local_thresholding import threshold_wolf as threshold_wolf
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
+from segalgo.threshold_gallery import try_all_thresholds as try_all_thresholds
 from segalgo.thresholding import threshold_entropy as threshold_entropy
 from segalgo.thresholding import threshold_isodata as threshold_isodata
 from segalgo.thresholding import threshold_mean as threshold_mean
