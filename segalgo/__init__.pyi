@@ -11,11 +11,13 @@ from segalgo import pooling as pooling
 from segalgo import reference as reference
 from segalgo import relabeling as relabeling
 from segalgo import segmentation as segmentation
+from segalgo import threshold_gallery as threshold_gallery
 from segalgo import thresholding as thresholding
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.binarization import apply_hysteresis_threshold as apply_hysteresis_threshold
 from segalgo.binarization import binarize as binarize
 from segalgo.boundaries import find_boundaries as find_boundaries
 from segalgo.cross_entropy import threshold_li as threshold_li
@@ -48,6 +50,7 @@ from segalgo.relabeling import relabel_sequential as relabel_sequential
 from segalgo.relabeling import remove_small_objects as remove_small_objects
 from segalgo.segmentation import Segmentation as Segmentation
 from segalgo.segmentation import segment as segment
+from segalgo.threshold_gallery import try_all_thresholds as try_all_thresholds
 from segalgo.thresholding import threshold_entropy as threshold_entropy
 from segalgo.thresholding import threshold_isodata as threshold_isodata
 from segalgo.thresholding import threshold_mean as threshold_mean

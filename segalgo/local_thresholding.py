@@ -332,6 +332,8 @@ def threshold_local(
     pixels, dtype = as_pixels(image)
     window = odd_sizes(block_size, "block_size", pixels.ndim)
     outside = float(cval)
+    if pixels.size == 0:
+        return pixels.astype(dtype)
     if mode == "constant" and pixels.dtype.kind != "f":
         pixels = pixels.astype(np.float64)
     filters = wing("window_filters", pixels)
@@ -355,6 +357,8 @@ def _by_window(image: Any, window_size: Any, rule: str, parameters: Sequence[flo
     """Return the threshold of a rule over windows of a picture that is mirrored beyond its border."""
     pixels, dtype = as_pixels(image)
     window = odd_sizes(window_size, "window_size", pixels.ndim)
+    if pixels.size == 0:
+        return pixels.astype(dtype)
     sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
     module = wing("local_thresholding", pixels)
     return module.window_threshold(pixels, window, sources, 0.0, rule, parameters, dtype)

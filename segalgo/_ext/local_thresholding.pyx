@@ -27,6 +27,7 @@ ctypedef fused sums:
 
 cdef enum:
     MEAN, SCALED_MEAN, NIBLACK, SAUVOLA, WOLF, PHANSALKAR, DEVIATION
+    TILE = 512
 
 RULES = {"mean": MEAN, "scaled_mean": SCALED_MEAN, "niblack": NIBLACK, "sauvola": SAUVOLA, "wolf": WOLF,
          "phansalkar": PHANSALKAR}
@@ -89,59 +90,83 @@ cdef void _slide_rows(const narrow* enter, const narrow* leave, int64_t width, s
         squares[j] += x * x - y * y
 
 
-# From sums of columns to sums of windows, one for each pixel of a row, in double.
-cdef void _sum_along(const sums* columns, sums outside, const Windows* w, sums* running, double* total) noexcept nogil:
-    cdef int64_t q, half = w.ww // 2, padded = w.width + w.ww - 1, j
+# running[q] = sum of the columns before padded column q, so that a window's sum is the difference of two.
+cdef void _run_along(const sums* columns, sums outside, const Windows* w, sums* running) noexcept nogil:
+    cdef int64_t q, half = w.ww // 2, width = w.width, padded = w.width + w.ww - 1
     cdef sums sofar = 0
     running[0] = 0
-    for q in range(padded):
-        if half <= q < half + w.width:
-            sofar += columns[q - half]
-        else:
-            sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
+    for q in range(half):
+        sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
         running[q + 1] = sofar
-    for j in range(w.width):
-        if sums is uint32_t:
-            total[j] = <double> <int32_t> (running[j + w.ww] - running[j])
-        elif sums is uint64_t:
-            total[j] = <double> <int64_t> (running[j + w.ww] - running[j])
-        else:
-            total[j] = running[j + w.ww] - running[j]
+    for q in range(width):
+        sofar += columns[q]
+        running[half + q + 1] = sofar
+    for q in range(half + width, padded):
+        sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
+        running[q + 1] = sofar
 
 
-# The rule, over a row of sums of values and of squares; m and s take their places. Products and quotients in the order
-# of the formulas: every instruction level rounds alike.
-cdef void _apply(double* m, double* s, real* output, const Windows* w, double* largest) noexcept nogil:
+cdef void _differences(const sums* running, int64_t ww, int64_t length, double* total) noexcept nogil:
     cdef int64_t j
-    cdef double n = <double> (w.wh * w.ww), v, k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4]
-    for j in range(w.width):
+    for j in range(length):
+        if sums is uint32_t:
+            total[j] = <double> <int32_t> (running[j + ww] - running[j])
+        elif sums is uint64_t:
+            total[j] = <double> <int64_t> (running[j + ww] - running[j])
+        else:
+            total[j] = running[j + ww] - running[j]
+
+
+# The rule, over sums of values m and of squares s, whose places their mean and deviation take. Products and quotients
+# in the order of the formulas: every instruction level rounds alike.
+cdef void _apply(double* m, double* s, int64_t length, real* output, const Windows* w, double* largest) noexcept nogil:
+    cdef int64_t j
+    cdef double n = <double> (w.wh * w.ww), v, k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4], most
+    for j in range(length):
         m[j] = m[j] / n
     if w.rule == MEAN:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> m[j]
         return
     if w.rule == SCALED_MEAN:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> (m[j] * k)
         return
-    for j in range(w.width):
+    for j in range(length):
         v = s[j] / n - m[j] * m[j]
         s[j] = sqrt(v if v > 0 else 0.0)
     if w.rule == DEVIATION:
-        for j in range(w.width):
-            largest[0] = s[j] if s[j] > largest[0] else largest[0]
+        most = largest[0]
+        for j in range(length):
+            most = s[j] if s[j] > most else most
+        largest[0] = most
     elif w.rule == NIBLACK:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> (m[j] - k * s[j])
     elif w.rule == SAUVOLA:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> (m[j] * (1 + k * (s[j] / r - 1)))
     elif w.rule == WOLF:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> ((1 - k) * m[j] + k * r + k * (s[j] / p) * (m[j] - r))
     else:
-        for j in range(w.width):
+        for j in range(length):
             output[j] = <real> (m[j] * (1 + p * exp(-q * (m[j] / scale)) + k * (s[j] / r - 1)))
+
+
+# A row of the output, in tiles that stay in the nearest cache.
+cdef void _finish_row(const sums* once, const sums* squares, real* output, const Windows* w,
+                      double* largest) noexcept nogil:
+    cdef double m[TILE]
+    cdef double s[TILE]
+    cdef int64_t tile, start, length
+    for tile in range((w.width + TILE - 1) // TILE):
+        start = tile * TILE
+        length = min(<int64_t> TILE, w.width - start)
+        _differences(once + start, w.ww, length, m)
+        if squares != NULL:
+            _differences(squares + start, w.ww, length, s)
+        _apply(m, s, length, output + start, w, largest)
 
 
 # Rows first ... last - 1 of the output; sums start anew at the first, so errors of floats never travel farther.
@@ -149,13 +174,12 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
                  double* largest) noexcept nogil:
     cdef bint squared = w.rule >= NIBLACK
     cdef int64_t i, q, padded = w.width + w.ww
-    cdef sums* once = <sums*> malloc((2 * w.width + padded) * sizeof(sums) + 2 * w.width * sizeof(double) + 64)
+    cdef sums* once = <sums*> malloc(2 * (w.width + padded) * sizeof(sums))
     if once == NULL:
         return 1
     cdef sums* squares = once + w.width if squared else NULL
     cdef sums* running = once + 2 * w.width
-    cdef double* m = <double*> (once + 2 * w.width + padded + (padded & 1))
-    cdef double* s = m + w.width
+    cdef sums* running_squares = running + padded if squared else NULL
     cdef sums edge = <sums> (w.outside * w.wh) * unit
     for q in range(2 * w.width):
         once[q] = 0
@@ -171,10 +195,10 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
                 _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, 1, once, squares)
                 q = w.rows[i - 1]
                 _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, -1, once, squares)
-        _sum_along(once, edge, w, running, m)
+        _run_along(once, edge, w, running)
         if squared:
-            _sum_along(squares, edge * <sums> w.outside, w, running, s)
-        _apply(m, s, output + i * w.width, w, largest)
+            _run_along(squares, edge * <sums> w.outside, w, running_squares)
+        _finish_row(running, running_squares, output + i * w.width, w, largest)
     free(once)
     return 0
 
@@ -302,9 +326,9 @@ def _many_axes(image, window, sources, cval, rule, parameters, output):
     if output.dtype == np.float64:
         doubles = output.reshape(-1)
         with nogil:
-            _apply(&m[0], &s[0], &doubles[0], &w, &largest)
+            _apply(&m[0], &s[0], w.width, &doubles[0], &w, &largest)
     else:
         singles = output.reshape(-1)
         with nogil:
-            _apply(&m[0], &s[0], &singles[0], &w, &largest)
+            _apply(&m[0], &s[0], w.width, &singles[0], &w, &largest)
     return output

@@ -87,6 +87,13 @@ __global__ void histogram_floats(const T* __restrict__ image, const T* __restric
         if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
 }
 
+// x = upper_half(x) * 2^32 + its low 32 bits; below zero where x is.
+template <class T>
+__device__ inline long long upper_half(T x) {
+    return (long long)x >> 32;
+}
+__device__ inline long long upper_half(unsigned long long x) { return (long long)(x >> 32); }
+
 // One block of 256 threads: the sum of its pixels as two sums, of their low 32 bits and of the rest, by a tree in
 // shared memory; writes one cell of low and high per block. Promised: a block meets fewer than 2^31 pixels.
 template <class T>
@@ -102,11 +109,7 @@ __global__ void sum_integers(const T* __restrict__ image, long long* __restrict_
         const T x = image[k];
         const unsigned int bottom = (unsigned int)((unsigned long long)x & 0xffffffffull);
         lows[t] += bottom;
-        // x = top * 2^32 + bottom, top below zero where x is.
-        if (x < T(0))
-            highs[t] += (long long)x >> 32;
-        else
-            highs[t] += (long long)((unsigned long long)x >> 32);
+        highs[t] += upper_half(x);
     }
     for (int half = 128; half > 0; half /= 2) {
         __syncthreads();

@@ -19,117 +19,79 @@ ctypedef fused narrow:
     float
     double
 
+cdef extern from "weigh.h" nogil:
+    void weigh_block(const double* x, int64_t step, const double* w, int64_t radius, double* out)
+
 cdef enum:
-    TILE = 512
+    BLOCK = 32  # WEIGH_BLOCK
 
 
-# out[j] = weights[0] * rows[radius][j] + sum, from d = radius to 1, of weights[d] * (rows[radius - d][j] +
-# rows[radius + d][j]), in double, for one tile. Four distances at a time, so that sums stay in registers longer.
-cdef void _weigh(const narrow** rows, const double* weights, int64_t radius, int64_t start, int64_t length,
-                 double* out) noexcept nogil:
-    cdef int64_t j, d = radius
-    cdef const narrow* x = rows[radius] + start
-    cdef const narrow* a
-    cdef const narrow* b
-    cdef const narrow* c
-    cdef const narrow* e
-    cdef const narrow* f
-    cdef const narrow* g
-    cdef const narrow* h
-    cdef const narrow* m
-    cdef double total
-    for j in range(length):
-        out[j] = <double> x[j] * weights[0]
-    while d >= 4:
-        a, b = rows[radius - d] + start, rows[radius + d] + start
-        c, e = rows[radius - d + 1] + start, rows[radius + d - 1] + start
-        f, g = rows[radius - d + 2] + start, rows[radius + d - 2] + start
-        h, m = rows[radius - d + 3] + start, rows[radius + d - 3] + start
-        for j in range(length):
-            if narrow is float or narrow is double:
-                total = out[j] + (<double> a[j] + <double> b[j]) * weights[d]
-                total = total + (<double> c[j] + <double> e[j]) * weights[d - 1]
-                total = total + (<double> f[j] + <double> g[j]) * weights[d - 2]
-                out[j] = total + (<double> h[j] + <double> m[j]) * weights[d - 3]
+# Rows first ... first + height - 1 of a plane, weighted down the columns into the rows of `padded`, block after block:
+# the block's rows are packed as doubles, `BLOCK` to a row, so that the filter reads them in one stride.
+cdef void _weigh_down(const narrow* image, int64_t first, int64_t height, int64_t width, const double* weights,
+                      int64_t radius, const int64_t* rows, double beyond, double* packed, double* padded,
+                      int64_t pitch, real unit) noexcept nogil:
+    cdef double out[BLOCK]
+    cdef int64_t start, q, j, length
+    cdef const narrow* row
+    for start in range((width + BLOCK - 1) // BLOCK):
+        start = start * BLOCK
+        length = min(<int64_t> BLOCK, width - start)
+        for q in range(height + 2 * radius):
+            if rows[first + q] < 0:
+                for j in range(length):
+                    packed[q * BLOCK + j] = beyond
             else:
-                # Sums of two integers are exact before the conversion as after it.
-                total = out[j] + <double> (<int> a[j] + <int> b[j]) * weights[d]
-                total = total + <double> (<int> c[j] + <int> e[j]) * weights[d - 1]
-                total = total + <double> (<int> f[j] + <int> g[j]) * weights[d - 2]
-                out[j] = total + <double> (<int> h[j] + <int> m[j]) * weights[d - 3]
-        d -= 4
-    while d >= 1:
-        a, b = rows[radius - d] + start, rows[radius + d] + start
-        for j in range(length):
-            out[j] = out[j] + (<double> a[j] + <double> b[j]) * weights[d]
-        d -= 1
+                row = image + rows[first + q] * width + start
+                for j in range(length):
+                    packed[q * BLOCK + j] = <double> row[j]
+        for q in range(height):
+            weigh_block(packed + (radius + q) * BLOCK, BLOCK, weights, radius, out)
+            for j in range(length):
+                padded[q * pitch + start + j] = <double> <real> out[j]
 
 
-# One row, padded, weighted along itself.
-cdef void _weigh_along(const real* padded, const real** shifted, const double* weights, int64_t radius, int64_t width,
+cdef void _weigh_along(const double* padded, int64_t width, const double* weights, int64_t radius,
                        real* output) noexcept nogil:
-    cdef double out[TILE]
-    cdef int64_t q, j, start, length
-    for q in range(2 * radius + 1):
-        shifted[q] = padded + q
-    for start in range((width + TILE - 1) // TILE):
-        start = start * TILE
-        length = min(<int64_t> TILE, width - start)
-        _weigh(shifted, weights, radius, start, length, out)
-        for j in range(length):
+    cdef double out[BLOCK]
+    cdef int64_t start, j
+    for start in range((width + BLOCK - 1) // BLOCK):
+        start = start * BLOCK
+        weigh_block(padded + radius + start, 1, weights, radius, out)
+        for j in range(min(<int64_t> BLOCK, width - start)):
             output[start + j] = <real> out[j]
 
 
-# Rows `first` to `last` of a plane: weighted down the columns into a padded row, and that along itself.
-cdef int _gaussian_rows(const narrow* image, real* output, int64_t first, int64_t last, int64_t width,
+# Some rows of a plane: weighted down the columns into padded rows, and those along themselves.
+cdef int _gaussian_rows(const narrow* image, real* output, int64_t first, int64_t height, int64_t width,
                         const double* down, int64_t rh, const int64_t* rows, const double* along, int64_t rw,
-                        const int64_t* columns, real outside, const narrow* beyond) noexcept nogil:
-    cdef double out[TILE]
-    cdef int64_t i, q, j, start, length
-    cdef real* padded = <real*> malloc((width + 2 * rw + 1) * sizeof(real))
-    cdef const narrow** taken = <const narrow**> malloc((2 * rh + 1) * sizeof(void*))
-    cdef const real** shifted = <const real**> malloc((2 * rw + 1) * sizeof(void*))
-    if padded == NULL or taken == NULL or shifted == NULL:
-        free(padded)
-        free(taken)
-        free(shifted)
+                        const int64_t* columns, double beyond) noexcept nogil:
+    cdef int64_t i, q, pitch = width + 2 * rw + BLOCK, cells = (height + 2 * rh) * BLOCK
+    cdef double* packed = <double*> calloc(cells + height * pitch, sizeof(double))
+    cdef double* padded = packed + cells
+    cdef double* row
+    if packed == NULL:
         return 1
-    for i in range(first, last):
-        for q in range(2 * rh + 1):
-            taken[q] = beyond if rows[i + q] < 0 else image + rows[i + q] * width
-        for start in range((width + TILE - 1) // TILE):
-            start = start * TILE
-            length = min(<int64_t> TILE, width - start)
-            if rh == 0:
-                for j in range(length):
-                    padded[rw + start + j] = <real> taken[0][start + j]
-            else:
-                _weigh(taken, down, rh, start, length, out)
-                for j in range(length):
-                    padded[rw + start + j] = <real> out[j]
+    _weigh_down(image, first, height, width, down, rh, rows, beyond, packed, padded + rw, pitch, <real> 0)
+    for i in range(height):
+        row = padded + i * pitch
         for q in range(rw):
-            padded[q] = outside if columns[q] < 0 else padded[rw + columns[q]]
+            row[q] = <double> <real> beyond if columns[q] < 0 else row[rw + columns[q]]
         for q in range(rw + width, width + 2 * rw):
-            padded[q] = outside if columns[q] < 0 else padded[rw + columns[q]]
-        if rw == 0:
-            for j in range(width):
-                output[i * width + j] = padded[j]
-        else:
-            _weigh_along(padded, shifted, along, rw, width, output + i * width)
-    free(padded)
-    free(taken)
-    free(shifted)
+            row[q] = <double> <real> beyond if columns[q] < 0 else row[rw + columns[q]]
+        _weigh_along(row, width, along, rw, output + (first + i) * width)
+    free(packed)
     return 0
 
 
 cdef int _gaussian(const narrow* image, real* output, int64_t height, int64_t width, const double* down, int64_t rh,
-                   const int64_t* rows, const double* along, int64_t rw, const int64_t* columns, real outside,
-                   const narrow* beyond) noexcept nogil:
-    cdef int64_t part, parts = (height + 31) // 32
+                   const int64_t* rows, const double* along, int64_t rw, const int64_t* columns,
+                   double beyond) noexcept nogil:
+    cdef int64_t part, parts = (height + BLOCK - 1) // BLOCK
     cdef int failed = 0
     for part in prange(parts, schedule="dynamic"):
-        failed += _gaussian_rows(image, output, part * 32, min((part + 1) * 32, height), width, down, rh, rows, along,
-                                 rw, columns, outside, beyond)
+        failed += _gaussian_rows(image, output, part * BLOCK, min(<int64_t> BLOCK, height - part * BLOCK), width, down,
+                                 rh, rows, along, rw, columns, beyond)
     return failed
 
 
@@ -137,11 +99,9 @@ def gaussian_plane(const narrow[:, ::1] image, const double[::1] down, const int
                    const double[::1] along, const int64_t[::1] columns, double cval, real[:, ::1] output):
     """Weigh one plane down its columns and along its rows; `output` may not be the image."""
     cdef int failed
-    cdef const narrow[::1] beyond = np.full(image.shape[1], cval if (np.asarray(rows) < 0).any() else 0,
-                                            np.asarray(image).dtype)
     with nogil:
         failed = _gaussian(&image[0, 0], &output[0, 0], image.shape[0], image.shape[1], &down[0], down.shape[0] - 1,
-                           &rows[0], &along[0], along.shape[0] - 1, &columns[0], <real> cval, &beyond[0])
+                           &rows[0], &along[0], along.shape[0] - 1, &columns[0], cval)
     if failed:
         raise MemoryError("gaussian_filter: no memory for the rows of a window")
 

@@ -1,0 +1,106 @@
+"""One picture under every global threshold, as a figure."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import as_array
+from segalgo._dispatch import is_cupy
+from segalgo._histogram import histogram_of
+from segalgo.binarization import binarize
+from segalgo.cross_entropy import threshold_li
+from segalgo.thresholding import (
+    threshold_entropy,
+    threshold_isodata,
+    threshold_mean,
+    threshold_minimum,
+    threshold_otsu,
+    threshold_triangle,
+    threshold_yen,
+)
+
+METHODS = {
+    "Entropy": threshold_entropy,
+    "Isodata": threshold_isodata,
+    "Li": threshold_li,
+    "Mean": threshold_mean,
+    "Minimum": threshold_minimum,
+    "Otsu": threshold_otsu,
+    "Triangle": threshold_triangle,
+    "Yen": threshold_yen,
+}
+
+
+def try_all_thresholds(
+    image: Any, figsize: tuple[float, float] = (8, 10), num_cols: int = 2, foreground: str = "above"
+) -> tuple[Any, Any]:
+    """Return a figure of the picture, of its histogram with every global threshold, and of each threshold's mask.
+
+    A method that finds no threshold shows the name of its error in place of the mask.
+
+    Parameters
+    ----------
+    image : array (H, W)
+        bool, integers or floats; NumPy or CuPy.
+    figsize : pair of floats
+        Width and height of the figure, in inches.
+    num_cols : int
+        How many pictures a row holds.
+    foreground : {"above", "below"}
+        As in `binarize`.
+
+    Returns
+    -------
+    figure, axes : matplotlib Figure and flat array of its Axes
+
+    Raises
+    ------
+    ValueError
+        If `image` does not have two axes, has no pixel, or holds a NaN.
+    ImportError
+        If matplotlib is missing (``pip install segalgo[plot]``).
+
+    Notes
+    -----
+    matplotlib is imported when this is called.
+
+    Examples
+    --------
+    >>> import segalgo
+    >>> from skimage.data import coins
+    >>> figure, axes = segalgo.try_all_thresholds(coins())  # doctest: +SKIP
+    """
+    pixels = as_array(image, "image")
+    if pixels.ndim != 2:
+        raise ValueError(f"image has shape {pixels.shape}: expected (H, W)")
+    counts, centers = histogram_of(pixels, 256, None, None)
+    from matplotlib import pyplot
+
+    rows = math.ceil((len(METHODS) + 2) / num_cols)
+    figure, grid = pyplot.subplots(rows, num_cols, figsize=figsize, squeeze=False)
+    axes = grid.reshape(-1)
+    for axis in axes:
+        axis.axis("off")
+    axes[0].imshow(_on_host(pixels), cmap="gray")
+    axes[0].set_title("Original")
+    axes[1].axis("on")
+    axes[1].fill_between(centers.astype(np.float64), counts, step="mid", color="0.7")
+    axes[1].set_title("Histogram")
+    for k, (name, method) in enumerate(METHODS.items()):
+        axis = axes[k + 2]
+        axis.set_title(name)
+        try:
+            threshold = method(pixels)
+        except (RuntimeError, ValueError) as error:
+            axis.text(0.5, 0.5, type(error).__name__, ha="center", va="center", transform=axis.transAxes)
+            continue
+        axis.imshow(_on_host(binarize(pixels, threshold, foreground)), cmap="gray")
+        axes[1].axvline(float(threshold), color=f"C{k}", label=name)
+    axes[1].legend(fontsize="x-small")
+    figure.tight_layout()
+    return figure, axes
+
+
+def _on_host(array: Any) -> np.ndarray:
+    return array.get() if is_cupy(array) else array
