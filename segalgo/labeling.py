@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ def label(
     wrap: bool | Sequence[bool] | None = None,
     delta: Any = 0,
 ) -> Any:
-    """Number the connected components of an image.
+    """Label the connected components of an image with numbers.
 
     Two neighbouring pixels are joined if both are foreground and ``abs(a - b) <= delta``: equal, by default. A
     component is a largest set of pixels joined by such steps. Components get 1, 2, 3, ... in the order of their first
@@ -94,21 +95,25 @@ def label(
         raise ValueError("image holds NaN, which equals nothing: expected numbers; replace them first")
     step = _as_delta(delta, picture.dtype)
     target = _as_target(out, picture)
-    x = as_contiguous(_with_known_dtype(picture))
-    x = x.reshape(x.shape or (1,))
+    # Axes of one pixel add no neighbours, even where they wrap.
+    axes = [axis for axis, n in enumerate(picture.shape) if n != 1] or [0]
+    if len(axes) > MAX_DIMENSIONS:
+        raise ValueError(f"image has shape {picture.shape}: expected at most {MAX_DIMENSIONS} axes longer than 1")
+    shape = tuple(picture.shape[axis] for axis in axes) if picture.ndim else (1,)
+    x = as_contiguous(_with_known_dtype(picture)).reshape(shape)
     direct = target if target is not None and target.flags.c_contiguous and target.dtype.isnative else None
     compute = wing("labeling", x, target).label
     labels, count = compute(
         x,
         _as_background(background, x.dtype),
-        reach,
-        wraps or (False,),
+        min(reach, len(shape)),
+        tuple(wraps[axis] for axis in axes) if wraps else (False,),
         step,
-        None if direct is None else direct.reshape(x.shape),
+        None if direct is None else direct.reshape(shape),
     )
     labels = labels.reshape(picture.shape)
     if target is not None:
-        if count > np.iinfo(target.dtype).max:
+        if count > _limits(target.dtype)[1]:
             raise ValueError(f"out has dtype {target.dtype}: expected int64, there are {count} components")
         if direct is None:
             target[...] = labels
@@ -228,8 +233,13 @@ def _as_background(background: Any, dtype: np.dtype) -> Any:
         return value if value == background and float(dtype.type(value)) == value else None
     if background != background or background in (np.inf, -np.inf) or background != int(background):
         return None
-    value, limits = int(background), np.iinfo(dtype)
-    return value if limits.min <= value <= limits.max else None
+    value, (least, most) = int(background), _limits(dtype)
+    return value if least <= value <= most else None
+
+
+@cache
+def _limits(dtype: np.dtype) -> tuple[int, int]:
+    return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
 
 def _as_target(out: Any, picture: Any) -> Any:
