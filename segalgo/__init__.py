@@ -12,10 +12,26 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
+    "activation": ("gelu", "leaky_relu", "log_softmax", "relu", "sigmoid", "softmax"),
+    "average_pooling": ("adaptive_avg_pool2d", "avg_pool2d"),
+    "index_conventions": ("plane_to_tensor_indices", "tensor_to_plane_indices"),
+    "interpolation": ("interpolate", "pad"),
+    "normalization": ("batch_norm", "layer_norm", "local_response_norm"),
+    "output_sizes": ("input_sizes", "output_size"),
     "pooling": ("max_pool2d", "max_unpool2d"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "pooling", "reference")
+_SUBMODULES = (
+    "activation",
+    "average_pooling",
+    "cuda",
+    "index_conventions",
+    "interpolation",
+    "normalization",
+    "output_sizes",
+    "pooling",
+    "reference",
+)
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 
