@@ -1,5 +1,6 @@
 """Normalization: by stored statistics, over the last axes, and across neighbouring channels."""
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -58,7 +59,7 @@ def batch_norm(
     shape = x.shape[1:2]
     mean, var = as_double(running_mean, "running_mean", shape), as_double(running_var, "running_var", shape)
     weight, bias = _affine(x, weight, bias, shape)
-    cells = widened(x).reshape(*x.shape[:2], _product(x.shape[2:]))
+    cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
     compute = wing("normalization", x, mean, var, weight, bias).batch_norm
     output = compute(cells, mean, var, weight, bias, float(eps))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
@@ -121,7 +122,7 @@ def layer_norm(
     weight, bias = _affine(x, weight, bias, shape)
     if x.size == 0:
         return x.copy()
-    rows = widened(x).reshape(-1, _product(shape))
+    rows = widened(x).reshape(-1, math.prod(shape))
     compute = wing("normalization", x, weight, bias).layer_norm
     output = compute(rows, weight.reshape(-1), bias.reshape(-1), float(eps))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
@@ -175,7 +176,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
         raise TypeError(f"size={size!r}: expected an integer") from None
     if size < 1:
         raise ValueError(f"size={size}: expected at least 1")
-    cells = widened(x).reshape(*x.shape[:2], _product(x.shape[2:]))
+    cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
     output = wing("normalization", x).local_response_norm(cells, size, float(alpha), float(beta), float(k))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
@@ -188,11 +189,3 @@ def _affine(x: Any, weight: Any, bias: Any, shape: tuple[int, ...]) -> tuple[Any
     weight = xp.ones(shape) if weight is None else as_double(weight, "weight", shape)
     bias = xp.zeros(shape) if bias is None else as_double(bias, "bias", shape)
     return weight, bias
-
-
-def _product(shape: Sequence[int]) -> int:
-    """Return the number of cells of a shape; 1 for ()."""
-    cells = 1
-    for n in shape:
-        cells *= n
-    return cells
