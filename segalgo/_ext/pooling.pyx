@@ -2,7 +2,7 @@
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -25,7 +25,7 @@ cdef extern from "max_pool.h" nogil:
 
 cdef enum:
     ROWS_AT_ONCE = 16
-    CLEARED_AT_ONCE = 2048  # cells: few enough to stay in the first cache until they are written
+    INDICES_AT_ONCE = 256
 
 
 cdef struct Window:
@@ -132,28 +132,51 @@ def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_siz
     return values, indices
 
 
-# One plane: check each index as it comes, clear up to it, write in row order, so that the last one stays. Clearing just
-# ahead of the writes finds the cells in the cache, and works for indices in any order.
+# The largest of some indices, a negative one counting as huge: one number to check them all by.
+cdef uint64_t _largest(const int64_t* indices, int64_t count) noexcept nogil:
+    cdef uint64_t largest = 0
+    cdef int64_t k
+    for k in range(count):
+        largest = <uint64_t> indices[k] if <uint64_t> indices[k] > largest else largest
+    return largest
+
+
+# The first index that was seen before, else -1, and a bit for each seen; all lie in the plane.
+cdef int64_t _first_repeat(const int64_t* indices, int64_t count, uint8_t* seen) noexcept nogil:
+    cdef int64_t k, target
+    for k in range(count):
+        target = indices[k]
+        if seen[target >> 3] >> (target & 7) & 1:
+            return k
+        seen[target >> 3] = seen[target >> 3] | (1 << (target & 7))
+    return -1
+
+
+# One plane, some indices at a time: check them, clear the output up to the largest, then write in row order, so that
+# the last one stays. Cells cleared just before they are written are in the cache, and any order of indices is right.
 # Returns the position of the first index outside the plane, else -1; `repeat` receives the first repetition where a
 # bitmap `seen` of size // 8 + 1 zero bytes is given.
 cdef int64_t _max_unpool_plane(const real* x, const int64_t* indices, real* output, int64_t count, int64_t size,
                                uint8_t* seen, int64_t* repeat) noexcept nogil:
-    cdef int64_t k, target, cleared = 0, upto
-    for k in range(count):
-        target = indices[k]
-        if target >= cleared:
-            if target >= size:
-                return k
-            upto = min(size, (target // CLEARED_AT_ONCE + 1) * CLEARED_AT_ONCE)
-            memset(output + cleared, 0, (upto - cleared) * sizeof(real))
-            cleared = upto
-        elif target < 0:
+    cdef int64_t part, first, last, k, found, cleared = 0
+    cdef uint64_t largest
+    for part in range((count + INDICES_AT_ONCE - 1) // INDICES_AT_ONCE):
+        first = part * INDICES_AT_ONCE
+        last = min(first + INDICES_AT_ONCE, count)
+        largest = _largest(indices + first, last - first)
+        if largest >= <uint64_t> size:
+            k = first
+            while <uint64_t> indices[k] < <uint64_t> size:
+                k += 1
             return k
-        output[target] = x[k]
-        if seen != NULL:
-            if repeat[0] < 0 and seen[target >> 3] >> (target & 7) & 1:
-                repeat[0] = k
-            seen[target >> 3] = seen[target >> 3] | (1 << (target & 7))
+        if <int64_t> largest >= cleared:
+            memset(output + cleared, 0, (<int64_t> largest + 1 - cleared) * sizeof(real))
+            cleared = <int64_t> largest + 1
+        for k in range(first, last):
+            output[indices[k]] = x[k]
+        if seen != NULL and repeat[0] < 0:
+            found = _first_repeat(indices + first, last - first, seen)
+            repeat[0] = -1 if found < 0 else first + found
     memset(output + cleared, 0, (size - cleared) * sizeof(real))
     return -1
 
