@@ -163,7 +163,9 @@ def _padded_axis(axis: str, n: int, before: int, after: int, mode: str) -> np.nd
         raise ValueError(f"pad=({before}, {after}) makes the {n} cells of {axis} to {size}: expected at least {least}")
     most = {"reflect": n - 1, "circular": n}.get(mode)
     if most is not None and max(before, after) > most:
-        raise ValueError(f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected at most {most} of {n} cells")
+        raise ValueError(
+            f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected at most {most} of {n} cells"
+        )
     left = n + min(before, 0) + min(after, 0)
     if size and mode != "constant" and (n < 1 or (mode == "circular" and left < 1)):
         raise ValueError(f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected to leave a cell to repeat")

@@ -117,9 +117,7 @@ class NoOutput(ValueError):
     """An input is too small for the layer."""
 
 
-def conv_size(
-    axis: str, n: int, kernel_size: int, stride: int = 1, padding: int | str = 0, dilation: int = 1
-) -> int:
+def conv_size(axis: str, n: int, kernel_size: int, stride: int = 1, padding: int | str = 0, dilation: int = 1) -> int:
     """Return the output size of a convolution along one axis."""
     k, s, d = _window(axis, kernel_size, stride, dilation)
     if padding == "same":

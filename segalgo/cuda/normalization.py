@@ -40,7 +40,5 @@ def local_response_norm(x: Any, size: int, alpha: float, beta: float, k: float) 
         sizes = map(np.int64, (x.shape[0] * x.shape[1], *x.shape[1:]))
         numbers = (np.int64(size), np.float64(alpha / size), np.float64(beta), np.float64(k))
         kernel = f"local_response_norm<{c_name(x.dtype)}>"
-        device.launch(
-            "normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), (x, output, *numbers, *sizes)
-        )
+        device.launch("normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), (x, output, *numbers, *sizes))
     return output
