@@ -43,6 +43,31 @@ def as_planes(value: Any, argument: str) -> Any:
     return array if array.ndim == 4 else array[None]
 
 
+def as_real(value: Any, argument: str, least_rank: int = 0) -> Any:
+    """Return a float tensor of any rank from `least_rank`, contiguous."""
+    array = as_array(value, argument)
+    if array.dtype.name not in REAL:
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected one of {', '.join(REAL)}")
+    if array.ndim < least_rank:
+        raise ValueError(f"{argument} has shape {array.shape}: expected at least {least_rank} axes")
+    return array if array.ndim == 0 else as_contiguous(array)
+
+
+def as_double(value: Any, argument: str, shape: tuple[int, ...]) -> Any:
+    """Return a float tensor of the given shape as contiguous float64."""
+    array = as_array(value, argument)
+    if array.dtype.name not in REAL:
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected one of {', '.join(REAL)}")
+    if array.shape != shape:
+        raise ValueError(f"{argument} has shape {array.shape}: expected {shape}")
+    return as_contiguous(array.astype(np.float64, copy=False))
+
+
+def widened(array: Any) -> Any:
+    """Return float16 as float32, which holds every value of it exactly; any other array as it is."""
+    return array.astype(np.float32) if array.dtype == np.float16 else array
+
+
 def as_grey(value: Any, argument: str) -> Any:
     """Return a picture of real numbers, contiguous, in a dtype that kernels know: bool as uint8, float16 as float32."""
     array = as_array(value, argument)
@@ -51,7 +76,7 @@ def as_grey(value: Any, argument: str) -> Any:
     array = as_contiguous(array) if array.ndim else as_contiguous(array).reshape(())
     if array.dtype.kind == "b":
         return array.view(np.uint8)
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    return widened(array)
 
 
 def as_pair(value: int | Sequence[int], argument: str, least: int) -> tuple[int, int]:

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous, as_pair, as_planes, one_of
+from segalgo._checks import as_array, as_contiguous, as_pair, as_planes, one_of, widened
 from segalgo._dispatch import wing
+from segalgo.output_sizes import pool_size, unpool_size
 
 
 def max_pool2d(
@@ -77,10 +78,10 @@ def max_pool2d(
     border = as_pair(padding, "padding", 0)
     spread = as_pair(dilation, "dilation", 1)
     size = tuple(
-        _pooled_size(*axis, ceil_mode) for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
+        pool_size(*axis, ceil_mode) for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
     )
     compute = wing("pooling", x).max_pool2d
-    values, indices = compute(_widened(x), kernel, steps, border, spread, size)
+    values, indices = compute(widened(x), kernel, steps, border, spread, size)
     values = values.astype(x.dtype, copy=False)
     if np.ndim(input) == 3:
         values, indices = values[0], indices[0]
@@ -155,39 +156,11 @@ def max_unpool2d(
     size = _unpooled_size(x.shape, kernel, steps, border, output_size)
     places = as_contiguous(places.astype(np.int64, copy=False)).reshape(x.shape)
     compute = wing("pooling", x, places).max_unpool2d
-    output, fault = compute(_widened(x), places, size, on_duplicate == "raise")
+    output, fault = compute(widened(x), places, size, on_duplicate == "raise")
     if fault >= 0:
         _raise_index_fault(int(places.reshape(-1)[fault]), fault, x.shape, size)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
-
-
-def _widened(x: Any) -> Any:
-    """Return float16 as float32, which holds every value of it exactly."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
-
-
-def _pooled_size(axis: str, n: int, k: int, s: int, p: int, d: int, ceil_mode: bool) -> int:
-    """Return the output size of one axis: PyTorch's rule, which drops a last window that starts in the far padding."""
-    extent = d * (k - 1) + 1
-    if p > extent // 2:
-        raise ValueError(
-            f"padding={p} along {axis}: expected at most {extent // 2}, half of the dilated kernel {extent}"
-        )
-    room = n + 2 * p - extent
-    if room < 0:
-        raise ValueError(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
-    size = room // s + 1
-    if ceil_mode and room % s:
-        size += size * s < n + p
-    for i in {0, size - 1}:
-        start = i * s - p
-        if start + (max(0, -start) + d - 1) // d * d >= n or -start > d * (k - 1):
-            raise ValueError(
-                f"padding={p} with dilation={d} along {axis}: a window lies wholly in the padding, expected a cell "
-                f"of the {n} in each"
-            )
-    return size
 
 
 def _unpooled_size(
@@ -198,11 +171,10 @@ def _unpooled_size(
     output_size: Sequence[int] | None,
 ) -> tuple[int, int]:
     """Return (OH, OW): the default, or the given size if it is within one stride of it."""
-    default = tuple((n - 1) * s - 2 * p + k for n, k, s, p in zip(shape[2:], kernel, stride, padding, strict=True))
+    axes = list(zip("HW", shape[2:], kernel, stride, padding, strict=True))
     if output_size is None:
-        if min(default) < 1:
-            raise ValueError(f"output_size is not given and would be {default}: expected at least 1 x 1")
-        return default
+        return tuple(unpool_size(*axis) for axis in axes)
+    default = tuple((n - 1) * s - 2 * p + k for _, n, k, s, p in axes)
     size = tuple(int(n) for n in output_size)[-2:]
     if len(output_size) not in (2, 3, 4) or len(size) != 2:
         raise ValueError(f"output_size={tuple(output_size)}: expected (OH, OW) or the whole shape of the output")

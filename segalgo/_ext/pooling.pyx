@@ -1,9 +1,10 @@
 """Max-pooling with indices, and its inverse: the Cython wing of `segalgo.pooling`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint8_t
-from libc.stdlib cimport calloc, free
 from libc.math cimport INFINITY
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
 
 import numpy as np
 
@@ -14,43 +15,91 @@ ctypedef fused real:
     double
 
 
+cdef extern from "max_pool.h" nogil:
+    void max_pool_pairs_float(const float*, const float*, float*, int32_t*, int64_t, int32_t)
+    void max_pool_pairs_double(const double*, const double*, double*, int64_t*, int64_t, int64_t)
+    void max_pool_update_float(const float*, float*, int32_t*, int32_t, int64_t, int64_t)
+    void max_pool_update_double(const double*, double*, int64_t*, int64_t, int64_t, int64_t)
+    void max_pool_indices_float(const int32_t*, int64_t*, int64_t, int64_t, int64_t)
+    void max_pool_indices_double(const int64_t*, int64_t*, int64_t, int64_t, int64_t)
+
+cdef enum:
+    ROWS_AT_ONCE = 16
+    INDICES_AT_ONCE = 256
+
+
 cdef struct Window:
     int64_t height, width, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
 
 
-# One output row of one plane: for each column, scan the window's cells that lie in the picture, in row order.
-# Reads kh rows of x, writes one row of values and of indices. The caller promises a cell in the picture per window.
-cdef void _max_pool_row(const real* plane, real* values, int64_t* indices, int64_t i, Window w) noexcept nogil:
-    cdef int64_t j, u, v, row, column, best_at
-    cdef int64_t top = i * w.sh - w.ph, left
-    cdef int64_t u0 = 0 if top >= 0 else (-top + w.dh - 1) // w.dh, v0
-    cdef real best, cell
-    for j in range(w.ow):
-        left = j * w.sw - w.pw
-        v0 = 0 if left >= 0 else (-left + w.dw - 1) // w.dw
-        best = -INFINITY
-        best_at = (top + u0 * w.dh) * w.width + left + v0 * w.dw
+# One output row: for each cell (u, v) of the windows, all windows of the row at once, in row order. `at` holds a
+# place a window: int32 beside float, int64 beside double. The caller promises a cell in the picture per window.
+cdef void _max_pool_row(const real* plane, real* best, int64_t* indices, void* at, int64_t i,
+                        Window* w) noexcept nogil:
+    cdef int64_t j, u, v, from_, to, first_cell
+    cdef int64_t top = i * w.sh - w.ph
+    cdef int64_t u0 = 0 if top >= 0 else (-top + w.dh - 1) // w.dh
+    cdef const real* cells
+    if (w.kh == w.kw == w.sw == 2 and w.dh == w.dw == 1 and w.pw == 0 and top >= 0 and top + 1 < w.height
+            and 2 * w.ow <= w.width):
+        cells = plane + top * w.width
+        if real is float:
+            max_pool_pairs_float(cells, cells + w.width, best, <int32_t*> at, w.ow, <int32_t> w.width)
+        else:
+            max_pool_pairs_double(cells, cells + w.width, best, <int64_t*> at, w.ow, w.width)
+    else:
+        for j in range(w.ow):
+            # Until a cell wins, the place is that of the first cell in the picture, which may be -inf.
+            first_cell = u0 * w.dh * w.width
+            if j * w.sw < w.pw:
+                first_cell += (w.pw - j * w.sw + w.dw - 1) // w.dw * w.dw
+            best[j] = -INFINITY
+            if real is float:
+                (<int32_t*> at)[j] = <int32_t> first_cell
+            else:
+                (<int64_t*> at)[j] = first_cell
         for u in range(u0, w.kh):
-            row = top + u * w.dh
-            if row >= w.height:
+            if top + u * w.dh >= w.height:
                 break
-            for v in range(v0, w.kw):
-                column = left + v * w.dw
-                if column >= w.width:
-                    break
-                cell = plane[row * w.width + column]
-                if cell > best or cell != cell:
-                    best = cell
-                    best_at = row * w.width + column
-        values[j] = best
-        indices[j] = best_at
+            for v in range(w.kw):
+                # Windows from_ to `to` (exclusive) have their cell (u, v) in the picture.
+                from_ = max(0, (w.pw - v * w.dw + w.sw - 1) // w.sw) if w.pw > v * w.dw else 0
+                to = min(w.ow, (w.width - 1 + w.pw - v * w.dw) // w.sw + 1) if w.width + w.pw > v * w.dw else 0
+                if to <= from_:
+                    continue
+                cells = plane + (top + u * w.dh) * w.width + from_ * w.sw - w.pw + v * w.dw
+                if real is float:
+                    max_pool_update_float(cells, best + from_, <int32_t*> at + from_,
+                                          <int32_t> (u * w.dh * w.width + v * w.dw), to - from_, w.sw)
+                else:
+                    max_pool_update_double(cells, best + from_, <int64_t*> at + from_,
+                                           u * w.dh * w.width + v * w.dw, to - from_, w.sw)
+    if real is float:
+        max_pool_indices_float(<int32_t*> at, indices, w.ow, top * w.width - w.pw, w.sw)
+    else:
+        max_pool_indices_double(<int64_t*> at, indices, w.ow, top * w.width - w.pw, w.sw)
 
 
-cdef void _max_pool(const real* x, real* values, int64_t* indices, int64_t planes, Window w) noexcept nogil:
-    cdef int64_t row, plane
-    for row in prange(planes * w.oh, schedule="static"):
-        plane = row // w.oh
-        _max_pool_row(x + plane * w.height * w.width, values + row * w.ow, indices + row * w.ow, row % w.oh, w)
+# Output rows first to last, counted over all planes. Returns whether there was memory for the places of a row.
+cdef bint _max_pool_rows(const real* x, real* values, int64_t* indices, int64_t first, int64_t last,
+                         Window* w) noexcept nogil:
+    cdef void* at = malloc((w.ow + 1) * sizeof(int64_t))
+    cdef int64_t row
+    if at == NULL:
+        return False
+    for row in range(first, last):
+        _max_pool_row(x + row // w.oh * w.height * w.width, values + row * w.ow, indices + row * w.ow, at, row % w.oh,
+                      w)
+    free(at)
+    return True
+
+
+cdef bint _max_pool(const real* x, real* values, int64_t* indices, int64_t planes, Window* w) noexcept nogil:
+    cdef int64_t rows = planes * w.oh, part, failures = 0
+    for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
+        failures += not _max_pool_rows(x, values, indices, part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE),
+                                       w)
+    return failures == 0
 
 
 def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_size):
@@ -68,32 +117,67 @@ def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_siz
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(values)
     cdef int64_t* places = <int64_t*> cnp.PyArray_DATA(indices)
-    cdef bint single = x.dtype == np.float32
+    cdef bint single = x.dtype == np.float32, done
+    if single and ((w.kh - 1) * w.dh + 1) * w.width >= 2**31 - 1:
+        # Places would not fit beside float; double holds every float.
+        values, indices = max_pool2d(x.astype(np.float64), kernel_size, stride, padding, dilation, output_size)
+        return values.astype(np.float32), indices
     with nogil:
         if single:
-            _max_pool(<const float*> source, <float*> target, places, planes, w)
+            done = _max_pool(<const float*> source, <float*> target, places, planes, &w)
         else:
-            _max_pool(<const double*> source, <double*> target, places, planes, w)
+            done = _max_pool(<const double*> source, <double*> target, places, planes, &w)
+    if not done:
+        raise MemoryError("max_pool2d: no memory for the places of one row")
     return values, indices
 
 
-# One plane: clear the output, check each index as it comes, write in row order, so that the last one stays.
+# The largest of some indices, a negative one counting as huge: one number to check them all by.
+cdef uint64_t _largest(const int64_t* indices, int64_t count) noexcept nogil:
+    cdef uint64_t largest = 0
+    cdef int64_t k
+    for k in range(count):
+        largest = <uint64_t> indices[k] if <uint64_t> indices[k] > largest else largest
+    return largest
+
+
+# The first index that was seen before, else -1, and a bit for each seen; all lie in the plane.
+cdef int64_t _first_repeat(const int64_t* indices, int64_t count, uint8_t* seen) noexcept nogil:
+    cdef int64_t k, target
+    for k in range(count):
+        target = indices[k]
+        if seen[target >> 3] >> (target & 7) & 1:
+            return k
+        seen[target >> 3] = seen[target >> 3] | (1 << (target & 7))
+    return -1
+
+
+# One plane, some indices at a time: check them, clear the output up to the largest, then write in row order, so that
+# the last one stays. Cells cleared just before they are written are in the cache, and any order of indices is right.
 # Returns the position of the first index outside the plane, else -1; `repeat` receives the first repetition where a
 # bitmap `seen` of size // 8 + 1 zero bytes is given.
 cdef int64_t _max_unpool_plane(const real* x, const int64_t* indices, real* output, int64_t count, int64_t size,
                                uint8_t* seen, int64_t* repeat) noexcept nogil:
-    cdef int64_t k, target
-    for k in range(size):
-        output[k] = 0
-    for k in range(count):
-        target = indices[k]
-        if target < 0 or target >= size:
+    cdef int64_t part, first, last, k, found, cleared = 0
+    cdef uint64_t largest
+    for part in range((count + INDICES_AT_ONCE - 1) // INDICES_AT_ONCE):
+        first = part * INDICES_AT_ONCE
+        last = min(first + INDICES_AT_ONCE, count)
+        largest = _largest(indices + first, last - first)
+        if largest >= <uint64_t> size:
+            k = first
+            while <uint64_t> indices[k] < <uint64_t> size:
+                k += 1
             return k
-        output[target] = x[k]
-        if seen != NULL:
-            if repeat[0] < 0 and seen[target >> 3] >> (target & 7) & 1:
-                repeat[0] = k
-            seen[target >> 3] = seen[target >> 3] | (1 << (target & 7))
+        if <int64_t> largest >= cleared:
+            memset(output + cleared, 0, (<int64_t> largest + 1 - cleared) * sizeof(real))
+            cleared = <int64_t> largest + 1
+        for k in range(first, last):
+            output[indices[k]] = x[k]
+        if seen != NULL and repeat[0] < 0:
+            found = _first_repeat(indices + first, last - first, seen)
+            repeat[0] = -1 if found < 0 else first + found
+    memset(output + cleared, 0, (size - cleared) * sizeof(real))
     return -1
 
 

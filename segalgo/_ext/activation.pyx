@@ -1,0 +1,201 @@
+"""Activation functions: the Cython wing of `segalgo.activation`. exp and its kin are those of elementary.h."""
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.math cimport log
+from libc.stdint cimport int64_t
+
+import numpy as np
+
+cnp.import_array()
+
+cdef extern from "elementary.h" nogil:
+    float exp_float(float)
+    double exp_double(double)
+    float sigmoid_float(float)
+    double sigmoid_double(double)
+    float gelu_float(float)
+    double gelu_double(double)
+    float gelu_tanh_float(float)
+    double gelu_tanh_double(double)
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    CHUNK = 16384  # cells that one thread takes at a time
+    LANES = 16     # partial maxima and sums of a row; fixed, so that sums do not depend on the processor
+    STRIP = 256    # lines that are worked on side by side
+
+cdef enum Function:
+    RELU, LEAKY_RELU, SIGMOID, GELU, GELU_TANH
+
+
+cdef void _apply_span(Function function, const real* x, real* output, int64_t count, real slope) noexcept nogil:
+    cdef int64_t k
+    if function == RELU:
+        for k in range(count):
+            output[k] = 0 if x[k] <= 0 else x[k]
+    elif function == LEAKY_RELU:
+        for k in range(count):
+            output[k] = x[k] if x[k] > 0 else x[k] * slope
+    elif function == SIGMOID:
+        for k in range(count):
+            output[k] = sigmoid_float(x[k]) if real is float else sigmoid_double(x[k])
+    elif function == GELU:
+        for k in range(count):
+            output[k] = gelu_float(x[k]) if real is float else gelu_double(x[k])
+    else:
+        for k in range(count):
+            output[k] = gelu_tanh_float(x[k]) if real is float else gelu_tanh_double(x[k])
+
+
+cdef void _apply(Function function, const real* x, real* output, int64_t count, real slope) noexcept nogil:
+    cdef int64_t part
+    for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        _apply_span(function, x + part * CHUNK, output + part * CHUNK, min(CHUNK, count - part * CHUNK), slope)
+
+
+cdef _cell_by_cell(Function function, cnp.ndarray x, double slope=0):
+    cdef cnp.ndarray output = np.empty(x.size, x.dtype)
+    cdef int64_t count = x.size
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    if x.dtype == np.float32:
+        with nogil:
+            _apply(function, <const float*> source, <float*> target, count, <float> slope)
+    else:
+        with nogil:
+            _apply(function, <const double*> source, <double*> target, count, slope)
+    return output
+
+
+def relu(cnp.ndarray x):
+    """See `segalgo.relu`."""
+    return _cell_by_cell(RELU, x)
+
+
+def leaky_relu(cnp.ndarray x, double negative_slope):
+    """See `segalgo.leaky_relu`."""
+    return _cell_by_cell(LEAKY_RELU, x, negative_slope)
+
+
+def sigmoid(cnp.ndarray x):
+    """See `segalgo.sigmoid`."""
+    return _cell_by_cell(SIGMOID, x)
+
+
+def gelu(cnp.ndarray x, bint tanh):
+    """See `segalgo.gelu`."""
+    return _cell_by_cell(GELU_TANH if tanh else GELU, x)
+
+
+cdef inline real _exp(real x) noexcept nogil:
+    return exp_float(x) if real is float else exp_double(x)
+
+
+# One line of consecutive cells. A NaN may be passed over by the maximum: its own exponential makes the sum NaN.
+cdef void _softmax_row(const real* x, real* output, int64_t n, bint logarithm) noexcept nogil:
+    cdef real[LANES] most
+    cdef double[LANES] partial
+    cdef real largest
+    cdef double total = 0, shift
+    cdef int64_t k, lane
+    for lane in range(LANES):
+        most[lane] = x[0]
+        partial[lane] = 0
+    for k in range(n // LANES):
+        for lane in range(LANES):
+            most[lane] = x[k * LANES + lane] if x[k * LANES + lane] > most[lane] else most[lane]
+    largest = x[0]
+    for k in range(n // LANES * LANES, n):
+        largest = x[k] if x[k] > largest else largest
+    for lane in range(LANES):
+        largest = most[lane] if most[lane] > largest else largest
+    for k in range(n):
+        output[k] = _exp(<real> (x[k] - largest))
+    for k in range(n // LANES):
+        for lane in range(LANES):
+            partial[lane] += output[k * LANES + lane]
+    for lane in range(LANES):
+        total += partial[lane]
+    for k in range(n // LANES * LANES, n):
+        total += output[k]
+    if logarithm:
+        shift = log(total)
+        for k in range(n):
+            output[k] = <real> (<double> x[k] - largest - shift)
+    else:
+        shift = 1 / total
+        for k in range(n):
+            output[k] = <real> (output[k] * shift)
+
+
+# Up to STRIP lines side by side, n cells each, `inner` cells from one cell of a line to the next.
+cdef void _softmax_strip(const real* x, real* output, int64_t n, int64_t inner, int64_t count,
+                         bint logarithm) noexcept nogil:
+    cdef real[STRIP] most
+    cdef double[STRIP] total
+    cdef real e
+    cdef int64_t c, k
+    for k in range(count):
+        most[k] = x[k]
+        total[k] = 0
+    for c in range(1, n):
+        for k in range(count):
+            most[k] = x[c * inner + k] if x[c * inner + k] > most[k] else most[k]
+    if logarithm:
+        for c in range(n):
+            for k in range(count):
+                total[k] += _exp(<real> (x[c * inner + k] - most[k]))
+        for k in range(count):
+            total[k] = log(total[k])
+        for c in range(n):
+            for k in range(count):
+                output[c * inner + k] = <real> (<double> x[c * inner + k] - most[k] - total[k])
+        return
+    for c in range(n):
+        for k in range(count):
+            e = _exp(<real> (x[c * inner + k] - most[k]))
+            output[c * inner + k] = e
+            total[k] += e
+    for k in range(count):
+        total[k] = 1 / total[k]
+    for c in range(n):
+        for k in range(count):
+            output[c * inner + k] = <real> (output[c * inner + k] * total[k])
+
+
+cdef void _softmax(const real* x, real* output, int64_t outer, int64_t n, int64_t inner, bint logarithm) noexcept nogil:
+    cdef int64_t strips = (inner + STRIP - 1) // STRIP, part, first
+    if inner == 1:
+        for part in prange(outer, schedule="static"):
+            _softmax_row(x + part * n, output + part * n, n, logarithm)
+        return
+    for part in prange(outer * strips, schedule="static"):
+        first = part // strips * n * inner + part % strips * STRIP
+        _softmax_strip(x + first, output + first, n, inner, min(STRIP, inner - part % strips * STRIP), logarithm)
+
+
+cdef _along_axis(cnp.ndarray x, bint logarithm):
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
+    cdef int64_t outer = x.shape[0], n = x.shape[1], inner = x.shape[2]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    if x.dtype == np.float32:
+        with nogil:
+            _softmax(<const float*> source, <float*> target, outer, n, inner, logarithm)
+    else:
+        with nogil:
+            _softmax(<const double*> source, <double*> target, outer, n, inner, logarithm)
+    return output
+
+
+def softmax(cnp.ndarray x):
+    """See `segalgo.softmax`."""
+    return _along_axis(x, False)
+
+
+def log_softmax(cnp.ndarray x):
+    """See `segalgo.log_softmax`."""
+    return _along_axis(x, True)

@@ -1,0 +1,34 @@
+// Interpolation and padding. Launched by cuda/interpolation.py.
+
+// One thread: one output cell. Fetches the input cell that rows and columns name, or writes `value` where one is -1.
+// Promised: rows < height, columns < width; grids may be smaller than the output (threads stride).
+template <class T>
+__global__ void fetch_cells(const T* __restrict__ x, const long long* __restrict__ rows,
+                            const long long* __restrict__ columns, T* __restrict__ output, T value, long long planes,
+                            long long height, long long width, long long oh, long long ow) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
+        const long long row = rows[k / ow % oh], column = columns[k % ow];
+        output[k] = row < 0 || column < 0 ? value : x[(k / (ow * oh) * height + row) * width + column];
+    }
+}
+
+// One thread: one output cell. Weighs two cells of each of two rows, then the two sums; no product is fused.
+// rows, columns and their weights hold the first taps, then the second, oh and ow of each.
+// Promised: rows < height, columns < width; grids may be smaller than the output (threads stride).
+template <class T>
+__global__ void interpolate_bilinear(const T* __restrict__ x, const long long* __restrict__ rows,
+                                     const T* __restrict__ row_weights, const long long* __restrict__ columns,
+                                     const T* __restrict__ column_weights, T* __restrict__ output, long long planes,
+                                     long long height, long long width, long long oh, long long ow) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
+        const long long j = k % ow, i = k / ow % oh;
+        const T* top = x + (k / (ow * oh) * height + rows[i]) * width;
+        const T* bottom = x + (k / (ow * oh) * height + rows[oh + i]) * width;
+        const T left = column_weights[j], right = column_weights[ow + j];
+        const T above = top[columns[j]] * left + top[columns[ow + j]] * right;
+        const T below = bottom[columns[j]] * left + bottom[columns[ow + j]] * right;
+        output[k] = above * row_weights[i] + below * row_weights[oh + i];
+    }
+}

@@ -1,0 +1,166 @@
+"""Normalization: the Cython wing of `segalgo.normalization`."""
+cimport numpy as cnp
+from cython.parallel cimport prange
+from libc.math cimport pow, sqrt
+from libc.stdint cimport int64_t
+
+import numpy as np
+
+cnp.import_array()
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    CHUNK = 16384  # cells that one thread normalizes at a time: a few pages of memory
+    LANES = 16     # partial sums of a row; fixed, so that sums do not depend on the processor
+    STRIP = 256    # cells of neighbouring channels whose sums of squares are kept at once
+
+
+cdef void _scale_span(const real* x, real* output, int64_t count, double mean, double factor,
+                      double bias) noexcept nogil:
+    cdef int64_t k
+    for k in range(count):
+        output[k] = <real> ((x[k] - mean) * factor + bias)
+
+
+cdef void _batch_norm(const real* x, real* output, const double* mean, const double* var, const double* weight,
+                      const double* bias, double eps, int64_t planes, int64_t channels, int64_t cells) noexcept nogil:
+    cdef int64_t parts = (cells + CHUNK - 1) // CHUNK, part, c, first
+    for part in prange(planes * parts, schedule="static"):
+        c = part // parts % channels
+        first = part % parts * CHUNK
+        _scale_span(x + part // parts * cells + first, output + part // parts * cells + first,
+                    min(CHUNK, cells - first), mean[c], weight[c] / sqrt(var[c] + eps), bias[c])
+
+
+def batch_norm(cnp.ndarray x, cnp.ndarray mean, cnp.ndarray var, cnp.ndarray weight, cnp.ndarray bias, double eps):
+    """See `segalgo.batch_norm`."""
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
+    cdef int64_t planes = x.shape[0] * x.shape[1], channels = x.shape[1], cells = x.shape[2]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef const double* m = <const double*> cnp.PyArray_DATA(mean)
+    cdef const double* v = <const double*> cnp.PyArray_DATA(var)
+    cdef const double* w = <const double*> cnp.PyArray_DATA(weight)
+    cdef const double* b = <const double*> cnp.PyArray_DATA(bias)
+    if x.dtype == np.float32:
+        with nogil:
+            _batch_norm(<const float*> source, <float*> target, m, v, w, b, eps, planes, channels, cells)
+    else:
+        with nogil:
+            _batch_norm(<const double*> source, <double*> target, m, v, w, b, eps, planes, channels, cells)
+    return output
+
+
+# Sum of x[k] - shift, or of its square, over one row: LANES partial sums, added in order.
+cdef double _sum_row(const real* x, int64_t count, double shift, bint squares) noexcept nogil:
+    cdef double[LANES] partial
+    cdef double total = 0, value
+    cdef int64_t k, lane
+    for lane in range(LANES):
+        partial[lane] = 0
+    if squares:
+        for k in range(count // LANES):
+            for lane in range(LANES):
+                value = x[k * LANES + lane] - shift
+                partial[lane] += value * value
+    else:
+        for k in range(count // LANES):
+            for lane in range(LANES):
+                partial[lane] += x[k * LANES + lane] - shift
+    for lane in range(LANES):
+        total += partial[lane]
+    for k in range(count // LANES * LANES, count):
+        value = x[k] - shift
+        total += value * value if squares else value
+    return total
+
+
+cdef void _layer_norm_row(const real* x, real* output, const double* weight, const double* bias, double eps,
+                          int64_t count) noexcept nogil:
+    cdef double mean = _sum_row(x, count, 0, False) / count
+    cdef double root = sqrt(_sum_row(x, count, mean, True) / count + eps)
+    cdef int64_t k
+    for k in range(count):
+        output[k] = <real> ((x[k] - mean) / root * weight[k] + bias[k])
+
+
+cdef void _layer_norm(const real* x, real* output, const double* weight, const double* bias, double eps, int64_t rows,
+                      int64_t count) noexcept nogil:
+    cdef int64_t row
+    for row in prange(rows, schedule="static"):
+        _layer_norm_row(x + row * count, output + row * count, weight, bias, eps, count)
+
+
+def layer_norm(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, double eps):
+    """See `segalgo.layer_norm`."""
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1]), x.dtype)
+    cdef int64_t rows = x.shape[0], count = x.shape[1]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef const double* w = <const double*> cnp.PyArray_DATA(weight)
+    cdef const double* b = <const double*> cnp.PyArray_DATA(bias)
+    if x.dtype == np.float32:
+        with nogil:
+            _layer_norm(<const float*> source, <float*> target, w, b, eps, rows, count)
+    else:
+        with nogil:
+            _layer_norm(<const double*> source, <double*> target, w, b, eps, rows, count)
+    return output
+
+
+cdef struct Response:
+    int64_t channels, cells, size
+    double factor, beta, k  # factor = alpha / size
+
+
+# One strip of up to STRIP cells, all channels: add up the squares of the neighbours in channel order, then divide.
+# The two exponents that papers use are square roots, twenty times quicker than a power.
+cdef void _response_strip(const real* x, real* output, int64_t count, Response* r) noexcept nogil:
+    cdef double[STRIP] total
+    cdef int64_t c, q, k
+    cdef double cell, base
+    for c in range(r.channels):
+        for k in range(count):
+            total[k] = 0
+        for q in range(max(c - r.size // 2, 0), min(c + (r.size - 1) // 2 + 1, r.channels)):
+            for k in range(count):
+                cell = x[q * r.cells + k]
+                total[k] += cell * cell
+        if r.beta == 0.75:
+            for k in range(count):
+                base = sqrt(r.k + r.factor * total[k])
+                output[c * r.cells + k] = <real> (x[c * r.cells + k] / (base * sqrt(base)))
+        elif r.beta == 0.5:
+            for k in range(count):
+                output[c * r.cells + k] = <real> (x[c * r.cells + k] / sqrt(r.k + r.factor * total[k]))
+        else:
+            for k in range(count):
+                output[c * r.cells + k] = <real> (x[c * r.cells + k] / pow(r.k + r.factor * total[k], r.beta))
+
+
+cdef void _response(const real* x, real* output, int64_t batch, Response* r) noexcept nogil:
+    cdef int64_t strips = (r.cells + STRIP - 1) // STRIP, part, first
+    for part in prange(batch * strips, schedule="static"):
+        first = part // strips * r.channels * r.cells + part % strips * STRIP
+        _response_strip(x + first, output + first, min(STRIP, r.cells - part % strips * STRIP), r)
+
+
+def local_response_norm(cnp.ndarray x, int64_t size, double alpha, double beta, double k):
+    """See `segalgo.local_response_norm`."""
+    cdef Response r
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
+    cdef int64_t batch = x.shape[0]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    r.channels, r.cells, r.size = x.shape[1], x.shape[2], size
+    r.factor, r.beta, r.k = alpha / size, beta, k
+    if x.dtype == np.float32:
+        with nogil:
+            _response(<const float*> source, <float*> target, batch, &r)
+    else:
+        with nogil:
+            _response(<const double*> source, <double*> target, batch, &r)
+    return output

@@ -1,0 +1,23 @@
+"""Average-pooling: launch code of ``_ext/average_pooling.cu``."""
+
+from typing import Any
+
+import numpy as np
+
+from segalgo.cuda._device import blocks_for, c_name, device_of
+
+THREADS = 256
+
+
+def avg_pool2d(x: Any, rows: Any, columns: Any, row_counts: Any, column_counts: Any) -> Any:
+    """See `segalgo.avg_pool2d`. One thread an output cell."""
+    device = device_of(x)
+    oh, ow = rows.shape[1], columns.shape[1]
+    output = device.xp.empty((*x.shape[:2], oh, ow), x.dtype)
+    if output.size:
+        windows = map(device.xp.asarray, (rows, columns, row_counts, column_counts))
+        sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow)
+        arguments = (x, *windows, output, *map(np.int64, sizes))
+        kernel = f"avg_pool2d<{c_name(x.dtype)}>"
+        device.launch("average_pooling", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
+    return output
