@@ -12,10 +12,11 @@ from segalgo._version import __version__
 _NAMES = {
     "_backends": ("BackendStatus", "backends"),
     "_dispatch": ("use_backend",),
+    "convolution": ("PreparedConv2d", "bilinear_weight", "conv2d", "conv_transpose2d", "prepare_conv2d"),
     "pooling": ("max_pool2d", "max_unpool2d"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "pooling", "reference")
+_SUBMODULES = ("convolution", "cuda", "pooling", "reference")
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

@@ -1,3 +1,4 @@
+from segalgo import convolution as convolution
 from segalgo import cuda as cuda
 from segalgo import pooling as pooling
 from segalgo import reference as reference
@@ -5,5 +6,10 @@ from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend
 from segalgo._version import __version__ as __version__
+from segalgo.convolution import PreparedConv2d as PreparedConv2d
+from segalgo.convolution import bilinear_weight as bilinear_weight
+from segalgo.convolution import conv2d as conv2d
+from segalgo.convolution import conv_transpose2d as conv_transpose2d
+from segalgo.convolution import prepare_conv2d as prepare_conv2d
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d

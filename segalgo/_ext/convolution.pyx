@@ -4,7 +4,7 @@ This file plans (which tile, which rows, which offsets); convolution.h and the t
 """
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t
 from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
 
 from math import gcd
@@ -167,8 +167,8 @@ def pack_conv2d(weight, bias, stride, dilation, groups, relu, algorithm):
     packed.taps = sorted({(i % sh, j % sw) for i, j in cells})
     number = {phase: k for k, phase in enumerate(packed.taps)}
     product.phase = np.array([number[i % sh, j % sw] for i, j in cells], np.int64)
-    product.row_shift = np.array([i // sh for i, j in cells], np.int64)
-    product.column_shift = np.array([j // sw for i, j in cells], np.int64)
+    product.row_shift = np.array([i // sh for i, _ in cells], np.int64)
+    product.column_shift = np.array([j // sw for _, j in cells], np.int64)
     product.terms, product.wide = channels * kh * kw, rows <= FEW_ROWS
     term_at = np.arange(product.terms, dtype=np.int64)
     product.packed = _pack(weight, groups, np.arange(rows, dtype=np.int64) * product.terms, term_at, product.panel_row)
@@ -177,9 +177,6 @@ def pack_conv2d(weight, bias, stride, dilation, groups, relu, algorithm):
 
 def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algorithm):
     """See `segalgo.conv2d`."""
-    if algorithm == "auto":
-        algorithm = choose_algorithm(weight.shape[1], weight.shape[0] // groups, weight.shape[2:], stride, dilation,
-                                     output_size, weight.dtype.itemsize)
     packed = pack_conv2d(weight, bias, stride, dilation, groups, False, algorithm)
     return conv2d_packed(x, packed, padding, output_size)
 
