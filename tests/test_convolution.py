@@ -1,6 +1,5 @@
 """Convolution and transposed convolution, on every backend."""
 
-import math
 import tracemalloc
 
 import numpy as np
@@ -515,6 +514,7 @@ def test_errors_name_the_argument(call, error, message):
 
 
 @pytest.mark.peers
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @settings(max_examples=3000)
 @given(case=conv2d_cases(most=20))
 def test_conv2d_as_torch(case):
@@ -541,7 +541,7 @@ def test_conv_transpose2d_as_torch(case):
 @pytest.mark.peers
 @settings(max_examples=1000)
 @given(
-    sizes=st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 5), st.integers(0, 5)),
+    sizes=st.tuples(st.integers(1, 2), st.integers(1, 3), st.integers(1, 6), st.integers(1, 6)),
     kernel=st.tuples(st.integers(1, 4), st.integers(1, 4)),
     stride=pairs,
     padding=borders,
@@ -549,7 +549,7 @@ def test_conv_transpose2d_as_torch(case):
     extra=borders,
 )
 def test_where_torch_has_a_shape_so_do_we(sizes, kernel, stride, padding, dilation, extra):
-    """Sizes at the edge of what fits: the same shape, or an error from both. PyTorch refuses more empty tensors."""
+    """Sizes at the edge of what fits: the same shape, or an error from both."""
     import torch
 
     x, weight = torch.zeros(sizes), torch.zeros((sizes[1], 2, *kernel))
@@ -567,8 +567,7 @@ def test_where_torch_has_a_shape_so_do_we(sizes, kernel, stride, padding, dilati
         try:
             expected = tuple(theirs().shape)
         except RuntimeError:
-            if math.prod(sizes):
-                with pytest.raises(ValueError, match="along"):
-                    ours()
+            with pytest.raises(ValueError, match="along"):
+                ours()
             continue
         assert ours().shape == expected
