@@ -16,6 +16,7 @@ _NAMES = {
     "average_pooling": ("adaptive_avg_pool2d", "avg_pool2d"),
     "binarization": ("apply_hysteresis_threshold", "binarize"),
     "boundaries": ("find_boundaries",),
+    "convolution": ("PreparedConv2d", "bilinear_weight", "conv2d", "conv_transpose2d", "prepare_conv2d"),
     "cross_entropy": ("threshold_li",),
     "fully_connected": ("linear",),
     "index_conventions": ("plane_to_tensor_indices", "tensor_to_plane_indices"),

@@ -2,6 +2,7 @@ from segalgo import activation as activation
 from segalgo import average_pooling as average_pooling
 from segalgo import binarization as binarization
 from segalgo import boundaries as boundaries
+from segalgo import convolution as convolution
 from segalgo import cross_entropy as cross_entropy
 from segalgo import cuda as cuda
 from segalgo import fully_connected as fully_connected
@@ -35,6 +36,11 @@ from segalgo.average_pooling import avg_pool2d as avg_pool2d
 from segalgo.binarization import apply_hysteresis_threshold as apply_hysteresis_threshold
 from segalgo.binarization import binarize as binarize
 from segalgo.boundaries import find_boundaries as find_boundaries
+from segalgo.convolution import PreparedConv2d as PreparedConv2d
+from segalgo.convolution import bilinear_weight as bilinear_weight
+from segalgo.convolution import conv2d as conv2d
+from segalgo.convolution import conv_transpose2d as conv_transpose2d
+from segalgo.convolution import prepare_conv2d as prepare_conv2d
 from segalgo.cross_entropy import threshold_li as threshold_li
 from segalgo.fully_connected import linear as linear
 from segalgo.index_conventions import plane_to_tensor_indices as plane_to_tensor_indices

@@ -1,0 +1,197 @@
+/* Winograd's F(4x4, 3x3) for one element type; read through convolution.h, once for each REAL.
+ *
+ * A tile of 4 x 4 outputs needs 6 x 6 inputs d. With the matrices below, output = A'((G g G') * (B' d B))A, where * is
+ * elementwise: 36 products a channel instead of 144 (A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural
+ * Networks", CVPR 2016). The 36 places are 36 independent products of matrices, [rows, channels] times [channels,
+ * tiles], and run through the register tile of convolution_direct.h. Lanes of a vector are neighbouring tiles, which
+ * lie side by side because the buffer is split into phases of 4; a dilation d makes d * d interleaved pictures.
+ *
+ * Error: the entries of A, B, G amplify rounding; the bound and its constant are in tests/tolerance.py.
+ */
+#define NAME(word) JOIN(word, REAL)
+#define VECTOR JOIN(vector, REAL)
+#define LANES ((int64_t)(VECTOR_BYTES / sizeof(REAL)))
+
+FUSED_FILE_BEGIN
+
+/* B' of Lavin and Gray, applied to six vectors `step` apart. */
+static inline void NAME(winograd_input)(const VECTOR* in, int step, VECTOR* out, int out_step) {
+    FUSED_BEGIN
+    const VECTOR d0 = in[0], d1 = in[step], d2 = in[2 * step], d3 = in[3 * step], d4 = in[4 * step], d5 = in[5 * step];
+    const VECTOR p = d4 - (REAL)4 * d2, q = d3 - (REAL)4 * d1, r = d4 - d2, s = d3 - d1;
+    out[0] = (REAL)4 * d0 + (d4 - (REAL)5 * d2);
+    out[out_step] = p + q;
+    out[2 * out_step] = p - q;
+    out[3 * out_step] = r + (REAL)2 * s;
+    out[4 * out_step] = r - (REAL)2 * s;
+    out[5 * out_step] = (REAL)4 * d1 + (d5 - (REAL)5 * d3);
+}
+
+/* A' of the same: six sums to four outputs. */
+static inline void NAME(winograd_output)(const VECTOR* in, int step, VECTOR* out, int out_step) {
+    FUSED_BEGIN
+    const VECTOR p = in[step] + in[2 * step], q = in[step] - in[2 * step];
+    const VECTOR r = in[3 * step] + in[4 * step], s = in[3 * step] - in[4 * step];
+    out[0] = in[0] + p + r;
+    out[out_step] = (REAL)2 * s + q;
+    out[2 * out_step] = (REAL)4 * r + p;
+    out[3 * out_step] = (REAL)8 * s + q + in[5 * step];
+}
+
+/* B' d B of LANES neighbouring tiles: cell (u, v) of them lies in phase (u % 4, v % 4), moved by (u / 4, v / 4). */
+static void NAME(winograd_input_tiles)(const REAL* buffer, int64_t plane, int64_t pitch, REAL* target,
+                                       int64_t place_pitch) {
+    VECTOR cell[6], half[36], whole[6];
+    for (int v = 0; v < 6; v++) {
+        const REAL* column = buffer + (v % 4) * plane + v / 4;
+        _Pragma("GCC unroll 6") for (int u = 0; u < 6; u++)
+            cell[u] = *(const VECTOR*)(column + u % 4 * 4 * plane + u / 4 * pitch);
+        NAME(winograd_input)(cell, 1, half + v, 6);
+    }
+    for (int u = 0; u < 6; u++) {
+        NAME(winograd_input)(half + 6 * u, 1, whole, 1);
+        _Pragma("GCC unroll 6") for (int v = 0; v < 6; v++)
+            *(VECTOR*)(target + (6 * u + v) * place_pitch) = whole[v];
+    }
+}
+
+/* A' m A of LANES tiles, and the last step: 16 outputs (a, b), LANES of each together. */
+static void NAME(winograd_output_tiles)(const REAL* product, int64_t place_pitch, REAL bias, int64_t relu,
+                                        REAL* target) {
+    VECTOR sum[6], half[24], whole[4];
+    for (int v = 0; v < 6; v++) {
+        _Pragma("GCC unroll 6") for (int u = 0; u < 6; u++)
+            sum[u] = *(const VECTOR*)(product + (6 * u + v) * place_pitch);
+        NAME(winograd_output)(sum, 1, half + v, 6);
+    }
+    for (int a = 0; a < 4; a++) {
+        NAME(winograd_output)(half + 6 * a, 1, whole, 1);
+        _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++) {
+            VECTOR last = whole[b] + bias;
+            if (relu) {
+                const __typeof__(last < (REAL)0) keep = ~(last < (REAL)0); /* a NaN stays */
+                last = (VECTOR)((__typeof__(keep))last & keep);
+            }
+            *(VECTOR*)(target + (4 * a + b) * LANES) = last;
+        }
+    }
+}
+
+FUSED_FILE_END
+
+/* One unit of work: a block of tiles of one picture, group and residue (of the dilation), all output channels.
+ * g's positions are tiles of the largest residue; steps are 4 * dilation. Scratch, in this order: transformed inputs
+ * [place][vector pair][channel][2 * LANES], products [place][vector pair][row][2 * LANES], 16 vectors of outputs, the
+ * buffer of one channel. offset[c] = c * 2 * LANES. */
+static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilation, int64_t block_vectors,
+                                const REAL* x, const REAL* bias, REAL* out, REAL* scratch, int64_t unit) {
+    const int64_t tiles_w = divide_up(g->grid_w, g->tile_w), tiles_h = divide_up(g->grid_h, g->tile_h);
+    const int64_t tile = unit % (tiles_h * tiles_w);
+    const int64_t residue = unit / (tiles_h * tiles_w) % (dilation * dilation);
+    const int64_t plane_group = unit / (tiles_h * tiles_w) / (dilation * dilation), group = plane_group % g->groups;
+    const int64_t row_residue = residue / dilation, column_residue = residue % dilation;
+    const int64_t i0 = tile / tiles_w * g->tile_h, j0 = tile % tiles_w * g->tile_w;
+    /* Tiles of this residue with an output in them. */
+    const int64_t grid_h = divide_up(divide_up(g->oh - row_residue, dilation), 4);
+    const int64_t grid_w = divide_up(divide_up(g->ow - column_residue, dilation), 4);
+    const int64_t rows = least(g->tile_h, grid_h - i0), columns = least(g->tile_w, grid_w - j0);
+    if (rows <= 0 || columns <= 0) return;
+
+    Geometry local = *g;
+    local.top -= row_residue;
+    local.left -= column_residue;
+    local.relu = 0;
+    const int64_t width = 2 * LANES, channels = g->channels, outs = g->out_channels;
+    const int64_t input_pitch = block_vectors * LANES * channels + LANES;
+    const int64_t product_pitch = block_vectors * LANES * outs + LANES;
+    REAL* inputs = scratch;
+    REAL* products = inputs + 36 * input_pitch;
+    REAL* outputs = products + 36 * product_pitch;
+    REAL* buffer = outputs + 16 * LANES;
+    const REAL* pictures = x + plane_group * channels * g->height * g->width;
+    REAL* planes = out + plane_group * outs * g->oh * g->ow;
+
+    /* Vector s holds positions at(s) .. at(s) + LANES: row by row, or over row ends where that takes fewer vectors. */
+    const int64_t per_row = divide_up(columns, LANES), flat = divide_up((rows - 1) * g->pitch + columns, LANES);
+    const int over_ends = flat < per_row * rows;
+    const int64_t vectors = over_ends ? flat : per_row * rows, pairs = divide_up(vectors, 2);
+#define AT(s) (over_ends ? (s) * LANES : (s) / per_row * g->pitch + (s) % per_row * LANES)
+
+    for (int64_t c = 0; c < channels; c++) {
+        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns + 1);
+        for (int64_t s = 0; s < vectors; s++)
+            NAME(winograd_input_tiles)(buffer + AT(s), g->plane, g->pitch,
+                                       inputs + (s / 2 * channels + c) * width + s % 2 * LANES, input_pitch);
+    }
+    const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
+    for (int64_t place = 0; place < 36; place++, weight += outs * channels) {
+        for (int64_t pair = 0; pair < pairs; pair++) {
+            const REAL* source = inputs + place * input_pitch + pair * channels * width;
+            REAL* target = products + place * product_pitch + pair * outs * width;
+            for (int64_t panel = 0; panel < r->chunks; panel++) {
+                const int64_t row = r->panel_row[panel];
+                NAME(kernels)[r->panel_row[panel + 1] - row](channels, weight + row * channels, source, r->offset,
+                                                             target + row * width);
+            }
+        }
+    }
+    for (int64_t channel = 0; channel < outs; channel++) {
+        REAL* plane = planes + channel * g->oh * g->ow;
+        for (int64_t s = 0; s < vectors; s++) {
+            NAME(winograd_output_tiles)(products + (s / 2 * outs + channel) * width + s % 2 * LANES, product_pitch,
+                                        bias[group * outs + channel], g->relu, outputs);
+            const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
+                                  column_residue + 3 * dilation};
+            for (int64_t a = 0; a < 4; a++)
+                NAME(store_positions)(&local, outputs + 4 * a * LANES, LANES, plane, AT(s), LANES, i0, j0, rows,
+                                      columns, a * dilation + row_residue, b, 4, 0);
+        }
+    }
+#undef AT
+}
+
+/* G g G' of rows [first, last) of one group, packed [place][channel][row of the panel]; in double, rounded once.
+ * place_pitch: rows * channels of the group. */
+static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int64_t first, int64_t last,
+                                      int64_t place_pitch, REAL* packed) {
+    enum { BLOCK = 8 };
+    const int64_t rows = last - first;
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c0 = 0; c0 < channels; c0 += BLOCK) {
+            const int64_t count = least(BLOCK, channels - c0);
+            const REAL* source = weight + ((first + r) * channels + c0) * 9;
+            double half[18][BLOCK], whole[36][BLOCK];
+            for (int v = 0; v < 3; v++) {
+                for (int64_t c = 0; c < BLOCK; c++) {
+                    const REAL* kernel = source + least(c, count - 1) * 9 + v;
+                    const double g0 = kernel[0], g1 = kernel[3], g2 = kernel[6];
+                    half[v][c] = g0 / 4;
+                    half[3 + v][c] = -(g0 + g1 + g2) / 6;
+                    half[6 + v][c] = -(g0 - g1 + g2) / 6;
+                    half[9 + v][c] = (g0 + 2 * g1 + 4 * g2) / 24;
+                    half[12 + v][c] = (g0 - 2 * g1 + 4 * g2) / 24;
+                    half[15 + v][c] = g2;
+                }
+            }
+            for (int u = 0; u < 6; u++) {
+                for (int c = 0; c < BLOCK; c++) {
+                    const double g0 = half[3 * u][c], g1 = half[3 * u + 1][c], g2 = half[3 * u + 2][c];
+                    whole[6 * u][c] = g0 / 4;
+                    whole[6 * u + 1][c] = -(g0 + g1 + g2) / 6;
+                    whole[6 * u + 2][c] = -(g0 - g1 + g2) / 6;
+                    whole[6 * u + 3][c] = (g0 + 2 * g1 + 4 * g2) / 24;
+                    whole[6 * u + 4][c] = (g0 - 2 * g1 + 4 * g2) / 24;
+                    whole[6 * u + 5][c] = g2;
+                }
+            }
+            for (int place = 0; place < 36; place++) {
+                REAL* target = packed + place * place_pitch + first * channels + c0 * rows + r;
+                for (int64_t c = 0; c < count; c++) target[c * rows] = (REAL)whole[place][c];
+            }
+        }
+    }
+}
+
+#undef NAME
+#undef VECTOR
+#undef LANES
