@@ -9,6 +9,9 @@ import numpy as np
 
 THREADS = int(os.environ.get("OMP_NUM_THREADS") or 2)
 os.environ.setdefault("OMP_NUM_THREADS", str(THREADS))
+# A thread that waits for another sleeps, ours and the peers' alike. Waiting threads that spin take the processor from
+# the very thread they wait for as soon as anything else runs on the machine, and then we would time the spinning.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @cache

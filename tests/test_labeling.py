@@ -465,13 +465,13 @@ def test_index_types():
     """What is chosen beyond 2**31, without the memory to do so."""
     from segalgo.cuda import labeling as cuda
 
-    assert cuda.index_type(2**31) == np.int32  # -1 to 2**31 - 1
-    assert cuda.index_type(2**31 + 1) == np.int64
+    assert cuda._index_type(2**31) == np.int32  # -1 to 2**31 - 1
+    assert cuda._index_type(2**31 + 1) == np.int64
     if _ext.available():
-        needs_64_bits = _ext.load("labeling").needs_64_bits
-        assert not needs_64_bits(2**31 - 200)
-        assert needs_64_bits(2**31 - 1)
-        assert needs_64_bits(2**33)
+        module = _ext.load("labeling")
+        assert not module._needs_64_bits(2**31 - 200)
+        assert module._needs_64_bits(2**31 - 1)
+        assert module._needs_64_bits(2**33)
 
 
 def test_more_labels_than_out_holds(monkeypatch):

@@ -51,6 +51,7 @@ __device__ inline bool labeling_behind(int di, int dj, int dk, int connectivity)
 // One block of 256 threads: one tile of D x H x W pixels of a volume (planes, height, width). Union-find in shared
 // memory over the neighbours inside the tile; writes parent: the tile's root of every pixel (the first pixel of its
 // tree in row order), -1 for background. A 2-D image is one plane, a 1-D image one row.
+// Instances: unsigned char, int, 1, 1, 512; short, int, 1, 16, 32; unsigned long long, long long, 4, 4, 32; float, int, 1, 16, 32; double, int, 4, 4, 32
 template <class T, class I, int D, int H, int W>
 __global__ void label_tile(const T* __restrict__ image, I* __restrict__ parent, long long planes, long long height,
                            long long width, int connectivity, int has_background, T background,
@@ -95,6 +96,7 @@ __global__ void label_tile(const T* __restrict__ image, I* __restrict__ parent, 
 
 // One thread: one pixel; joins it with its neighbours in other tiles, and around the borders that wrap. Reads and
 // writes parent with atomics. Promised: parent from label_tile with the same D, H, W.
+// Instances: unsigned char, int, 1, 1, 512; short, int, 1, 16, 32; unsigned long long, long long, 4, 4, 32; float, int, 1, 16, 32; double, int, 4, 4, 32
 template <class T, class I, int D, int H, int W>
 __global__ void label_seams(const T* __restrict__ image, I* parent, long long planes, long long height,
                             long long width, int connectivity, int wrap_plane, int wrap_column, int wrap_row,
@@ -126,6 +128,7 @@ __global__ void label_seams(const T* __restrict__ image, I* parent, long long pl
 }
 
 // One thread: one pixel of an image of any number of axes, which becomes a tree of its own, or background.
+// Instances: unsigned char, int; signed char, long long; float, int
 template <class T, class I>
 __global__ void label_start(const T* __restrict__ image, I* __restrict__ parent, long long size, int has_background,
                             T background) {
@@ -136,6 +139,7 @@ __global__ void label_start(const T* __restrict__ image, I* __restrict__ parent,
 
 // One thread: one pixel of an image of up to 16 axes; joins it with its neighbours in half of the neighbourhood.
 // steps is (count, ndim), shape and wrap are (ndim). Promised: parent from label_start.
+// Instances: unsigned char, int; long long, long long; float, int
 template <class T, class I>
 __global__ void label_join(const T* __restrict__ image, I* parent, const long long* __restrict__ shape,
                            const long long* __restrict__ wrap, const long long* __restrict__ steps, long long size,
@@ -168,6 +172,7 @@ __global__ void label_join(const T* __restrict__ image, I* parent, const long lo
 
 // One block: one chunk of `chunk` pixels; counts its roots into counts[block]. Launched with 256 threads, a block a
 // chunk. Compresses the paths on the way: afterwards parent[k] is the root of k.
+// Instances: int; long long
 template <class I>
 __global__ void label_count(I* parent, long long* __restrict__ counts, long long size, long long chunk) {
     __shared__ int total;
@@ -212,6 +217,7 @@ __global__ void label_scan(long long* counts, long long* __restrict__ total, lon
 
 // One block of 256 threads: one chunk; numbers its roots in row order, after the roots of earlier chunks:
 // labels[root] = its number. Other pixels are left alone.
+// Instances: int, int; int, long long; long long, long long
 template <class I, class L>
 __global__ void label_number(const I* __restrict__ parent, const long long* __restrict__ counts,
                              L* __restrict__ labels, long long size, long long chunk) {
@@ -236,6 +242,7 @@ __global__ void label_number(const I* __restrict__ parent, const long long* __re
 }
 
 // One thread: one pixel; fetches the number of its root, 0 on background. Roots have theirs already.
+// Instances: int, int; int, long long; long long, long long
 template <class I, class L>
 __global__ void label_fetch(const I* __restrict__ parent, L* labels, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;

@@ -28,7 +28,7 @@ def label(
     size = image.size
     if size == 0:
         return (xp.zeros(image.shape, np.int32) if out is None else out), 0
-    index = index_type(size)
+    index = _index_type(size)
     place = c_name(index)
     grid = blocks_for(size, THREADS)
     parent = xp.empty(size, index)
@@ -50,7 +50,7 @@ def label(
     return labels, count
 
 
-def index_type(size: int) -> np.dtype:
+def _index_type(size: int) -> np.dtype:
     """Return the integers that number `size` pixels from 0 and hold -1 too."""
     return np.dtype(np.int32 if size - 1 <= LARGEST else np.int64)
 
