@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import wing
+from segalgo._dispatch import is_cupy, wing
 from segalgo._histogram import histogram_of, pixels_of, positive
 from segalgo.reference import histogram_thresholds as decide
 from segalgo.reference.multi_otsu import multiotsu
@@ -337,7 +337,9 @@ def threshold_minimum(
     counts, centers = histogram_of(image, nbins, hist, mask)
     if counts.size == 1:
         raise RuntimeError("Unable to find two maxima in histogram: it has one bin")
-    return decide.minimum(counts, centers, steps)
+    like = image if hist is None and is_cupy(image) else counts
+    smooth = wing("thresholding", like).smooth_histogram(_beside(counts, like), steps)
+    return decide.minimum(smooth, decide.peaks(smooth), centers, steps)
 
 
 def threshold_mean(image: Any = None, *, hist: Any = None, mask: Any = None) -> np.generic:
@@ -454,6 +456,15 @@ def threshold_multiotsu(
         return centers[np.flatnonzero(counts)[:-1]]
     share = counts if hist is not None else counts / counts.sum()
     return centers[multiotsu(share.astype(np.float32), classes)]
+
+
+def _beside(counts: np.ndarray, like: Any) -> Any:
+    """Return the counts on the device of another array."""
+    if is_cupy(like):
+        import cupy
+
+        return cupy.asarray(counts)
+    return counts
 
 
 def _warn_of_colour(image: Any, name: str) -> None:

@@ -140,3 +140,74 @@ __global__ void sum_floats(const T* __restrict__ image, double* __restrict__ sum
     }
     if (t == 0) sums[blockIdx.x] = sum[0];
 }
+
+// One block of 256 threads: the number of its pixels x with x - low <= threshold, and the sums of x - low over these
+// and over the others, each thread's in order, then by a tree in shared memory. Writes a cell of below per block, and
+// one in each row of sums. Promised: pixels are finite.
+template <class T>
+__global__ void split_sums(const T* __restrict__ image, long long* __restrict__ below, double* __restrict__ sums,
+                           double low, double threshold, long long count) {
+    __shared__ double lower[256];
+    __shared__ double upper[256];
+    __shared__ long long number[256];
+    const int t = threadIdx.x;
+    lower[t] = 0;
+    upper[t] = 0;
+    number[t] = 0;
+    const long long stride = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + t; k < count; k += stride) {
+        const double x = (double)image[k] - low;
+        if (x <= threshold) {
+            lower[t] += x;
+            number[t]++;
+        } else {
+            upper[t] += x;
+        }
+    }
+    for (int half = 128; half > 0; half /= 2) {
+        __syncthreads();
+        if (t < half) {
+            lower[t] += lower[t + half];
+            upper[t] += upper[t + half];
+            number[t] += number[t + half];
+        }
+    }
+    if (t == 0) {
+        below[blockIdx.x] = number[0];
+        sums[blockIdx.x] = lower[0];
+        sums[gridDim.x + blockIdx.x] = upper[0];
+    }
+}
+
+// One block: means of three bins, again and again until fewer than three peaks are left or `steps` are done. All
+// threads find what enters and leaves each window, the first adds it up (the order of its additions is part of the
+// answer) and counts peaks. Reads and writes x[0 ... n - 1]; entering holds n doubles. Promised: n >= 2.
+__global__ void smooth_histogram(float* x, double* entering, long long n, long long steps) {
+    __shared__ int peaks;
+    for (long long step = 0; step < steps; step++) {
+        for (long long k = 1 + threadIdx.x; k < n; k += blockDim.x)
+            entering[k] = ((double)x[k + 1 < n ? k + 1 : n - 1] - (double)x[k > 2 ? k - 2 : 0]) / 3.0;
+        __syncthreads();
+        if (threadIdx.x == 0) {
+            double mean = ((double)x[0] + x[0] + x[1]) / 3.0;
+            float before = (float)mean;
+            bool falling = false;
+            peaks = 0;
+            x[0] = before;
+            for (long long k = 1; k < n; k++) {
+                mean += entering[k];
+                const float now = (float)mean;
+                x[k] = now;
+                if (now < before) {
+                    peaks += !falling;
+                    falling = true;
+                } else if (now > before) {
+                    falling = false;
+                }
+                before = now;
+            }
+        }
+        __syncthreads();
+        if (peaks < 3) return;
+    }
+}

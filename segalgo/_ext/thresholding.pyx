@@ -1,7 +1,7 @@
 """What global thresholds ask of the pixels, their range and their histogram: a Cython wing."""
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from segalgo._ext.pixel_types cimport integer, pixel, real
@@ -192,7 +192,8 @@ def histogram_floats(image, edges):
 # Integers are added in two halves of 32 bits, whose sums over a chunk hold in 64; floats in lanes of doubles.
 cdef void _sum_of(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total) noexcept nogil:
     cdef double lanes[8]
-    cdef int64_t k
+    cdef int64_t k, wide = 0, upper = 0
+    cdef int32_t narrow = 0
     cdef int lane
     low[0], high[0], total[0] = 0, 0, 0
     if pixel is float or pixel is double:
@@ -207,11 +208,17 @@ cdef void _sum_of(const pixel* image, int64_t count, int64_t* low, int64_t* high
             total[0] += lanes[lane]
     elif pixel is int64_t or pixel is uint64_t:
         for k in range(count):
-            low[0] += image[k] & <pixel> 0xFFFFFFFF
-            high[0] += image[k] >> 32
+            wide += image[k] & <pixel> 0xFFFFFFFF
+            upper += image[k] >> 32
+    elif pixel is uint8_t or pixel is int8_t:
+        for k in range(count):
+            narrow += image[k]
+        wide = narrow
     else:
         for k in range(count):
-            low[0] += image[k]
+            wide += image[k]
+    low[0] = wide
+    high[0] = upper
 
 
 cdef void _sums(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total) noexcept nogil:
@@ -240,7 +247,94 @@ def intensity_sum(image):
     return _intensity_sum(image)
 
 
-def sorted_numbers(image):
-    """See `segalgo.reference.thresholding.sorted_numbers`. NumPy's sort is vectorised for every instruction level."""
-    values = np.sort(image)
-    return values[: np.searchsorted(values, np.nan)]
+cdef void _split_chunk(const real* image, int64_t count, double low, double threshold, int64_t* below,
+                       double* sums) noexcept nogil:
+    cdef double lower[8]
+    cdef double upper[8]
+    cdef double x
+    cdef int64_t k, number = 0
+    cdef int lane
+    for lane in range(8):
+        lower[lane] = 0
+        upper[lane] = 0
+    for k in range(count // 8):
+        for lane in range(8):
+            x = image[8 * k + lane] - low
+            lower[lane] += x if x <= threshold else 0.0
+            upper[lane] += 0.0 if x <= threshold else x
+            number += x <= threshold
+    for k in range(count // 8 * 8, count):
+        x = image[k] - low
+        lower[0] += x if x <= threshold else 0.0
+        upper[0] += 0.0 if x <= threshold else x
+        number += x <= threshold
+    below[0] = number
+    sums[0] = 0
+    sums[1] = 0
+    for lane in range(8):
+        sums[0] += lower[lane]
+        sums[1] += upper[lane]
+
+
+cdef void _split_chunks(const real* image, int64_t count, double low, double threshold, int64_t* below,
+                        double* sums) noexcept nogil:
+    cdef int64_t part
+    for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        _split_chunk(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), low, threshold, below + part,
+                     sums + 2 * part)
+
+
+def _split_sums(const real[::1] image, double low, double threshold):
+    cdef int64_t count = image.shape[0], parts = (count + CHUNK - 1) // CHUNK
+    cdef cnp.ndarray below = np.zeros(parts, np.int64)
+    cdef cnp.ndarray sums = np.zeros((parts, 2), np.float64)
+    if count:
+        with nogil:
+            _split_chunks(&image[0], count, low, threshold, <int64_t*> cnp.PyArray_DATA(below),
+                          <double*> cnp.PyArray_DATA(sums))
+    lower, upper = sums.sum(axis=0).tolist()
+    return int(below.sum()), lower, upper
+
+
+def split_sums(image, low, threshold):
+    """See `segalgo.reference.thresholding.split_sums`."""
+    return _split_sums(image, low, threshold)
+
+
+def smallest_gap(image):
+    """See `segalgo.reference.thresholding.smallest_gap`. NumPy's sort is vectorised for every instruction level."""
+    gaps = np.diff(np.sort(image))
+    gaps = gaps[gaps > 0]
+    return float(gaps.min()) if gaps.size else np.inf
+
+
+# One mean of three over all bins, and the number of peaks that it leaves. `entering` is scratch.
+cdef int64_t _smooth_once(float* x, double* entering, int64_t n) noexcept nogil:
+    cdef int64_t k, peaks = 0
+    cdef double mean = (<double> x[0] + x[0] + x[1]) / 3.0
+    cdef bint falling = False
+    for k in range(1, n):
+        entering[k] = (<double> x[min(k + 1, n - 1)] - <double> x[max(k - 2, <int64_t> 0)]) / 3.0
+    x[0] = <float> mean
+    for k in range(1, n):
+        mean += entering[k]
+        x[k] = <float> mean
+    for k in range(1, n):
+        if x[k] < x[k - 1]:
+            peaks += not falling
+            falling = True
+        elif x[k] > x[k - 1]:
+            falling = False
+    return peaks
+
+
+def smooth_histogram(counts, int64_t max_num_iter):
+    """See `segalgo.reference.thresholding.smooth_histogram`."""
+    smooth, scratch = counts.astype(np.float32), np.empty(counts.size)
+    cdef float[::1] x = smooth
+    cdef double[::1] entering = scratch
+    cdef int64_t step = 1
+    with nogil:
+        while _smooth_once(&x[0], &entering[0], x.shape[0]) >= 3 and step < max_num_iter:
+            step += 1
+    return smooth

@@ -76,8 +76,30 @@ def intensity_sum(image: Any) -> int | float:
     return (sum(device.to_host(high).tolist()) << 32) + sum(device.to_host(low).tolist())
 
 
-def sorted_numbers(image: Any) -> np.ndarray:
-    """See `segalgo.reference.thresholding.sorted_numbers`. The array module's sort."""
+def split_sums(image: Any, low: float, threshold: float) -> tuple[int, float, float]:
+    """See `segalgo.reference.thresholding.split_sums`. A tree per block; the host adds the blocks in order."""
     device = device_of(image)
-    values = device.to_host(device.xp.sort(image))
-    return values[: np.searchsorted(values, np.nan)]
+    grid = _grid(image.size)
+    below, sums = device.xp.empty(grid[0], np.int64), device.xp.empty((2, grid[0]), np.float64)
+    arguments = (image, below, sums, np.float64(low), np.float64(threshold), np.int64(image.size))
+    device.launch("thresholding", f"split_sums<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
+    lower, upper = device.to_host(sums).sum(axis=1).tolist()
+    return int(device.to_host(below).sum()), lower, upper
+
+
+def smallest_gap(image: Any) -> float:
+    """See `segalgo.reference.thresholding.smallest_gap`. The array module's sort."""
+    xp = device_of(image).xp
+    gaps = xp.diff(xp.sort(image))
+    gaps = gaps[gaps > 0]
+    return float(gaps.min()) if gaps.size else np.inf
+
+
+def smooth_histogram(counts: Any, max_num_iter: int) -> np.ndarray:
+    """See `segalgo.reference.thresholding.smooth_histogram`. One block; its first thread adds, for the order counts."""
+    device = device_of(counts)
+    smooth = counts.astype(np.float32)
+    entering = device.xp.zeros(smooth.size, np.float64)
+    arguments = (smooth, entering, np.int64(smooth.size), np.int64(max_num_iter))
+    device.launch("thresholding", "smooth_histogram", (1, 1, 1), (32,), arguments)
+    return device.to_host(smooth)

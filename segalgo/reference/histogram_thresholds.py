@@ -5,6 +5,8 @@ two bins. Counts become float32, and sums run in the order of scikit-image, so t
 way; where that arithmetic divides by zero, the bin loses or wins as it does there.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 
@@ -82,34 +84,16 @@ def triangle(counts: np.ndarray, centers: np.ndarray) -> np.generic:
     return centers[last - level if flipped else level]
 
 
-def minimum(counts: np.ndarray, centers: np.ndarray, max_num_iter: int) -> np.generic:
-    """Return the center of the valley between two peaks, after means of three have smoothed all others away."""
-    smooth = counts.astype(np.float32)
-    for _ in range(max_num_iter):
-        smooth = _mean_of_three(smooth)
-        peaks = _peaks(smooth)
-        if peaks.size < 3:
-            break
-    else:
+def minimum(smooth: np.ndarray, peaks: np.ndarray, centers: np.ndarray, max_num_iter: int) -> np.generic:
+    """Return the center of the valley between the two peaks of a smoothed histogram."""
+    if peaks.size > 2:
         raise RuntimeError(f"more than two maxima in histogram after max_num_iter={max_num_iter} smoothing steps")
-    if peaks.size != 2:
+    if peaks.size < 2:
         raise RuntimeError("Unable to find two maxima in histogram")
     return centers[peaks[0] + np.argmin(smooth[peaks[0] : peaks[1] + 1])]
 
 
-def _mean_of_three(x: np.ndarray) -> np.ndarray:
-    """Return the mean of each value and its two neighbours, an end counting twice, as a running mean in float64."""
-    mean = np.empty(x.size)
-    mean[1:-1] = x[2:]
-    mean[-1] = x[-1]
-    mean[2:] -= x[:-2]
-    mean[1] -= x[0]
-    mean /= 3.0
-    mean[0] = (float(x[0]) + float(x[0]) + float(x[1])) / 3.0
-    return np.add.accumulate(mean, out=mean).astype(np.float32)
-
-
-def _peaks(x: np.ndarray) -> np.ndarray:
+def peaks(x: np.ndarray) -> np.ndarray:
     """Return where a rise (or the start) ends and a fall begins: the last position of each plateau that is a peak."""
     falls = x[1:] < x[:-1]
     turns = np.flatnonzero(x[1:] != x[:-1])
@@ -118,28 +102,43 @@ def _peaks(x: np.ndarray) -> np.ndarray:
     return turns[falling]
 
 
-def li(levels: np.ndarray, weights: np.ndarray, guess: float, tolerance: float, notify: object = None) -> float:
+def li(
+    split_means: Callable[[float], tuple[int, float, float]],
+    guess: float,
+    tolerance: float,
+    notify: Callable[[float], object] | None = None,
+) -> float:
     """Return the fixed point of Li's iteration t = (m1 - m2) / (log m1 - log m2), m1 and m2 the means beside t.
 
-    The levels ascend from 0, and weights count their pixels; `notify` is called with each t. The iteration ends when
-    t moves by no more than the tolerance, when the lower mean is 0, or when it comes back to a split it has had.
+    Values count from 0. ``split_means(t)`` returns how many values (or bins) are up to t, and both means; `notify` is
+    called with each t. The iteration ends when t moves by no more than the tolerance, when the lower mean is 0, or when
+    it comes back to a split it has had.
     """
-    sums = weights * levels
     t, seen = guess, set()
     if notify is not None:
         notify(t)
     previous, split = -2 * tolerance, -1
     while abs(t - previous) > tolerance:
-        last, split = split, int(np.searchsorted(levels, t, side="right"))
+        last, (split, lower, upper) = split, split_means(t)
         if split in seen and split != last:
             break
         seen.add(split)
         previous = t
-        lower = sums[:split].sum() / weights[:split].sum()
-        upper = sums[split:].sum() / weights[split:].sum()
         if lower == 0:
             break
         t = (lower - upper) / (np.log(lower) - np.log(upper))
         if notify is not None:
             notify(t)
     return t
+
+
+def histogram_means(levels: np.ndarray, weights: np.ndarray) -> Callable[[float], tuple[int, float, float]]:
+    """Return the function of t that `li` asks, over ascending levels and their weights."""
+    sums = weights * levels
+
+    def split_means(t: float) -> tuple[int, float, float]:
+        split = int(np.searchsorted(levels, t, side="right"))
+        below, above = sums[:split].sum() / weights[:split].sum(), sums[split:].sum() / weights[split:].sum()
+        return split, below, above
+
+    return split_means

@@ -46,7 +46,41 @@ def intensity_sum(image: np.ndarray) -> int | float:
     return (int((image >> 32).sum(dtype=np.int64)) << 32) + int((image & 0xFFFFFFFF).sum(dtype=np.uint64))
 
 
-def sorted_numbers(image: np.ndarray) -> np.ndarray:
-    """Return the pixels of a float image that are not NaN, ascending."""
-    values = np.sort(image, axis=None)
-    return values[: np.searchsorted(values, np.nan)]
+def split_sums(image: np.ndarray, low: float, threshold: float) -> tuple[int, float, float]:
+    """Return how many pixels x have x - low <= threshold, the sum of x - low over these, and over the others.
+
+    All pixels are finite floats; differences and sums in float64.
+    """
+    values = image.astype(np.float64) - low
+    above = values > threshold
+    return image.size - int(np.count_nonzero(above)), float(values[~above].sum()), float(values[above].sum())
+
+
+def smallest_gap(image: np.ndarray) -> float:
+    """Return the smallest difference of two different pixels of a float image, inf where there is none."""
+    gaps = np.diff(np.unique(image))
+    return float(gaps.min()) if gaps.size else np.inf
+
+
+def smooth_histogram(counts: np.ndarray, max_num_iter: int) -> np.ndarray:
+    """Return float32 counts after means of three bins, as often as leaves fewer than three peaks, or as allowed.
+
+    An end counts twice. Each mean is the one before it plus a third of what enters less what leaves, in float64.
+    """
+    smooth = counts.astype(np.float32)
+    mean = np.empty(smooth.size)
+    for _ in range(max_num_iter):
+        padded = np.concatenate([smooth[:1], smooth, smooth[-1:]]).astype(np.float64)
+        mean[0] = padded[0] + padded[1] + padded[2]
+        mean[1:] = padded[3:] - padded[:-3]
+        smooth = np.add.accumulate(mean / 3.0).astype(np.float32)
+        if _count_peaks(smooth) < 3:
+            break
+    return smooth
+
+
+def _count_peaks(x: np.ndarray) -> int:
+    """Count the falls that follow a rise, or the start; level stretches do not count."""
+    steps = np.diff(x)
+    falls = steps[steps != 0] < 0
+    return int(np.count_nonzero(falls[1:] & ~falls[:-1])) + int(falls[:1].sum())
