@@ -24,6 +24,10 @@ cdef extern from "label_intensities.h" nogil:
         int64_t record_bytes, value_bytes
     segalgo_intensity_kind segalgo_intensities_of(char kind, int64_t bytes)
 
+cdef extern from "zeroed_memory.h" nogil:
+    void* segalgo_zeroed(size_t bytes)
+    void segalgo_release_zeroed(void* memory, size_t bytes)
+
 cdef extern from "pair_table.h" nogil:
     ctypedef struct segalgo_pair:
         uint64_t low, high, count
@@ -117,10 +121,10 @@ cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* valu
     cdef int32_t count
     cdef segalgo_runs* runs = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     stripe.least, stripe.most = rows, -1
-    stripe.records = <int64_t*> calloc(max(rows, 1), (3 * grid.ndim + 1) * sizeof(int64_t))
+    stripe.records = <int64_t*> segalgo_zeroed(rows * (3 * grid.ndim + 1) * sizeof(int64_t))
     stripe.intensities = NULL
     if values != NULL:
-        stripe.intensities = <char*> calloc(max(rows, 1), kind.record_bytes)
+        stripe.intensities = <char*> segalgo_zeroed(rows * kind.record_bytes)
     stripe.failed = runs == NULL or stripe.records == NULL or (values != NULL and stripe.intensities == NULL)
     if not stripe.failed:
         while begin < end:
@@ -139,10 +143,12 @@ cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* valu
 cdef void _merge_row(const Stripe* stripes, int64_t count, int64_t row, const Grid* grid,
                      const segalgo_intensity_kind* kind, int64_t* area, int64_t* box, int64_t* coordinate_sum,
                      char* total, char* low, char* high) noexcept nogil:
-    cdef int64_t words = 3 * grid.ndim + 1, axis, s
+    cdef int64_t words = 3 * grid.ndim + 1, axis, s, cells = 0
     cdef const int64_t* record
     box += row * 2 * grid.ndim
     coordinate_sum += row * grid.ndim
+    for axis in range(grid.ndim):
+        box[axis] = box[grid.ndim + axis] = coordinate_sum[axis] = 0
     for s in range(count):
         if row < stripes[s].least or row > stripes[s].most:
             continue
@@ -150,15 +156,16 @@ cdef void _merge_row(const Stripe* stripes, int64_t count, int64_t row, const Gr
         if record[0] == 0:
             continue
         if stripes[s].intensities != NULL:
-            kind.merge(stripes[s].intensities, row, total, low, high, area[row] == 0)
-        area[row] += record[0]
+            kind.merge(stripes[s].intensities, row, total, low, high, cells == 0)
+        cells += record[0]
         record += 1
         for axis in range(grid.ndim):
             coordinate_sum[axis] += record[0]
             box[grid.ndim + axis] = max(box[grid.ndim + axis], record[1])
             box[axis] = max(box[axis], record[2])
             record += 3
-    if area[row]:
+    area[row] = cells
+    if cells:
         for axis in range(grid.ndim):
             box[axis] = grid.shape[axis] - box[axis]
 
@@ -167,9 +174,9 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
     """See `segalgo.label_statistics`. Tables of each stripe, merged in the order of the stripes."""
     cdef Grid grid = _grid(labels)
     cdef int64_t rows = num_labels, count = stripes, s, row, itemsize = labels.itemsize
-    cdef cnp.ndarray area = np.zeros(rows, np.int64)
-    cdef cnp.ndarray box = np.zeros((rows, 2 * labels.ndim), np.int64)
-    cdef cnp.ndarray coordinate_sum = np.zeros((rows, labels.ndim), np.int64)
+    cdef cnp.ndarray area = np.empty(rows, np.int64)
+    cdef cnp.ndarray box = np.empty((rows, 2 * labels.ndim), np.int64)
+    cdef cnp.ndarray coordinate_sum = np.empty((rows, labels.ndim), np.int64)
     cdef cnp.ndarray total = None, low = None, high = None
     cdef segalgo_intensity_kind kind = segalgo_intensities_of(c"u", 1)
     cdef char* total_at = NULL
@@ -204,8 +211,8 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
             for row in prange(rows, schedule="static"):
                 _merge_row(parts, count, row, &grid, &kind, area_at, box_at, sum_at, total_at, low_at, high_at)
         for s in range(count):
-            free(parts[s].records)
-            free(parts[s].intensities)
+            segalgo_release_zeroed(parts[s].records, rows * (3 * grid.ndim + 1) * sizeof(int64_t))
+            segalgo_release_zeroed(parts[s].intensities, rows * kind.record_bytes if values != NULL else 0)
         free(parts)
     if failed:
         raise MemoryError("label_statistics: no memory for the tables of the stripes")
