@@ -122,5 +122,3 @@ class FillHoles:
 
     def time_fill_holes(self, implementation, kind):
         self.call()
-
-

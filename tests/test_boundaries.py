@@ -70,7 +70,9 @@ def test_as_the_reference(fast_backend, labels, background):
     for connectivity, mode in itertools.product(range(1, labels.ndim + 1), MODES):
         with segalgo.use_backend("reference"):
             expected = segalgo.find_boundaries(labels, connectivity, mode, background)
-        equal(fast_backend, segalgo.find_boundaries(fast_backend.array(labels), connectivity, mode, background), expected)
+        equal(
+            fast_backend, segalgo.find_boundaries(fast_backend.array(labels), connectivity, mode, background), expected
+        )
 
 
 def test_simulated_orders_agree(rng):

@@ -59,7 +59,11 @@ def test_every_dtype(fast_backend, rng, dtype):
             continue
         view.flags.writeable = False
         x, native = fast_backend.array(view), view.astype(dtype)
-        equal(fast_backend, segalgo.remove_small_objects(x, max_size=30), morphology.remove_small_objects(native, max_size=30))
+        equal(
+            fast_backend,
+            segalgo.remove_small_objects(x, max_size=30),
+            morphology.remove_small_objects(native, max_size=30),
+        )
         equal(fast_backend, segalgo.clear_border(x, 1), segmentation.clear_border(native, 1))
         relabeled, forward, inverse = segalgo.relabel_sequential(x, 3)
         expected, forth, back = segmentation.relabel_sequential(native, 3)

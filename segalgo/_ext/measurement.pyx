@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from segalgo._ext.grid cimport MOST_AXES, Grid, coordinates_of_line, grid_of, line_at
 from segalgo._ext.label_runs cimport (
     SEGALGO_PIECE, cell, find_runs_of, segalgo_bits_of_64_flags, segalgo_count_bits, segalgo_find_contacts_uint8_t,
     segalgo_find_contacts_uint16_t, segalgo_find_contacts_uint32_t, segalgo_find_contacts_uint64_t, segalgo_runs,
@@ -38,9 +39,6 @@ cdef extern from "pair_table.h" nogil:
     void segalgo_pairs_begin(segalgo_pair_table* table)
     void segalgo_pairs_add(segalgo_pair_table* table, uint64_t low, uint64_t high, uint64_t count)
 
-cdef enum:
-    MOST_AXES = 64  # as NumPy
-
 ctypedef fused value:
     int8_t
     uint8_t
@@ -50,30 +48,6 @@ ctypedef fused value:
     uint32_t
     int64_t
     uint64_t
-
-
-cdef struct Grid:
-    int64_t ndim, size, width, lines    # width: the last axis; lines: the product of the others
-    int64_t shape[MOST_AXES]
-
-
-cdef Grid _grid(cnp.ndarray x):
-    cdef Grid grid
-    cdef int64_t axis
-    grid.ndim = x.ndim
-    grid.size = x.size
-    for axis in range(grid.ndim):
-        grid.shape[axis] = x.shape[axis]
-    grid.width = grid.shape[grid.ndim - 1]
-    grid.lines = grid.size // grid.width if grid.width else 0
-    return grid
-
-
-cdef void _coordinates_of_line(int64_t line, const Grid* grid, int64_t* at) noexcept nogil:
-    cdef int64_t axis
-    for axis in range(grid.ndim - 2, -1, -1):
-        at[axis] = line % grid.shape[axis]
-        line = line // grid.shape[axis]
 
 
 # One stripe's tables, zero to begin with, of which only the rows from `least` to `most` are in use: labels numbered
@@ -115,7 +89,8 @@ cdef void _add_runs(const segalgo_runs* runs, int32_t count, int64_t left, const
 
 
 cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* values, int64_t begin, int64_t end,
-                          int64_t rows, const Grid* grid, const segalgo_intensity_kind* kind, Stripe* stripe) noexcept nogil:
+                          int64_t rows, const Grid* grid, const segalgo_intensity_kind* kind,
+                          Stripe* stripe) noexcept nogil:
     cdef int64_t at[MOST_AXES]
     cdef int64_t line, left, n
     cdef int32_t count
@@ -129,7 +104,7 @@ cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* valu
     if not stripe.failed:
         while begin < end:
             line, left = begin // grid.width, begin % grid.width
-            _coordinates_of_line(line, grid, at)
+            coordinates_of_line(line, grid, at)
             while left < grid.width and begin < end:
                 n = min(<int64_t> SEGALGO_PIECE, min(grid.width - left, end - begin))
                 count = find_runs_of(labels, itemsize, begin, n, runs)
@@ -172,7 +147,7 @@ cdef void _merge_row(const Stripe* stripes, int64_t count, int64_t row, const Gr
 
 def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels, stripes):
     """See `segalgo.label_statistics`. Tables of each stripe, merged in the order of the stripes."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     cdef int64_t rows = num_labels, count = stripes, s, row, itemsize = labels.itemsize
     cdef cnp.ndarray area = np.empty(rows, np.int64)
     cdef cnp.ndarray box = np.empty((rows, 2 * labels.ndim), np.int64)
@@ -258,30 +233,21 @@ cdef void _count_contacts(const cell* here, const cell* there, int64_t n, bint b
 # that is not zero is positive, so no pair of cells is seen twice.
 cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, const int64_t* offsets, int64_t count,
                              bint background, const Grid* grid, segalgo_pair_table* table) noexcept nogil:
-    cdef int64_t at[MOST_AXES]
-    cdef int64_t line, other, k, axis, along, step
+    cdef int64_t line, other, k, along
     cdef const cell* here
     cdef const cell* there
-    cdef const int64_t* offset
-    cdef bint inside
     cdef segalgo_runs* scratch = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     segalgo_pairs_begin(table)
     if scratch == NULL:
         table.failed = True
         return
     for line in range(begin, end):
-        _coordinates_of_line(line, grid, at)
         here = labels + line * grid.width
         for k in range(count):
-            offset = offsets + k * grid.ndim
-            other, step, inside = line, 1, True
-            for axis in range(grid.ndim - 2, -1, -1):
-                inside = inside and 0 <= at[axis] + offset[axis] < grid.shape[axis]
-                other += offset[axis] * step
-                step *= grid.shape[axis]
-            if not inside:
+            other = line_at(line, offsets + k * grid.ndim, grid)
+            if other < 0:
                 continue
-            along = offset[grid.ndim - 1]
+            along = offsets[(k + 1) * grid.ndim - 1]
             there = labels + other * grid.width
             if along < 0:
                 _count_contacts(here + 1, there, grid.width - 1, background, scratch, table)
@@ -292,13 +258,13 @@ cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, con
 
 def contacts(cnp.ndarray labels, connectivity, bint background):
     """See `segalgo.contacts`. One hash table a thread; their entries are sorted and added up."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     zero = (0,) * labels.ndim
     steps = [o for o in itertools.product((-1, 0, 1), repeat=labels.ndim)
              if o > zero and np.count_nonzero(o) <= connectivity]
     cdef cnp.ndarray offsets = np.array(steps, np.int64)
     cdef const int64_t* offsets_at = <const int64_t*> cnp.PyArray_DATA(offsets)
-    cdef int64_t count = len(steps), itemsize = labels.itemsize, t, k, found = 0
+    cdef int64_t count = len(steps), itemsize = labels.itemsize, t, found = 0
     cdef int64_t parts = max(min(<int64_t> omp_get_max_threads(), grid.lines), 1)
     cdef const void* cells = cnp.PyArray_DATA(labels)
     cdef segalgo_pair_table* tables = <segalgo_pair_table*> calloc(parts, sizeof(segalgo_pair_table))
@@ -431,7 +397,7 @@ cdef int64_t _runs_of_part(const uint64_t* bits, int64_t begin, int64_t end, bin
 
 def euler_number(cnp.ndarray image, bint full):
     """See `segalgo.euler_number`. Packs the image into bits, then counts runs in joined lines."""
-    cdef Grid grid = _grid(image)
+    cdef Grid grid = grid_of(image)
     cdef cnp.ndarray scratch = np.zeros((grid.lines + 1, (grid.width + 63) // 64), np.uint64)
     cdef uint64_t* bits = <uint64_t*> cnp.PyArray_DATA(scratch)
     cdef const uint64_t* empty = bits + grid.lines * scratch.shape[1]

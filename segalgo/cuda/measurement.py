@@ -27,9 +27,7 @@ def label_statistics(labels: Any, intensity_image: Any, num_labels: int, stripes
     if labels.size and num_labels:
         grid = blocks_for(-(-labels.size // PIECE), THREADS)
         arguments = (labels, shape, area, coordinate_sum, box, np.int32(ndim), np.int64(labels.size))
-        device.launch(
-            "measurement", f"label_statistics_tables<{c_name(labels.dtype)}>", grid, (THREADS,), arguments
-        )
+        device.launch("measurement", f"label_statistics_tables<{c_name(labels.dtype)}>", grid, (THREADS,), arguments)
     area = area.view(np.int64)
     box[area == 0] = 0
     if intensity_image is None:
