@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from segalgo._ext.grid cimport MOST_AXES, Grid, grid_of, line_at
 from segalgo._ext.label_runs cimport cell
 
 cnp.import_array()
@@ -36,15 +37,9 @@ cdef extern from "label_boundaries.h" nogil:
     void segalgo_between_uint64_t(const uint64_t* x, const uint8_t* d, int64_t n, uint8_t* flags)
 
 cdef enum:
-    MOST_AXES = 64  # as NumPy
     THICK
     INNER
     OUTER
-
-
-cdef struct Grid:
-    int64_t ndim, width, lines    # width: the last axis; lines: the product of the others
-    int64_t shape[MOST_AXES]
 
 
 # The outer axes of the neighbour offsets, `count` times ndim numbers, and for each whether the cell at the same place
@@ -111,30 +106,6 @@ cdef inline void _between(const cell* x, const uint8_t* d, int64_t n, uint8_t* f
         segalgo_between_uint64_t(x, d, n, flags)
 
 
-cdef Grid _grid(cnp.ndarray x):
-    cdef Grid grid
-    cdef int64_t axis
-    grid.ndim = x.ndim
-    for axis in range(grid.ndim):
-        grid.shape[axis] = x.shape[axis]
-    grid.width = grid.shape[grid.ndim - 1]
-    grid.lines = x.size // grid.width
-    return grid
-
-
-# The line that lies `offset` away along the outer axes, -1 where that is outside.
-cdef int64_t _line_at(int64_t line, const int64_t* offset, const Grid* grid) noexcept nogil:
-    cdef int64_t axis, at, step = 1, rest = line
-    for axis in range(grid.ndim - 2, -1, -1):
-        at = rest % grid.shape[axis] + offset[axis]
-        if at < 0 or at >= grid.shape[axis]:
-            return -1
-        rest = rest // grid.shape[axis]
-        line += offset[axis] * step
-        step *= grid.shape[axis]
-    return line
-
-
 # Whether a cell sees two labels: the largest in its full neighbourhood, and the smallest that is not background.
 # `turn` makes unsigned comparison right for signed labels.
 cdef bint _sees_two(const cell* labels, int64_t line, int64_t j, cell background, cell turn, const Grid* grid,
@@ -142,7 +113,7 @@ cdef bint _sees_two(const cell* labels, int64_t line, int64_t j, cell background
     cdef int64_t k, other, column
     cdef cell most = 0, least = <cell> -1, value, key
     for k in range(neighbours.all_count):
-        other = _line_at(line, neighbours.all_offsets + k * grid.ndim, grid)
+        other = line_at(line, neighbours.all_offsets + k * grid.ndim, grid)
         if other < 0:
             continue
         for column in range(max(j - 1, <int64_t> 0), min(j + 2, grid.width)):
@@ -161,7 +132,7 @@ cdef void _boundaries_of_line(const cell* labels, int64_t line, int mode, cell b
     cdef int64_t k, other, j
     _differ_along(x, grid.width, flags)
     for k in range(neighbours.count):
-        other = _line_at(line, neighbours.offsets + k * grid.ndim, grid)
+        other = line_at(line, neighbours.offsets + k * grid.ndim, grid)
         if other < 0:
             continue
         if neighbours.around[k]:
@@ -223,7 +194,7 @@ cdef int64_t _between_cells(const cell* labels, int64_t lines, const Grid* grid,
 
 
 def _find_between_cells(cnp.ndarray labels):
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     shape = [2 * n - 1 for n in (<object> labels).shape]
     cdef cnp.ndarray boundaries = np.empty(shape, bool)
     cdef uint8_t* target = <uint8_t*> cnp.PyArray_DATA(boundaries)
@@ -247,7 +218,7 @@ def find_boundaries(cnp.ndarray labels, connectivity, mode, background):
     """See `segalgo.find_boundaries`."""
     if mode == "subpixel":
         return _find_between_cells(labels)
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     cdef Neighbours neighbours
     every = list(itertools.product((-1, 0, 1), repeat=labels.ndim - 1))
     near = [o for o in every if 0 < np.count_nonzero(o) <= connectivity]

@@ -4,8 +4,9 @@
 
 #include <stdint.h>
 
-/* or_differ: set where two lines differ. and_differ_from: clear where a line has one value.
- * or_ends_differ: set where a cell differs from its left or its right neighbour. */
+/* or_differ: set where two lines differ. differ_along: set where a cell differs from its left or right neighbour.
+ * or_differ_around: set where a cell differs from one of the three nearest cells of another line.
+ * and_differ_from: clear where a line has one value. between: see there. */
 #define SEGALGO_COMPARE_LINES(T)                                                                                     \
     static inline void segalgo_or_differ_##T(const T* here, const T* there, int64_t n, uint8_t* restrict flags) {    \
         for (int64_t j = 0; j < n; j++) flags[j] |= here[j] != there[j];                                             \

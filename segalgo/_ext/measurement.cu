@@ -1,6 +1,7 @@
 // What labels measure: statistics, contacts, Euler number. Launched by cuda/measurement.py.
 //
-// Labels are unsigned and at most `rows`; row k belongs to label k + 1. Arrays are in raster order, shape has ndim sizes.
+// Labels are unsigned and at most `rows`; row k belongs to label k + 1. Arrays are in raster order, shape has ndim
+// sizes.
 
 constexpr long long PIECE = 32;  // cells that one thread walks
 

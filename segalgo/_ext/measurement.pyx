@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from segalgo._ext.grid cimport MOST_AXES, Grid, coordinates_of_line, grid_of, line_at
 from segalgo._ext.label_runs cimport (
     SEGALGO_PIECE, cell, find_runs_of, segalgo_bits_of_64_flags, segalgo_count_bits, segalgo_find_contacts_uint8_t,
     segalgo_find_contacts_uint16_t, segalgo_find_contacts_uint32_t, segalgo_find_contacts_uint64_t, segalgo_runs,
@@ -24,6 +25,10 @@ cdef extern from "label_intensities.h" nogil:
         int64_t record_bytes, value_bytes
     segalgo_intensity_kind segalgo_intensities_of(char kind, int64_t bytes)
 
+cdef extern from "zeroed_memory.h" nogil:
+    void* segalgo_zeroed(size_t bytes)
+    void segalgo_release_zeroed(void* memory, size_t bytes)
+
 cdef extern from "pair_table.h" nogil:
     ctypedef struct segalgo_pair:
         uint64_t low, high, count
@@ -34,9 +39,6 @@ cdef extern from "pair_table.h" nogil:
     void segalgo_pairs_begin(segalgo_pair_table* table)
     void segalgo_pairs_add(segalgo_pair_table* table, uint64_t low, uint64_t high, uint64_t count)
 
-cdef enum:
-    MOST_AXES = 64  # as NumPy
-
 ctypedef fused value:
     int8_t
     uint8_t
@@ -46,30 +48,6 @@ ctypedef fused value:
     uint32_t
     int64_t
     uint64_t
-
-
-cdef struct Grid:
-    int64_t ndim, size, width, lines    # width: the last axis; lines: the product of the others
-    int64_t shape[MOST_AXES]
-
-
-cdef Grid _grid(cnp.ndarray x):
-    cdef Grid grid
-    cdef int64_t axis
-    grid.ndim = x.ndim
-    grid.size = x.size
-    for axis in range(grid.ndim):
-        grid.shape[axis] = x.shape[axis]
-    grid.width = grid.shape[grid.ndim - 1]
-    grid.lines = grid.size // grid.width if grid.width else 0
-    return grid
-
-
-cdef void _coordinates_of_line(int64_t line, const Grid* grid, int64_t* at) noexcept nogil:
-    cdef int64_t axis
-    for axis in range(grid.ndim - 2, -1, -1):
-        at[axis] = line % grid.shape[axis]
-        line = line // grid.shape[axis]
 
 
 # One stripe's tables, zero to begin with, of which only the rows from `least` to `most` are in use: labels numbered
@@ -111,21 +89,22 @@ cdef void _add_runs(const segalgo_runs* runs, int32_t count, int64_t left, const
 
 
 cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* values, int64_t begin, int64_t end,
-                          int64_t rows, const Grid* grid, const segalgo_intensity_kind* kind, Stripe* stripe) noexcept nogil:
+                          int64_t rows, const Grid* grid, const segalgo_intensity_kind* kind,
+                          Stripe* stripe) noexcept nogil:
     cdef int64_t at[MOST_AXES]
     cdef int64_t line, left, n
     cdef int32_t count
     cdef segalgo_runs* runs = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     stripe.least, stripe.most = rows, -1
-    stripe.records = <int64_t*> calloc(max(rows, 1), (3 * grid.ndim + 1) * sizeof(int64_t))
+    stripe.records = <int64_t*> segalgo_zeroed(rows * (3 * grid.ndim + 1) * sizeof(int64_t))
     stripe.intensities = NULL
     if values != NULL:
-        stripe.intensities = <char*> calloc(max(rows, 1), kind.record_bytes)
+        stripe.intensities = <char*> segalgo_zeroed(rows * kind.record_bytes)
     stripe.failed = runs == NULL or stripe.records == NULL or (values != NULL and stripe.intensities == NULL)
     if not stripe.failed:
         while begin < end:
             line, left = begin // grid.width, begin % grid.width
-            _coordinates_of_line(line, grid, at)
+            coordinates_of_line(line, grid, at)
             while left < grid.width and begin < end:
                 n = min(<int64_t> SEGALGO_PIECE, min(grid.width - left, end - begin))
                 count = find_runs_of(labels, itemsize, begin, n, runs)
@@ -139,10 +118,12 @@ cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* valu
 cdef void _merge_row(const Stripe* stripes, int64_t count, int64_t row, const Grid* grid,
                      const segalgo_intensity_kind* kind, int64_t* area, int64_t* box, int64_t* coordinate_sum,
                      char* total, char* low, char* high) noexcept nogil:
-    cdef int64_t words = 3 * grid.ndim + 1, axis, s
+    cdef int64_t words = 3 * grid.ndim + 1, axis, s, cells = 0
     cdef const int64_t* record
     box += row * 2 * grid.ndim
     coordinate_sum += row * grid.ndim
+    for axis in range(grid.ndim):
+        box[axis] = box[grid.ndim + axis] = coordinate_sum[axis] = 0
     for s in range(count):
         if row < stripes[s].least or row > stripes[s].most:
             continue
@@ -150,26 +131,27 @@ cdef void _merge_row(const Stripe* stripes, int64_t count, int64_t row, const Gr
         if record[0] == 0:
             continue
         if stripes[s].intensities != NULL:
-            kind.merge(stripes[s].intensities, row, total, low, high, area[row] == 0)
-        area[row] += record[0]
+            kind.merge(stripes[s].intensities, row, total, low, high, cells == 0)
+        cells += record[0]
         record += 1
         for axis in range(grid.ndim):
             coordinate_sum[axis] += record[0]
             box[grid.ndim + axis] = max(box[grid.ndim + axis], record[1])
             box[axis] = max(box[axis], record[2])
             record += 3
-    if area[row]:
+    area[row] = cells
+    if cells:
         for axis in range(grid.ndim):
             box[axis] = grid.shape[axis] - box[axis]
 
 
 def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels, stripes):
     """See `segalgo.label_statistics`. Tables of each stripe, merged in the order of the stripes."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     cdef int64_t rows = num_labels, count = stripes, s, row, itemsize = labels.itemsize
-    cdef cnp.ndarray area = np.zeros(rows, np.int64)
-    cdef cnp.ndarray box = np.zeros((rows, 2 * labels.ndim), np.int64)
-    cdef cnp.ndarray coordinate_sum = np.zeros((rows, labels.ndim), np.int64)
+    cdef cnp.ndarray area = np.empty(rows, np.int64)
+    cdef cnp.ndarray box = np.empty((rows, 2 * labels.ndim), np.int64)
+    cdef cnp.ndarray coordinate_sum = np.empty((rows, labels.ndim), np.int64)
     cdef cnp.ndarray total = None, low = None, high = None
     cdef segalgo_intensity_kind kind = segalgo_intensities_of(c"u", 1)
     cdef char* total_at = NULL
@@ -204,8 +186,8 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
             for row in prange(rows, schedule="static"):
                 _merge_row(parts, count, row, &grid, &kind, area_at, box_at, sum_at, total_at, low_at, high_at)
         for s in range(count):
-            free(parts[s].records)
-            free(parts[s].intensities)
+            segalgo_release_zeroed(parts[s].records, rows * (3 * grid.ndim + 1) * sizeof(int64_t))
+            segalgo_release_zeroed(parts[s].intensities, rows * kind.record_bytes if values != NULL else 0)
         free(parts)
     if failed:
         raise MemoryError("label_statistics: no memory for the tables of the stripes")
@@ -251,30 +233,21 @@ cdef void _count_contacts(const cell* here, const cell* there, int64_t n, bint b
 # that is not zero is positive, so no pair of cells is seen twice.
 cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, const int64_t* offsets, int64_t count,
                              bint background, const Grid* grid, segalgo_pair_table* table) noexcept nogil:
-    cdef int64_t at[MOST_AXES]
-    cdef int64_t line, other, k, axis, along, step
+    cdef int64_t line, other, k, along
     cdef const cell* here
     cdef const cell* there
-    cdef const int64_t* offset
-    cdef bint inside
     cdef segalgo_runs* scratch = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     segalgo_pairs_begin(table)
     if scratch == NULL:
         table.failed = True
         return
     for line in range(begin, end):
-        _coordinates_of_line(line, grid, at)
         here = labels + line * grid.width
         for k in range(count):
-            offset = offsets + k * grid.ndim
-            other, step, inside = line, 1, True
-            for axis in range(grid.ndim - 2, -1, -1):
-                inside = inside and 0 <= at[axis] + offset[axis] < grid.shape[axis]
-                other += offset[axis] * step
-                step *= grid.shape[axis]
-            if not inside:
+            other = line_at(line, offsets + k * grid.ndim, grid)
+            if other < 0:
                 continue
-            along = offset[grid.ndim - 1]
+            along = offsets[(k + 1) * grid.ndim - 1]
             there = labels + other * grid.width
             if along < 0:
                 _count_contacts(here + 1, there, grid.width - 1, background, scratch, table)
@@ -285,13 +258,13 @@ cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, con
 
 def contacts(cnp.ndarray labels, connectivity, bint background):
     """See `segalgo.contacts`. One hash table a thread; their entries are sorted and added up."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     zero = (0,) * labels.ndim
     steps = [o for o in itertools.product((-1, 0, 1), repeat=labels.ndim)
              if o > zero and np.count_nonzero(o) <= connectivity]
     cdef cnp.ndarray offsets = np.array(steps, np.int64)
     cdef const int64_t* offsets_at = <const int64_t*> cnp.PyArray_DATA(offsets)
-    cdef int64_t count = len(steps), itemsize = labels.itemsize, t, k, found = 0
+    cdef int64_t count = len(steps), itemsize = labels.itemsize, t, found = 0
     cdef int64_t parts = max(min(<int64_t> omp_get_max_threads(), grid.lines), 1)
     cdef const void* cells = cnp.PyArray_DATA(labels)
     cdef segalgo_pair_table* tables = <segalgo_pair_table*> calloc(parts, sizeof(segalgo_pair_table))
@@ -424,7 +397,7 @@ cdef int64_t _runs_of_part(const uint64_t* bits, int64_t begin, int64_t end, bin
 
 def euler_number(cnp.ndarray image, bint full):
     """See `segalgo.euler_number`. Packs the image into bits, then counts runs in joined lines."""
-    cdef Grid grid = _grid(image)
+    cdef Grid grid = grid_of(image)
     cdef cnp.ndarray scratch = np.zeros((grid.lines + 1, (grid.width + 63) // 64), np.uint64)
     cdef uint64_t* bits = <uint64_t*> cnp.PyArray_DATA(scratch)
     cdef const uint64_t* empty = bits + grid.lines * scratch.shape[1]

@@ -8,14 +8,14 @@ import itertools
 
 import numpy as np
 
+from segalgo._ext.grid cimport Grid, grid_of, line_at
 from segalgo._ext.label_runs cimport SEGALGO_PIECE, cell, find_runs_of, segalgo_runs
 from segalgo._ext.threads cimport omp_get_max_threads
 
 cnp.import_array()
 
 cdef enum:
-    MOST_AXES = 64  # as NumPy
-    FILTER = 4096   # labels remembered lately; a power of two
+    FILTER = 4096  # labels remembered lately; a power of two
 
 ctypedef fused item:
     uint8_t
@@ -272,35 +272,6 @@ def map_labels(cnp.ndarray labels, cnp.ndarray table):
     return output
 
 
-cdef struct Grid:
-    int64_t ndim, width, lines    # width: the last axis; lines: the product of the others
-    int64_t shape[MOST_AXES]
-
-
-cdef Grid _grid(cnp.ndarray x):
-    cdef Grid grid
-    cdef int64_t axis
-    grid.ndim = x.ndim
-    for axis in range(grid.ndim):
-        grid.shape[axis] = x.shape[axis]
-    grid.width = grid.shape[grid.ndim - 1]
-    grid.lines = x.size // grid.width if grid.width else 0
-    return grid
-
-
-# The line that lies `offset` away along the outer axes, -1 where that is outside.
-cdef int64_t _line_at(int64_t line, const int64_t* offset, const Grid* grid) noexcept nogil:
-    cdef int64_t axis, at, step = 1, rest = line
-    for axis in range(grid.ndim - 2, -1, -1):
-        at = rest % grid.shape[axis] + offset[axis]
-        if at < 0 or at >= grid.shape[axis]:
-            return -1
-        rest = rest // grid.shape[axis]
-        line += offset[axis] * step
-        step *= grid.shape[axis]
-    return line
-
-
 cdef void _touch(const part* labels, const uint8_t* mask, int64_t buffer_size, const Grid* grid,
                  uint8_t* touches) noexcept nogil:
     cdef int64_t line, j, axis, rest, at
@@ -329,7 +300,7 @@ cdef void _touch(const part* labels, const uint8_t* mask, int64_t buffer_size, c
 
 def border_labels(cnp.ndarray labels, num_labels, buffer_size, cnp.ndarray mask):
     """Return, as uint8, whether each of the labels 0 ... num_labels has a cell in the border or outside the mask."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     cdef cnp.ndarray touches = np.zeros(num_labels + 1, np.uint8)
     cdef uint8_t* target = <uint8_t*> cnp.PyArray_DATA(touches)
     cdef const uint8_t* inside = NULL
@@ -368,7 +339,7 @@ cdef inline void _meet(const cell* x, int64_t begin, int64_t end, Meeting* meeti
 # count; reach[k] says whether neighbours one further along the last axis count as well.
 cdef bint _meet_lines(const cell* labels, const part* components, int64_t begin, int64_t end, const int64_t* offsets,
                       const uint8_t* reach, int64_t count, const Grid* grid, Meeting* table) noexcept nogil:
-    cdef int64_t line, k, a, b, other, width = grid.width, known = -1
+    cdef int64_t line, k, a, b, width = grid.width
     cdef const part* component
     cdef const cell* x
     cdef Meeting* meeting
@@ -380,7 +351,7 @@ cdef bint _meet_lines(const cell* labels, const part* components, int64_t begin,
         component = components + line * width
         edge = False
         for k in range(count):
-            lines[k] = _line_at(line, offsets + k * grid.ndim, grid)
+            lines[k] = line_at(line, offsets + k * grid.ndim, grid)
         edge = _on_edge(line, grid)
         b = 0
         while b < width:
@@ -428,7 +399,7 @@ cdef bint _meet_lines_of(const void* x, int64_t itemsize, const part* components
 
 def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity):
     """Return for each component of the background the one label that encloses it. One table a thread."""
-    cdef Grid grid = _grid(labels)
+    cdef Grid grid = grid_of(labels)
     steps = [o for o in itertools.product((-1, 0, 1), repeat=labels.ndim - 1) if np.count_nonzero(o) <= connectivity]
     cdef cnp.ndarray offsets = np.zeros((len(steps), labels.ndim), np.int64)
     offsets[:, :-1] = steps
