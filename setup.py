@@ -9,6 +9,7 @@ SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sa
 
 import os
 import platform
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -73,7 +74,6 @@ def find_extensions() -> list[Extension]:
         build_dir="build/cython",
         compiler_directives=DIRECTIVES,
     )
-    headers = [str(path) for path in sorted(SOURCE.glob("*.h"))]
     extensions = []
     for module in translated:
         topic = module.name.rpartition(".")[2]
@@ -89,10 +89,22 @@ def find_extensions() -> list[Extension]:
                     include_dirs=include,
                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
                     extra_compile_args=list(flags),
-                    depends=headers,
+                    depends=sorted(map(str, headers_of(Path(module.sources[0])))),
                 )
             )
     return extensions
+
+
+def headers_of(source: Path) -> set[Path]:
+    """Return our headers that a file includes, and those that they include: a change of one builds it again."""
+    found: set[Path] = set()
+    waiting = [source]
+    while waiting:
+        names = re.findall(r'^\s*#\s*include "([\w.]+\.h)"', waiting.pop().read_text(), re.M)
+        fresh = {SOURCE / name for name in names if (SOURCE / name).exists()} - found
+        found |= fresh
+        waiting += fresh
+    return found
 
 
 def copy_if_newer(source: Path, target: Path) -> None:
