@@ -61,10 +61,12 @@ def picture(name: str) -> np.ndarray:
     return np.ascontiguousarray(image, np.uint8)
 
 
+AXES = ("implementation", "picture", "neighbours")
+
+
 class _Label:
     """Ours, the best of OpenCV's algorithms, cc3d, scikit-image, and the floor."""
 
-    param_names = ("implementation", "picture", "neighbours")
     delta = 0
 
     def setup(self, implementation, name, neighbours):
@@ -98,12 +100,14 @@ OPENCV = ("opencv-spaghetti", "opencv-bbdt", "opencv-sauf")
 class LabelBinary(_Label):
     """4096 x 4096: smooth blobs, tiled coins, 50 % noise."""
 
+    param_names = AXES
     params = (("segalgo", *OPENCV, "cc3d", "skimage", "floor"), ("blobs", "coins", "noise"), NEIGHBOURS[2])
 
 
 class LabelWorst(_Label):
     """4096 x 4096: shapes that are hard on union-find or on branches, beside blobs and an empty image."""
 
+    param_names = AXES
     params = (
         ("segalgo", *OPENCV, "cc3d", "floor"),
         ("blobs", "empty", "spiral", "comb", "checkerboard", "noise"),
@@ -114,18 +118,21 @@ class LabelWorst(_Label):
 class LabelVolume(_Label):
     """256 x 256 x 256, smooth."""
 
+    param_names = AXES
     params = (("segalgo", "cc3d", "skimage", "floor"), ("volume",), NEIGHBOURS[3])
 
 
 class LabelLevels(_Label):
     """4096 x 4096, five values in smooth areas."""
 
+    param_names = AXES
     params = (("segalgo", "cc3d", "skimage", "floor"), ("levels",), NEIGHBOURS[2])
 
 
 class LabelDelta(_Label):
     """4096 x 4096, smooth grey; neighbours differ by at most 1."""
 
+    param_names = AXES
     params = (("segalgo", "cc3d", "floor"), ("grey",), NEIGHBOURS[2])
     delta = 1
 

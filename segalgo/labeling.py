@@ -68,9 +68,11 @@ def label(
 
     Notes
     -----
-    Grade: exact. Cost: a few nanoseconds a pixel at worst, about one read of the image and one write of the labels
-    on smooth images. ``-0.0`` equals ``0.0``. An image without axes counts as one pixel. scikit-image treats every
-    `background` of a boolean image but 1 as 0; here -1, say, leaves no background.
+    Grade: exact. Cost: about one read of the image and one write of the labels on smooth images, some four times that
+    on noise. Scratch of the compiled kernel: 0.2 bytes a pixel on smooth binary images, about 1 on 50 % noise, 4 a run
+    of equal pixels otherwise; of the CUDA kernel: 4 bytes a pixel. ``-0.0`` equals ``0.0``. An image without axes
+    counts as one pixel. scikit-image treats every `background` of a boolean image but 1 as 0; here -1, say, leaves no
+    background.
 
     References
     ----------

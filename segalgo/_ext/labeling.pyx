@@ -2,7 +2,7 @@
 
 Runs, not pixels: rows become bits, runs of a row that touch runs of a neighbouring row are joined by union-find over
 run numbers, and each run's label is written in one stroke. Stripes of rows go to threads and meet in a short serial
-phase. Scratch: 1/8 byte a pixel (3/8 with several values), 8 a row, 4 a run (8 beyond 2**31 runs).
+phase. Scratch: 1/8 to 1/4 byte a pixel, 8 a strip of rows, 4 a run (8 beyond 2**31 runs).
 """
 cimport numpy as cnp
 from cython.parallel cimport prange
