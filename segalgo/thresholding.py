@@ -227,7 +227,7 @@ def threshold_triangle(image: Any = None, nbins: int = 256, *, hist: Any = None,
     --------
     >>> import numpy as np, segalgo
     >>> int(segalgo.threshold_triangle(np.repeat([0, 1, 2, 3, 4, 9], [1, 1, 2, 3, 20, 1])))
-    3
+    5
     """
     counts, centers = histogram_of(image, nbins, hist, mask)
     return centers[0] if counts.size == 1 else decide.triangle(counts, centers)
