@@ -68,7 +68,7 @@ def threshold_li(
     --------
     >>> import numpy as np, segalgo
     >>> float(round(segalgo.threshold_li(np.array([0, 1, 1, 8, 9, 9], np.uint8)), 3))
-    3.075
+    3.119
     """
     if hist is not None:
         counts, centers = histogram_of(image, 1, hist, mask)

@@ -9,8 +9,10 @@ picture                          otsu, yen, isodata,     li                    m
 ================================ ======================= ===================== =============== ================
 no pixel (or none in the mask)   ValueError              ValueError            ValueError      ValueError
 one pixel, or one value          the value               the value             the value       ValueError
-two values, integer              low to high - 1         between the two       between         (low,), 2 classes
+two values, integer              low to high - 1 (2)     between the two       between         (low,), 2 classes
 two values, float or bool        a center between        between the two       between         center, 2 classes
+two neighbouring floats          a center between        between the two       between         ValueError
+integers 2^28 or more apart      ValueError              ValueError            the mean        ValueError
 infinity alone                   the infinity            the infinity          the infinity    ValueError
 infinity among finite values     ValueError              of the finite ones    the infinity    ValueError
 both infinities                  ValueError              0, or of the finite   ValueError      ValueError
@@ -20,6 +22,9 @@ nothing but NaN                  ValueError              NaN                   V
 ================================ ======================= ===================== =============== ================
 
 (1) `threshold_minimum` answers as these where two peaks remain, and raises RuntimeError for one value or two.
+(2) Up to high for the triangle, as in scikit-image.
+
+Local thresholds of a picture without pixels are empty; NaN and infinities are errors there.
 """
 
 import warnings
@@ -222,7 +227,7 @@ def threshold_triangle(image: Any = None, nbins: int = 256, *, hist: Any = None,
     --------
     >>> import numpy as np, segalgo
     >>> int(segalgo.threshold_triangle(np.repeat([0, 1, 2, 3, 4, 9], [1, 1, 2, 3, 20, 1])))
-    3
+    5
     """
     counts, centers = histogram_of(image, nbins, hist, mask)
     return centers[0] if counts.size == 1 else decide.triangle(counts, centers)

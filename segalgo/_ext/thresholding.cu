@@ -186,17 +186,17 @@ __global__ void smooth_histogram(float* x, double* entering, long long n, long l
     __shared__ int peaks;
     for (long long step = 0; step < steps; step++) {
         for (long long k = 1 + threadIdx.x; k < n; k += blockDim.x)
-            entering[k] = ((double)x[k + 1 < n ? k + 1 : n - 1] - (double)x[k > 2 ? k - 2 : 0]) / 3.0;
+            entering[k] = (double)x[k + 1 < n ? k + 1 : n - 1] - (double)x[k > 2 ? k - 2 : 0];
         __syncthreads();
         if (threadIdx.x == 0) {
-            double mean = ((double)x[0] + x[0] + x[1]) / 3.0;
-            float before = (float)mean;
+            double total = (double)x[0] + x[0] + x[1];
+            float before = (float)(total / 3.0);
             bool falling = false;
             peaks = 0;
             x[0] = before;
             for (long long k = 1; k < n; k++) {
-                mean += entering[k];
-                const float now = (float)mean;
+                total += entering[k];
+                const float now = (float)(total / 3.0);
                 x[k] = now;
                 if (now < before) {
                     peaks += !falling;

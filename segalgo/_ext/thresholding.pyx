@@ -311,14 +311,14 @@ def smallest_gap(image):
 # One mean of three over all bins, and the number of peaks that it leaves. `entering` is scratch.
 cdef int64_t _smooth_once(float* x, double* entering, int64_t n) noexcept nogil:
     cdef int64_t k, peaks = 0
-    cdef double mean = (<double> x[0] + x[0] + x[1]) / 3.0
+    cdef double total = <double> x[0] + x[0] + x[1]
     cdef bint falling = False
     for k in range(1, n):
-        entering[k] = (<double> x[min(k + 1, n - 1)] - <double> x[max(k - 2, <int64_t> 0)]) / 3.0
-    x[0] = <float> mean
+        entering[k] = <double> x[min(k + 1, n - 1)] - <double> x[max(k - 2, <int64_t> 0)]
+    x[0] = <float> (total / 3.0)
     for k in range(1, n):
-        mean += entering[k]
-        x[k] = <float> mean
+        total += entering[k]
+        x[k] = <float> (total / 3.0)
     for k in range(1, n):
         if x[k] < x[k - 1]:
             peaks += not falling

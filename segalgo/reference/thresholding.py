@@ -65,15 +65,15 @@ def smallest_gap(image: np.ndarray) -> float:
 def smooth_histogram(counts: np.ndarray, max_num_iter: int) -> np.ndarray:
     """Return float32 counts after means of three bins, as often as leaves fewer than three peaks, or as allowed.
 
-    An end counts twice. Each mean is the one before it plus a third of what enters less what leaves, in float64.
+    An end counts twice. Each sum is the one before it plus what enters less what leaves, in float64.
     """
     smooth = counts.astype(np.float32)
-    mean = np.empty(smooth.size)
+    change = np.empty(smooth.size)
     for _ in range(max_num_iter):
         padded = np.concatenate([smooth[:1], smooth, smooth[-1:]]).astype(np.float64)
-        mean[0] = padded[0] + padded[1] + padded[2]
-        mean[1:] = padded[3:] - padded[:-3]
-        smooth = np.add.accumulate(mean / 3.0).astype(np.float32)
+        change[0] = padded[0] + padded[1] + padded[2]
+        change[1:] = padded[3:] - padded[:-3]
+        smooth = (np.add.accumulate(change) / 3.0).astype(np.float32)
         if _count_peaks(smooth) < 3:
             break
     return smooth
