@@ -193,6 +193,8 @@ def test_errors_name_the_argument(call, error, message):
 def test_nearest_as_pytorch(mode):
     import torch
 
+    torch.set_num_threads(1)  # quicker on small tensors
+
     for n in [*range(1, 30), 64, 127]:
         x = np.zeros((1, 3, 2, n), np.float32) + np.arange(n, dtype=np.float32)
         tensor = torch.from_numpy(x)
@@ -211,6 +213,8 @@ def test_nearest_as_pytorch(mode):
 @pytest.mark.peers
 def test_bilinear_as_pytorch(rng):
     import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
 
     for trial in range(1500):
         dtype = rng.choice(["float32", "float64"])
@@ -234,6 +238,8 @@ def test_bilinear_as_pytorch(rng):
 def test_padding_as_pytorch(rng):
     import torch
 
+    torch.set_num_threads(1)  # quicker on small tensors
+
     compared = 0
     for _ in range(3000):
         x = rng.standard_normal((1, 2, *rng.integers(1, 9, 2))).astype(np.float32)
@@ -244,7 +250,9 @@ def test_padding_as_pytorch(rng):
             expected = torch.nn.functional.pad(torch.from_numpy(x), amounts, mode).numpy()
         except RuntimeError:
             try:
-                assert segalgo.pad(x, amounts, mode).size == 0  # PyTorch takes an empty height or width, not both
+                got = segalgo.pad(x, amounts, mode)
+                # PyTorch takes an empty height or width, not both, and takes off no more cells than there are.
+                assert got.size == 0 or (mode == "constant" and min(keep) < 0)
             except ValueError as error:
                 assert "pad=" in str(error)
             continue
