@@ -181,7 +181,7 @@ def _unpooled_size(
     for n, middle, s in zip(size, default, stride, strict=True):
         if not max(middle - s, 0) < n < middle + s:
             raise ValueError(
-                f"output_size={tuple(output_size)}: expected each size within a stride {stride} of the default {default}"
+                f"output_size={tuple(output_size)}: expected each size within a stride {stride} of {default}"
             )
     return size
 

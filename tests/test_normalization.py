@@ -120,7 +120,11 @@ ONES = np.ones(2)
     [
         (lambda x: segalgo.batch_norm(x[0, :, 0], ONES, ONES), ValueError, r"input has shape \(2,\)"),
         (lambda x: segalgo.batch_norm(x.astype(int), ONES, ONES), TypeError, "input has dtype int64"),
-        (lambda x: segalgo.batch_norm(x, ONES[:1], ONES), ValueError, r"running_mean has shape \(1,\): expected \(2,\)"),
+        (
+            lambda x: segalgo.batch_norm(x, ONES[:1], ONES),
+            ValueError,
+            r"running_mean has shape \(1,\): expected \(2,\)",
+        ),
         (lambda x: segalgo.batch_norm(x, ONES, ONES.astype(int)), TypeError, "running_var has dtype int64"),
         (lambda x: segalgo.batch_norm(x, ONES, ONES, np.ones(3)), ValueError, "weight has shape"),
         (lambda x: segalgo.batch_norm(x, ONES, ONES, None, np.ones(3)), ValueError, "bias has shape"),
