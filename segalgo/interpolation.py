@@ -60,7 +60,8 @@ def interpolate(
     -----
     Grade: exact for the nearest modes; rounded for "bilinear", whose weights, products and sums are in the dtype of
     the input (float32 for float16). Positions are computed in that dtype, for the nearest modes in float32, as PyTorch
-    does, and are the same in every backend. Cost: one write of the output, for "bilinear" two products an output cell and two a cell of the rows read.
+    does, and are the same in every backend. Cost: one write of the output; for "bilinear" two products an output cell,
+    and two a cell of the rows that are read.
 
     Examples
     --------
