@@ -58,7 +58,8 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
         raise ValueError(f"input_size={tuple(input_size)}: expected (H, W)")
     per_axis = _per_axis(operation, parameters)
     return tuple(
-        per_axis[k](axis, _integer(n, "input_size", axis, 1)) for k, (axis, n) in enumerate(zip("HW", input_size, strict=True))
+        per_axis[k](axis, _integer(n, "input_size", axis, 1))
+        for k, (axis, n) in enumerate(zip("HW", input_size, strict=True))
     )
 
 
@@ -127,7 +128,9 @@ def conv_size(axis: str, n: int, kernel_size: int, stride: int = 1, padding: int
     p = 0 if padding == "valid" else _integer(padding, "padding", axis, 0)
     extent = d * (k - 1) + 1
     if n + 2 * p < extent:
-        raise NoOutputError(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
+        raise NoOutputError(
+            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+        )
     return (n + 2 * p - extent) // s + 1
 
 
@@ -173,7 +176,9 @@ def pool_size(
     if ceil_mode and (size - 1) * s >= n + p:
         size -= 1
     if n < 1 or size < 1:
-        raise NoOutputError(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
+        raise NoOutputError(
+            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+        )
     # Windows that start before the picture and step over it: only where the picture is narrower than a step.
     if n < d and any(start % d >= n for start in range(-p, min(0, size * s - p), s)):
         raise NoOutputError(
@@ -213,7 +218,9 @@ def interpolate_size(axis: str, n: int, size: int | None = None, scale_factor: f
         raise ValueError(f"scale_factor={scale_factor!r} along {axis}: expected a positive, finite number")
     result = math.floor(n * scale)
     if result < 1:
-        raise NoOutputError(f"scale_factor={scale_factor!r} along {axis} makes {n} cells to {result}: expected at least 1")
+        raise NoOutputError(
+            f"scale_factor={scale_factor!r} along {axis} makes {n} cells to {result}: expected at least 1"
+        )
     return result
 
 

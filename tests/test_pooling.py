@@ -242,9 +242,9 @@ def test_as_pytorch(rng):
             raise AssertionError(f"{x.shape} {arguments}: not refused as PyTorch does") from refusal
         try:
             got = segalgo.max_pool2d(x, *arguments, return_indices=True)
-        except ValueError as error:
+        except ValueError:
             # A window without a cell of the picture: PyTorch answers with an index outside the plane.
-            assert "wholly in the padding" in str(error)
+            assert not np.logical_and(expected[1] >= 0, expected[1] < shape[-1] * shape[-2]).all()
             continue
         compared += 1
         for mine, theirs in zip(got, expected, strict=True):
