@@ -244,7 +244,7 @@ def test_as_pytorch(rng):
             got = segalgo.max_pool2d(x, *arguments, return_indices=True)
         except ValueError:
             # A window without a cell of the picture: PyTorch answers with an index outside the plane.
-            assert not np.logical_and(expected[1] >= 0, expected[1] < shape[-1] * shape[-2]).all()
+            assert expected[1].max() >= shape[-1] * shape[-2]
             continue
         compared += 1
         for mine, theirs in zip(got, expected, strict=True):
