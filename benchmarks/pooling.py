@@ -35,6 +35,30 @@ class MaxPool2d:
         self.call()
 
 
+class MaxPool2dOverlapping:
+    """1 x 64 x 512 x 512, kernel 3, stride 2, padding 1, with indices."""
+
+    param_names = ("implementation", "dtype")
+    params = (("segalgo", "torch", "floor"), ("float32", "float64"))
+
+    def setup(self, implementation, dtype):
+        x = picture(dtype)
+        arguments = (3, 2, 1, 1, False, True)
+        values, indices = segalgo.max_pool2d(x, *arguments)
+        if implementation == "segalgo":
+            self.call = lambda: segalgo.max_pool2d(x, *arguments)
+        elif implementation == "torch":
+            torch = peer("torch")
+            tensor = torch.from_numpy(x)
+            self.call = lambda: torch.nn.functional.max_pool2d(tensor, *arguments)
+            assert np.array_equal(indices, self.call()[1])
+        else:
+            self.call = floor(x, values, indices)
+
+    def time_max_pool2d(self, implementation, dtype):
+        self.call()
+
+
 class MaxUnpool2d:
     """Back to 1 x 64 x 512 x 512."""
 

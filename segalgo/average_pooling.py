@@ -88,7 +88,7 @@ def avg_pool2d(
     return output[0] if np.ndim(input) == 3 else output
 
 
-def adaptive_avg_pool2d(input: Any, output_size: int | None | Sequence[int | None]) -> Any:
+def adaptive_avg_pool2d(input: Any, output_size: int | Sequence[int | None] | None) -> Any:
     """Take the mean of windows that divide the picture into an output of a given size.
 
     Output cell i of an axis covers the input cells from ``floor(i * n / output)`` to before

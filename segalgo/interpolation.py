@@ -60,7 +60,8 @@ def interpolate(
     -----
     Grade: exact for the nearest modes; rounded for "bilinear", whose weights, products and sums are in the dtype of
     the input (float32 for float16). Positions are computed in that dtype, for the nearest modes in float32, as PyTorch
-    does, and are the same in every backend. Cost: one write of the output, for "bilinear" two products an output cell and two a cell of the rows read.
+    does, and are the same in every backend. Cost: one write of the output; for "bilinear" two products an output cell,
+    and two a cell of the rows that are read.
 
     Examples
     --------
@@ -158,9 +159,8 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
 def _padded_axis(axis: str, n: int, before: int, after: int, mode: str) -> np.ndarray:
     """Check the amounts of one axis and return the input cell of each output cell."""
     size = n + before + after
-    least = 1 if mode in ("reflect", "replicate") else 0
-    if size < least:
-        raise ValueError(f"pad=({before}, {after}) makes the {n} cells of {axis} to {size}: expected at least {least}")
+    if size < 0:
+        raise ValueError(f"pad=({before}, {after}) makes the {n} cells of {axis} to {size}: expected at least 0")
     most = {"reflect": n - 1, "circular": n}.get(mode)
     if most is not None and max(before, after) > most:
         raise ValueError(

@@ -58,7 +58,8 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
         raise ValueError(f"input_size={tuple(input_size)}: expected (H, W)")
     per_axis = _per_axis(operation, parameters)
     return tuple(
-        per_axis[k](axis, _integer(n, "input_size", axis, 1)) for k, (axis, n) in enumerate(zip("HW", input_size))
+        per_axis[k](axis, _integer(n, "input_size", axis, 1))
+        for k, (axis, n) in enumerate(zip("HW", input_size, strict=True))
     )
 
 
@@ -99,13 +100,13 @@ def input_sizes(operation: str, output_size: Sequence[int], **parameters: Any) -
         raise ValueError("input_sizes of interpolate with size: every input size leads there; expected scale_factor")
     per_axis = _per_axis(operation, parameters)
     ranges = []
-    for k, (axis, wanted) in enumerate(zip("HW", output_size)):
+    for k, (axis, wanted) in enumerate(zip("HW", output_size, strict=True)):
         wanted = _integer(wanted, "output_size", axis, 1)
 
         def reaches(n: int, least: int, rule: Callable[..., int] = per_axis[k], axis: str = axis) -> bool:
             try:
                 return rule(axis, n) >= least
-            except NoOutput:  # too small an input: below every output
+            except NoOutputError:  # too small an input: below every output
                 return False
 
         first, beyond = (_first_where(lambda n, least=least: reaches(n, least)) for least in (wanted, wanted + 1))
@@ -113,7 +114,7 @@ def input_sizes(operation: str, output_size: Sequence[int], **parameters: Any) -
     return tuple(ranges)
 
 
-class NoOutput(ValueError):
+class NoOutputError(ValueError):
     """An input is too small for the layer."""
 
 
@@ -127,7 +128,9 @@ def conv_size(axis: str, n: int, kernel_size: int, stride: int = 1, padding: int
     p = 0 if padding == "valid" else _integer(padding, "padding", axis, 0)
     extent = d * (k - 1) + 1
     if n + 2 * p < extent:
-        raise NoOutput(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
+        raise NoOutputError(
+            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+        )
     return (n + 2 * p - extent) // s + 1
 
 
@@ -144,7 +147,7 @@ def conv_transpose_size(
         )
     size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
     if size < 1:
-        raise NoOutput(f"output size {size} along {axis}: expected at least 1, padding={p} takes all of it")
+        raise NoOutputError(f"output size {size} along {axis}: expected at least 1, padding={p} takes all of it")
     return size
 
 
@@ -173,10 +176,12 @@ def pool_size(
     if ceil_mode and (size - 1) * s >= n + p:
         size -= 1
     if n < 1 or size < 1:
-        raise NoOutput(f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size")
+        raise NoOutputError(
+            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+        )
     # Windows that start before the picture and step over it: only where the picture is narrower than a step.
     if n < d and any(start % d >= n for start in range(-p, min(0, size * s - p), s)):
-        raise NoOutput(
+        raise NoOutputError(
             f"padding={p} with dilation={d} along {axis}: a window lies wholly in the padding, expected a cell of the "
             f"{n} in each"
         )
@@ -195,7 +200,7 @@ def unpool_size(axis: str, n: int, kernel_size: int, stride: int | None = None, 
     k, s, _ = _window(axis, kernel_size, kernel_size if stride is None else stride, 1)
     size = (n - 1) * s - 2 * _integer(padding, "padding", axis, 0) + k
     if size < 1:
-        raise NoOutput(f"output_size is not given and would be {size} along {axis}: expected at least 1")
+        raise NoOutputError(f"output_size is not given and would be {size} along {axis}: expected at least 1")
     return size
 
 
@@ -213,7 +218,9 @@ def interpolate_size(axis: str, n: int, size: int | None = None, scale_factor: f
         raise ValueError(f"scale_factor={scale_factor!r} along {axis}: expected a positive, finite number")
     result = math.floor(n * scale)
     if result < 1:
-        raise NoOutput(f"scale_factor={scale_factor!r} along {axis} makes {n} cells to {result}: expected at least 1")
+        raise NoOutputError(
+            f"scale_factor={scale_factor!r} along {axis} makes {n} cells to {result}: expected at least 1"
+        )
     return result
 
 

@@ -212,3 +212,87 @@ def test_reference_works_alone(rng):
     x = rng.standard_normal((1, 1, 4, 4))
     values, _ = reference.max_pool2d(x, (2, 2), (2, 2), (0, 0), (1, 1), (2, 2))
     np.testing.assert_array_equal(values, segalgo.max_pool2d(x, 2))
+
+
+@pytest.mark.peers
+def test_as_pytorch(rng):
+    import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
+    functional = torch.nn.functional
+    compared = 0
+    for trial in range(4000):
+        dtype = rng.choice(["float32", "float64"])
+        shape = (*rng.integers(1, 3, 2), *rng.integers(1, 24, 2))[trial % 3 == 0 :]
+        x = rng.integers(0, 9, shape).astype(dtype)  # few values, so that ties abound
+        if trial % 4 == 0:
+            x[rng.random(shape) < 0.1] = np.nan
+            x[rng.random(shape) < 0.3] = -np.inf
+        kernel, stride, dilation = (tuple(map(int, rng.integers(1, most, 2))) for most in (5, 5, 4))
+        # We also take up to half of the dilated kernel, which PyTorch refuses.
+        padding = tuple(int(rng.integers(0, k // 2 + 1)) for k in kernel)
+        arguments = (kernel, stride, padding, dilation, bool(rng.integers(2)))
+        try:
+            expected = functional.max_pool2d(torch.from_numpy(x), *arguments, return_indices=True)
+        except RuntimeError as refusal:
+            try:
+                segalgo.max_pool2d(x, *arguments, return_indices=True)
+            except ValueError:
+                continue
+            raise AssertionError(f"{x.shape} {arguments}: not refused as PyTorch does") from refusal
+        try:
+            got = segalgo.max_pool2d(x, *arguments, return_indices=True)
+        except ValueError:
+            # A window without a cell of the picture: PyTorch answers with an index outside the plane.
+            assert expected[1].max() >= shape[-1] * shape[-2]
+            continue
+        compared += 1
+        for mine, theirs in zip(got, expected, strict=True):
+            assert mine.dtype == theirs.numpy().dtype
+            np.testing.assert_array_equal(mine, theirs)
+        values, indices = got
+        distinct = len(np.unique(indices[..., :, :].reshape(-1, indices.shape[-1] * indices.shape[-2])[0]))
+        if dilation == (1, 1) and kernel == stride and distinct == indices.shape[-1] * indices.shape[-2]:
+            size = tuple(map(int, shape[-2:]))
+            try:
+                expected = functional.max_unpool2d(*expected, kernel, stride, padding, list(size))
+            except ValueError:
+                with pytest.raises(ValueError, match="output_size"):
+                    segalgo.max_unpool2d(values, indices, kernel, stride, padding, size)
+                continue
+            np.testing.assert_array_equal(
+                segalgo.max_unpool2d(values, indices, kernel, stride, padding, size), expected
+            )
+    assert compared > 2000
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 2, 64, 64), (2, 1, 63, 65), (1, 1, 2, 37), (1, 1, 35, 130)])
+@pytest.mark.parametrize("window", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 1, 0), (5, 3, 2), ((1, 2), 2, 0)])
+def test_rows_of_every_length(fast_backend, rng, dtype, shape, window):
+    x = rng.integers(0, 7, shape).astype(dtype)
+    x[rng.random(shape) < 0.02] = np.nan
+    kernel, stride, padding = window
+    if shape[2] < 3 and kernel == 5:
+        shape = (1, 1, 5, 37)
+        x = rng.integers(0, 7, shape).astype(dtype)
+    for ceil_mode in (False, True):
+        arguments = (kernel, stride, padding, 1, ceil_mode, True)
+        with segalgo.use_backend("reference"):
+            expected = segalgo.max_pool2d(x, *arguments)
+        got = fast_backend.numpy(segalgo.max_pool2d(fast_backend.array(x), *arguments))
+        np.testing.assert_array_equal(got[0], expected[0])
+        np.testing.assert_array_equal(got[1], expected[1])
+
+
+def test_unpool_takes_indices_in_any_order(backend, rng):
+    indices = np.stack([rng.permutation(40 * 50)[:1000] for _ in range(3)]).reshape(1, 3, 20, 50)
+    x = rng.standard_normal(indices.shape)
+    got = backend.numpy(
+        segalgo.max_unpool2d(
+            backend.array(x), backend.array(indices), (2, 1), output_size=(40, 50), on_duplicate="raise"
+        )
+    )
+    expected = np.zeros((1, 3, 2000))
+    np.put_along_axis(expected, indices.reshape(1, 3, 1000), x.reshape(1, 3, 1000), 2)
+    np.testing.assert_array_equal(got, expected.reshape(1, 3, 40, 50))

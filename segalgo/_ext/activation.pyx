@@ -17,6 +17,13 @@ cdef extern from "elementary.h" nogil:
     double gelu_double(double)
     float gelu_tanh_float(float)
     double gelu_tanh_double(double)
+    double log_of_sum(double)
+
+cdef extern from "reductions.h" nogil:
+    double sum_of_float(const float*, int64_t, double)
+    double sum_of_double(const double*, int64_t, double)
+    float largest_of_float(const float*, int64_t)
+    double largest_of_double(const double*, int64_t)
 
 ctypedef fused real:
     float
@@ -24,8 +31,7 @@ ctypedef fused real:
 
 cdef enum:
     CHUNK = 16384  # cells that one thread takes at a time
-    LANES = 16     # partial maxima and sums of a row; fixed, so that sums do not depend on the processor
-    STRIP = 256    # lines that are worked on side by side
+    STRIP = 256  # lines that are worked on side by side
 
 cdef enum Function:
     RELU, LEAKY_RELU, SIGMOID, GELU, GELU_TANH
@@ -96,31 +102,19 @@ cdef inline real _exp(real x) noexcept nogil:
 
 # One line of consecutive cells. A NaN may be passed over by the maximum: its own exponential makes the sum NaN.
 cdef void _softmax_row(const real* x, real* output, int64_t n, bint logarithm) noexcept nogil:
-    cdef real[LANES] most
-    cdef double[LANES] partial
     cdef real largest
-    cdef double total = 0, shift
-    cdef int64_t k, lane
-    for lane in range(LANES):
-        most[lane] = x[0]
-        partial[lane] = 0
-    for k in range(n // LANES):
-        for lane in range(LANES):
-            most[lane] = x[k * LANES + lane] if x[k * LANES + lane] > most[lane] else most[lane]
-    largest = x[0]
-    for k in range(n // LANES * LANES, n):
-        largest = x[k] if x[k] > largest else largest
-    for lane in range(LANES):
-        largest = most[lane] if most[lane] > largest else largest
+    cdef double total, shift
+    cdef int64_t k
+    if real is float:
+        largest = largest_of_float(x, n)
+    else:
+        largest = largest_of_double(x, n)
     for k in range(n):
         output[k] = _exp(<real> (x[k] - largest))
-    for k in range(n // LANES):
-        for lane in range(LANES):
-            partial[lane] += output[k * LANES + lane]
-    for lane in range(LANES):
-        total += partial[lane]
-    for k in range(n // LANES * LANES, n):
-        total += output[k]
+    if real is float:
+        total = sum_of_float(output, n, 0)
+    else:
+        total = sum_of_double(output, n, 0)
     if logarithm:
         shift = log(total)
         for k in range(n):
@@ -149,7 +143,7 @@ cdef void _softmax_strip(const real* x, real* output, int64_t n, int64_t inner, 
             for k in range(count):
                 total[k] += _exp(<real> (x[c * inner + k] - most[k]))
         for k in range(count):
-            total[k] = log(total[k])
+            total[k] = log_of_sum(total[k])
         for c in range(n):
             for k in range(count):
                 output[c * inner + k] = <real> (<double> x[c * inner + k] - most[k] - total[k])

@@ -147,4 +147,32 @@ static inline double gelu_tanh_double(double x) {
     return x * sigmoid_double(1.5957691216057308 * (x + 0.044715 * (x * x * x)));
 }
 
+/* The logarithm of a number of at least 1, below infinity, or of NaN: x = 2^n * m with m in [sqrt(1/2), sqrt(2)),
+ * log(m) = 2 artanh((m - 1) / (m + 1)), by its series. */
+static inline double log_of_sum(double x) {
+    uint64_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    const uint64_t shifted = bits + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu); /* carries where m >= sqrt(2) */
+    const uint64_t exponent = (shifted >> 52) + 0x4330000000000000u;             /* as the low bits of 2^52 */
+    double n, m;
+    memcpy(&n, &exponent, sizeof n);
+    n -= 4503599627370496.0 + 1023.0;
+    bits = (shifted & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu;
+    memcpy(&m, &bits, sizeof m);
+    const double s = (m - 1.0) / (m + 1.0), s2 = s * s;
+    double p = 2.0 / 23.0;
+    p = p * s2 + 2.0 / 21.0;
+    p = p * s2 + 2.0 / 19.0;
+    p = p * s2 + 2.0 / 17.0;
+    p = p * s2 + 2.0 / 15.0;
+    p = p * s2 + 2.0 / 13.0;
+    p = p * s2 + 2.0 / 11.0;
+    p = p * s2 + 2.0 / 9.0;
+    p = p * s2 + 2.0 / 7.0;
+    p = p * s2 + 2.0 / 5.0;
+    p = p * s2 + 2.0 / 3.0;
+    p = p * s2 + 2.0 / 1.0;
+    return n * 6.93147180369123816490e-01 + (s * p + n * 1.90821492927058770002e-10) + (x - x); /* NaN stays */
+}
+
 #endif

@@ -36,8 +36,8 @@ cdef void _by_dots(const real* x, const real* weight, const real* bias, real* ou
                 output[i * columns + j] = dot_double(x + i * depth, weight + j * depth, depth) + bias[j]
 
 
-# packed[k][j] = weight[j][k] of one panel, all depths; columns beyond the matrix are 0. A few k at a time, since rows of
-# weight often lie a power of two apart, where the cache holds only a few of them.
+# packed[k][j] = weight[j][k] of one panel, all depths; columns beyond the matrix are 0. A few k at a time: rows of
+# weight often lie a power of two apart, and of such rows the cache holds only a few.
 cdef void _pack_panel(const real* weight, real* packed, int64_t columns, int64_t depth, int64_t wide) noexcept nogil:
     cdef int64_t j, k, part, first, last
     for part in range((depth + DEPTH_PACKED - 1) // DEPTH_PACKED):

@@ -8,14 +8,19 @@ import numpy as np
 
 cnp.import_array()
 
+cdef extern from "reductions.h" nogil:
+    double sum_of_float(const float*, int64_t, double)
+    double sum_of_double(const double*, int64_t, double)
+    double squares_of_float(const float*, int64_t, double)
+    double squares_of_double(const double*, int64_t, double)
+
 ctypedef fused real:
     float
     double
 
 cdef enum:
     CHUNK = 16384  # cells that one thread normalizes at a time: a few pages of memory
-    LANES = 16     # partial sums of a row; fixed, so that sums do not depend on the processor
-    STRIP = 256    # cells of neighbouring channels whose sums of squares are kept at once
+    STRIP = 256  # cells of neighbouring channels whose sums of squares are kept at once
 
 
 cdef void _scale_span(const real* x, real* output, int64_t count, double mean, double factor,
@@ -54,37 +59,19 @@ def batch_norm(cnp.ndarray x, cnp.ndarray mean, cnp.ndarray var, cnp.ndarray wei
     return output
 
 
-# Sum of x[k] - shift, or of its square, over one row: LANES partial sums, added in order.
-cdef double _sum_row(const real* x, int64_t count, double shift, bint squares) noexcept nogil:
-    cdef double[LANES] partial
-    cdef double total = 0, value
-    cdef int64_t k, lane
-    for lane in range(LANES):
-        partial[lane] = 0
-    if squares:
-        for k in range(count // LANES):
-            for lane in range(LANES):
-                value = x[k * LANES + lane] - shift
-                partial[lane] += value * value
-    else:
-        for k in range(count // LANES):
-            for lane in range(LANES):
-                partial[lane] += x[k * LANES + lane] - shift
-    for lane in range(LANES):
-        total += partial[lane]
-    for k in range(count // LANES * LANES, count):
-        value = x[k] - shift
-        total += value * value if squares else value
-    return total
-
-
 cdef void _layer_norm_row(const real* x, real* output, const double* weight, const double* bias, double eps,
                           int64_t count) noexcept nogil:
-    cdef double mean = _sum_row(x, count, 0, False) / count
-    cdef double root = sqrt(_sum_row(x, count, mean, True) / count + eps)
+    cdef double mean, var, factor
     cdef int64_t k
+    if real is float:
+        mean = sum_of_float(x, count, 0) / count
+        var = squares_of_float(x, count, mean) / count
+    else:
+        mean = sum_of_double(x, count, 0) / count
+        var = squares_of_double(x, count, mean) / count
+    factor = 1 / sqrt(var + eps)
     for k in range(count):
-        output[k] = <real> ((x[k] - mean) / root * weight[k] + bias[k])
+        output[k] = <real> ((x[k] - mean) * factor * weight[k] + bias[k])
 
 
 cdef void _layer_norm(const real* x, real* output, const double* weight, const double* bias, double eps, int64_t rows,

@@ -22,7 +22,7 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) 
 
 
 def local_response_norm(x: np.ndarray, size: int, alpha: float, beta: float, k: float) -> np.ndarray:
-    """See `segalgo.local_response_norm`. x is (N, C, cells); the channels c - size//2 to c + (size - 1)//2 are summed."""
+    """See `segalgo.local_response_norm`. x is (N, C, cells); sums channels c - size//2 to c + (size - 1)//2."""
     channels = x.shape[1]
     with np.errstate(all="ignore"):
         squares = np.square(x, dtype=np.float64)

@@ -1,0 +1,176 @@
+"""Activation functions on every backend."""
+
+import numpy as np
+import pytest
+from tolerance import assert_within, gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
+
+import segalgo
+
+DTYPES = ("float16", "float32", "float64")
+SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, 1e-30, -1e-30, 6e4, -6e4]
+
+
+def with_reference(operation, x, *arguments):
+    with segalgo.use_backend("reference"):
+        return operation(x, *arguments)
+
+
+def spread(dtype):
+    """Return cells over the whole range of the smooth functions, and all special ones."""
+    wide = np.concatenate([np.linspace(-20, 20, 1001), np.linspace(-800, 800, 401), SPECIAL])
+    with np.errstate(over="ignore", under="ignore"):
+        return wide.astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_relu_and_leaky_relu_to_the_bit(backend, dtype):
+    x = spread(dtype)
+    for operation, arguments in ((segalgo.relu, ()), (segalgo.leaky_relu, ()), (segalgo.leaky_relu, (-0.3,))):
+        got = backend.numpy(operation(backend.array(x), *arguments))
+        expected = with_reference(operation, x, *arguments)
+        assert got.dtype == dtype
+        np.testing.assert_array_equal(got, expected)
+        np.testing.assert_array_equal(np.signbit(got), np.signbit(expected))
+
+
+def test_hand_worked(backend):
+    x = backend.array([-2.0, -0.0, 0.0, 3.0, np.nan])
+    assert backend.numpy(segalgo.relu(x)).tolist()[:4] == [0, 0, 0, 3]
+    assert not np.signbit(backend.numpy(segalgo.relu(x))[1])
+    assert np.isnan(backend.numpy(segalgo.relu(x))[4])
+    assert backend.numpy(segalgo.leaky_relu(x, 0.5)).tolist()[:4] == [-1, 0, 0, 3]
+    x = backend.array([-np.inf, 0.0, np.inf, np.log(3.0)])
+    np.testing.assert_allclose(backend.numpy(segalgo.sigmoid(x)), [0, 0.5, 1, 0.75], rtol=1e-15)
+    scores = backend.array(np.log([[1.0, 2.0], [3.0, 2.0]]))
+    np.testing.assert_allclose(backend.numpy(segalgo.softmax(scores, 0)), [[0.25, 0.5], [0.75, 0.5]], rtol=1e-15)
+    np.testing.assert_allclose(
+        backend.numpy(segalgo.log_softmax(scores, -1)), np.log([[1 / 3, 2 / 3], [0.6, 0.4]]), rtol=1e-14
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_sigmoid_and_gelu_within_their_bounds(backend, dtype):
+    x = spread(dtype)
+    wide = x.astype(np.float64)
+    got = backend.numpy(segalgo.sigmoid(backend.array(x)))
+    assert got.dtype == dtype
+    expected = with_reference(segalgo.sigmoid, wide)
+    assert_within(got, expected, sigmoid_bound(got.dtype, expected))
+    for approximate in ("none", "tanh"):
+        got = backend.numpy(segalgo.gelu(backend.array(x), approximate))
+        assert got.dtype == dtype
+        expected = with_reference(segalgo.gelu, wide, approximate)
+        assert_within(got, expected, gelu_bound(got.dtype, expected, wide))
+
+
+def test_sigmoid_and_erfc_against_scipy(backend, rng):
+    from scipy.special import expit, ndtr
+
+    x = rng.standard_normal(1000) * 10
+    got = backend.numpy(segalgo.sigmoid(backend.array(x)))
+    np.testing.assert_allclose(got, expit(x), rtol=1e-15)
+    got = backend.numpy(segalgo.gelu(backend.array(x)))
+    np.testing.assert_allclose(got, x * ndtr(x), rtol=1e-15, atol=1e-15)
+
+
+def check_softmax(backend, x, axis):
+    wide = np.asarray(x).astype(np.float64)
+    got = backend.numpy(segalgo.softmax(backend.array(x), axis))
+    assert got.dtype == x.dtype.newbyteorder("=")
+    expected = with_reference(segalgo.softmax, wide, axis)
+    with np.errstate(invalid="ignore"):
+        shifted = wide - wide.max(axis=axis, keepdims=True) if wide.size else wide
+    shifted = np.where(np.isfinite(shifted), shifted, 0)
+    assert_within(got, expected, softmax_bound(got.dtype, expected, shifted))
+    got = backend.numpy(segalgo.log_softmax(backend.array(x), axis))
+    expected = with_reference(segalgo.log_softmax, wide, axis)
+    with np.errstate(invalid="ignore"):
+        assert_within(got, expected, log_softmax_bound(got.dtype, expected))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(2, 3, 7, 5), (1,), (3, 300), (2, 21, 65), (257, 2), (2, 0, 3), (0,)])
+def test_softmax_as_the_reference(backend, rng, dtype, shape):
+    x = (rng.standard_normal(shape) * 8).astype(dtype)
+    for axis in range(-len(shape), len(shape)):
+        check_softmax(backend, x, axis)
+
+
+def test_softmax_of_special_lines(backend):
+    x = np.array([[0, 1, -np.inf], [np.nan, 0, 1], [np.inf, 0, 1], [-np.inf] * 3, [1e300, -1e300, 0]])
+    for axis, cells in ((1, x), (0, x.T.copy())):
+        got = backend.numpy(segalgo.softmax(backend.array(cells), axis))
+        got = got if axis else got.T
+        assert np.isnan(got[1:4]).all()
+        np.testing.assert_allclose(got[0], [1 / (1 + np.e), np.e / (1 + np.e), 0], rtol=1e-15)
+        assert got[4].tolist() == [1, 0, 0]
+        got = backend.numpy(segalgo.log_softmax(backend.array(cells), axis))
+        assert np.isnan(got if axis else got.T)[1:4].all()
+
+
+def test_views_scalars_empty_and_big_endian(backend, rng):
+    whole = rng.standard_normal((8, 4, 6, 10)).astype(np.float32)
+    whole.flags.writeable = False
+    view = whole.transpose(1, 0, 3, 2)[::2, 1:, ::-1, :]
+    np.testing.assert_array_equal(backend.numpy(segalgo.relu(backend.array(view))), np.maximum(view, 0))
+    check_softmax(backend, view, 1)
+    assert segalgo.relu(backend.array(np.float32(-2))).shape == ()
+    for operation in (segalgo.relu, segalgo.leaky_relu, segalgo.sigmoid, segalgo.gelu):
+        assert operation(backend.array(np.zeros((2, 0, 3), np.float32))).shape == (2, 0, 3)
+    if backend.word != "cuda":
+        np.testing.assert_array_equal(segalgo.relu(whole.astype(">f4")), np.maximum(whole, 0))
+
+
+def test_same_bits_for_one_and_two_threads(rng):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    x = rng.standard_normal((2, 21, 65, 64)).astype(np.float32)
+    results = []
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            results.append((segalgo.gelu(x), segalgo.softmax(x, 1), segalgo.log_softmax(x, 3)))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: segalgo.relu(x.astype(int)), TypeError, "input has dtype int64"),
+        (lambda x: segalgo.sigmoid("picture"), TypeError, "input of type str"),
+        (lambda x: segalgo.gelu(x, "erf"), ValueError, "approximate='erf'"),
+        (lambda x: segalgo.softmax(x, 2), ValueError, r"axis=2 with input of shape \(2, 3\)"),
+        (lambda x: segalgo.softmax(x, 1.0), TypeError, "axis=1.0"),
+        (lambda x: segalgo.log_softmax(x[0, 0], 0), ValueError, r"input has shape \(\)"),
+    ],
+)
+def test_errors_name_the_argument(call, error, message):
+    with pytest.raises(error, match=message):
+        call(np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_as_pytorch(rng, dtype):
+    import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
+
+    functional, eps = torch.nn.functional, np.finfo(dtype).eps
+    tiny = np.finfo(dtype).tiny  # PyTorch flushes results below it
+    for _ in range(60):
+        x = (rng.standard_normal(tuple(rng.integers(1, 30, 3))) * rng.choice([1, 10, 100])).astype(dtype)
+        tensor = torch.from_numpy(x)
+        np.testing.assert_array_equal(segalgo.relu(x), functional.relu(tensor))
+        np.testing.assert_array_equal(segalgo.leaky_relu(x, 0.2), functional.leaky_relu(tensor, 0.2))
+        expected = torch.sigmoid(tensor).numpy()
+        assert_within(segalgo.sigmoid(x), expected, 8 * eps * expected + tiny)
+        for approximate in ("none", "tanh"):
+            expected = functional.gelu(tensor, approximate=approximate).numpy()
+            assert_within(segalgo.gelu(x, approximate), expected, 8 * eps * np.abs(x) + tiny)
+        for axis in range(3):
+            shifted = x.astype(float) - x.max(axis=axis, keepdims=True)
+            expected = functional.softmax(tensor, axis).numpy()
+            assert_within(segalgo.softmax(x, axis), expected, 2 * softmax_bound(dtype, expected, shifted) + tiny)
+            expected = functional.log_softmax(tensor, axis).numpy()
+            absolute = np.abs(expected) + np.abs(x) + np.abs(x).max()
+            assert_within(segalgo.log_softmax(x, axis), expected, 8 * eps * (absolute + 8))

@@ -1,0 +1,265 @@
+"""Interpolation and padding, on every backend."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tolerance import assert_within, bilinear_bound, bilinear_position_bound
+
+import segalgo
+
+NEAREST = ("nearest", "nearest-exact")
+
+
+def with_reference(operation, *arguments, **keywords):
+    with segalgo.use_backend("reference"):
+        return operation(*arguments, **keywords)
+
+
+def same(backend, operation, x, *arguments, **keywords):
+    """Assert that this backend's answer is the reference's to the bit."""
+    got = backend.numpy(operation(backend.array(x), *arguments, **keywords))
+    expected = with_reference(operation, x, *arguments, **keywords)
+    assert got.dtype == expected.dtype == x.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(got, expected)
+    return got
+
+
+def test_hand_worked_interpolation(backend):
+    x = backend.array([[[[0.0, 4.0, 8.0]]]])
+
+    def row(**keywords):
+        return backend.numpy(segalgo.interpolate(x, **keywords))[0, 0, 0].tolist()
+
+    assert row(size=(1, 6)) == [0, 0, 4, 4, 8, 8]
+    assert row(size=(1, 2)) == [0, 4]
+    assert row(size=(1, 2), mode="nearest-exact") == [0, 8]
+    assert row(size=(1, 6), mode="bilinear") == [0, 1, 3, 5, 7, 8]
+    assert row(size=(1, 5), mode="bilinear", align_corners=True) == [0, 2, 4, 6, 8]
+    assert row(size=(1, 1), mode="bilinear", align_corners=True) == [0]
+    # floor(3 * 1.5) = 4 cells; a step of 1 / 1.5, or recomputed, of 3 / 4.
+    assert row(scale_factor=(1, 1.5), mode="nearest-exact") == [0, 4, 4, 8]
+    np.testing.assert_allclose(row(scale_factor=(1, 1.5), mode="bilinear"), np.clip([-2 / 3, 2, 14 / 3, 22 / 3], 0, 8))
+    recomputed = row(scale_factor=(1, 1.5), mode="bilinear", recompute_scale_factor=True)
+    np.testing.assert_allclose(recomputed, [0, 2.5, 5.5, 8])
+
+
+def test_bilinear_reproduces_a_plane(fast_backend):
+    i, j = np.mgrid[:7, :5]
+    x = (2.0 * i - 3.0 * j)[None, None]
+    got = fast_backend.numpy(
+        segalgo.interpolate(fast_backend.array(x), size=(13, 9), mode="bilinear", align_corners=True)
+    )
+    i, j = np.mgrid[:13, :9]
+    np.testing.assert_allclose(got[0, 0], i - 1.5 * j, atol=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(2, 3, 7, 5), (1, 1, 1, 1), (1, 2, 33, 31), (0, 2, 3, 3), (1, 0, 3, 3)])
+def test_interpolation_as_the_reference(backend, rng, dtype, shape):
+    x = rng.standard_normal(shape).astype(dtype)
+    for size in (1, (14, 10), (3, 65), shape[2:]):
+        for mode in NEAREST:
+            same(backend, segalgo.interpolate, x, size, mode=mode)
+        for align_corners in (True, False):
+            # One order of roundings in all wings; where a compiler fuses none, even the bits are equal.
+            got = backend.numpy(segalgo.interpolate(backend.array(x), size, None, "bilinear", align_corners))
+            expected, absolute = (
+                with_reference(segalgo.interpolate, y.astype(np.float64), size, None, "bilinear", align_corners)
+                for y in (x, np.abs(x))
+            )
+            assert got.dtype == x.dtype
+            span = np.max(np.abs(x), initial=0.0)
+            assert_within(got, expected, bilinear_position_bound(got.dtype, expected, absolute, span, 34))
+            mine = with_reference(segalgo.interpolate, x, size, None, "bilinear", align_corners)
+            assert_within(got, mine, bilinear_bound(got.dtype, mine, np.abs(absolute)))
+
+
+@given(
+    sizes=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    factors=st.tuples(st.floats(0.3, 4), st.floats(0.3, 4)),
+    mode=st.sampled_from(NEAREST),
+    recompute=st.booleans(),
+)
+def test_nearest_as_the_reference(backend, sizes, factors, mode, recompute):
+    x = np.arange(2 * sizes[0] * sizes[1], dtype=np.float32).reshape(1, 2, *sizes)
+    if min(int(n * f) for n, f in zip(sizes, factors, strict=True)) < 1:
+        with pytest.raises(ValueError, match="expected at least 1"):
+            segalgo.interpolate(backend.array(x), None, factors, mode)
+        return
+    same(backend, segalgo.interpolate, x, None, factors, mode, recompute_scale_factor=recompute)
+
+
+def test_hand_worked_padding(backend):
+    x = backend.array([[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]])
+
+    def padded(*arguments, **keywords):
+        return backend.numpy(segalgo.pad(x, *arguments, **keywords))[0].tolist()
+
+    assert padded((1, 0, 0, 1)) == [[0, 1, 2, 3], [0, 4, 5, 6], [0, 0, 0, 0]]
+    assert padded((-1, 1), value=9.0) == [[2, 3, 9], [5, 6, 9]]
+    assert padded((2, 1), mode="reflect") == [[3, 2, 1, 2, 3, 2], [6, 5, 4, 5, 6, 5]]
+    assert padded((0, 0, 1, 0), mode="reflect") == [[4, 5, 6], [1, 2, 3], [4, 5, 6]]
+    assert padded((1, 2, 0, 1), mode="replicate") == [[1, 1, 2, 3, 3, 3], [4, 4, 5, 6, 6, 6], [4, 4, 5, 6, 6, 6]]
+    assert padded((2, 1), mode="circular") == [[2, 3, 1, 2, 3, 1], [5, 6, 4, 5, 6, 4]]
+    assert padded((1, -1), mode="circular") == [[2, 1, 2], [5, 4, 5]]
+    assert padded((-2, -1)) == [[], []]
+
+
+@given(
+    sizes=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    amounts=st.tuples(*[st.integers(-4, 8)] * 4),
+    mode=st.sampled_from(["constant", "reflect", "replicate", "circular"]),
+)
+def test_padding_as_the_reference(backend, sizes, amounts, mode):
+    x = np.arange(2.0 * sizes[0] * sizes[1]).reshape(2, *sizes)
+    try:
+        with_reference(segalgo.pad, x, amounts, mode)
+    except ValueError:
+        with pytest.raises(ValueError, match=r"pad=\("):
+            segalgo.pad(backend.array(x), amounts, mode)
+        return
+    same(backend, segalgo.pad, x, amounts, mode)
+
+
+@pytest.mark.parametrize(("mode", "numpy_mode"), [("reflect", "reflect"), ("replicate", "edge"), ("circular", "wrap")])
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_padding_as_numpy(backend, rng, mode, numpy_mode, dtype):
+    x = rng.standard_normal((2, 3, 65, 17)).astype(dtype)
+    x[0, 0, 0, 0] = np.nan
+    got = backend.numpy(segalgo.pad(backend.array(x), (3, 16, 0, 5), mode))
+    np.testing.assert_array_equal(got, np.pad(x, ((0, 0), (0, 0), (0, 5), (3, 16)), numpy_mode))
+    got = backend.numpy(segalgo.pad(backend.array(x), (2, 1), value=-np.inf))
+    np.testing.assert_array_equal(got, np.pad(x, ((0, 0), (0, 0), (0, 0), (2, 1)), constant_values=-np.inf))
+
+
+def test_views_empty_and_big_endian(backend, rng):
+    whole = rng.standard_normal((8, 4, 6, 10)).astype(np.float32)
+    whole.flags.writeable = False
+    view = whole.transpose(1, 0, 3, 2)[::2, 1:, ::-1, :]
+    same(backend, segalgo.pad, view, (1, 2, 3, -1), "reflect")
+    same(backend, segalgo.interpolate, view, 7)
+    same(backend, segalgo.pad, np.zeros((0, 2, 3, 4), np.float32), (1, 1), "replicate")
+    same(backend, segalgo.pad, np.zeros((2, 0, 3), np.float32), (1, 1, 1, 1))
+    if backend.word != "cuda":
+        same(backend, segalgo.pad, whole.astype(">f4"), (1, 1))
+
+
+def test_same_bits_for_one_and_two_threads(rng):
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    x = rng.standard_normal((2, 3, 65, 64)).astype(np.float32)
+    results = []
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(threads):
+            results.append((segalgo.interpolate(x, (91, 130), mode="bilinear"), segalgo.pad(x, (1, 2, 3, 4))))
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda x: segalgo.interpolate(x[0], 2), ValueError, r"input has shape \(1, 4, 4\)"),
+        (lambda x: segalgo.interpolate(x.astype(int), 2), TypeError, "input has dtype int64"),
+        (lambda x: segalgo.interpolate(x), ValueError, "size=None and scale_factor=None"),
+        (lambda x: segalgo.interpolate(x, 2, 2.0), ValueError, "size=2 and scale_factor=2.0"),
+        (lambda x: segalgo.interpolate(x, 0), ValueError, "size=0 along H"),
+        (lambda x: segalgo.interpolate(x, 2.5), TypeError, "size=2.5"),
+        (lambda x: segalgo.interpolate(x, (1, 2, 3)), ValueError, r"size=\(1, 2, 3\)"),
+        (lambda x: segalgo.interpolate(x, scale_factor=-1.0), ValueError, "scale_factor=-1.0"),
+        (lambda x: segalgo.interpolate(x, 2, mode="bicubic"), ValueError, "mode='bicubic'"),
+        (lambda x: segalgo.interpolate(x, 2, align_corners=True), ValueError, "align_corners=True"),
+        (lambda x: segalgo.interpolate(x, 2, recompute_scale_factor=True), ValueError, "recompute_scale_factor"),
+        (lambda x: segalgo.interpolate(x[:, :, :0], 2), ValueError, "input has shape"),
+        (lambda x: segalgo.pad(x, (1, 2, 3)), ValueError, r"pad=\(1, 2, 3\)"),
+        (lambda x: segalgo.pad(x, 1), TypeError, "pad=1"),
+        (lambda x: segalgo.pad(x, (0.5, 1)), TypeError, "pad="),
+        (lambda x: segalgo.pad(x, (4, 0), "reflect"), ValueError, r"pad=\(4, 0\) along W with mode='reflect'"),
+        (lambda x: segalgo.pad(x, (0, 0, 5, 0), "circular"), ValueError, r"pad=\(5, 0\) along H"),
+        (lambda x: segalgo.pad(x, (-3, -2)), ValueError, r"pad=\(-3, -2\)"),
+        (lambda x: segalgo.pad(x, (-2, -3), "replicate"), ValueError, "expected at least 0"),
+        (lambda x: segalgo.pad(x, (-4, 2), "circular"), ValueError, "cell to repeat"),
+        (lambda x: segalgo.pad(x, (1, 1), "mirror"), ValueError, "mode='mirror'"),
+        (lambda x: segalgo.pad(x, (1, 1), "reflect", 3.0), ValueError, "value=3.0"),
+    ],
+)
+def test_errors_name_the_argument(call, error, message):
+    with pytest.raises(error, match=message):
+        call(np.zeros((1, 1, 4, 4), np.float32))
+
+
+@pytest.mark.peers
+@pytest.mark.parametrize("mode", NEAREST)
+def test_nearest_as_pytorch(mode):
+    import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
+
+    for n in [*range(1, 30), 64, 127]:
+        x = np.zeros((1, 3, 2, n), np.float32) + np.arange(n, dtype=np.float32)
+        tensor = torch.from_numpy(x)
+        for size in [*range(1, 80), 333]:
+            expected = torch.nn.functional.interpolate(tensor, (2, size), mode=mode)
+            np.testing.assert_array_equal(segalgo.interpolate(x, (2, size), mode=mode), expected)
+        for factor in (0.3, 0.5, 0.7, 1.0, 1.1, 1.3, 2.0, 2.5, 1 / 3, 7.0):
+            if int(n * factor) < 1:
+                continue
+            for recompute in (None, True):
+                keywords = {"scale_factor": (1.0, factor), "mode": mode, "recompute_scale_factor": recompute}
+                expected = torch.nn.functional.interpolate(tensor, **keywords)
+                np.testing.assert_array_equal(segalgo.interpolate(x, **keywords), expected)
+
+
+@pytest.mark.peers
+def test_bilinear_as_pytorch(rng):
+    import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
+
+    for trial in range(1500):
+        dtype = rng.choice(["float32", "float64"])
+        x = rng.standard_normal((1, 2, *rng.integers(1, 30, 2))).astype(dtype)
+        keywords = {"mode": "bilinear", "align_corners": [True, False, None][trial % 3]}
+        if trial % 2:
+            keywords["size"] = tuple(map(int, rng.integers(1, 60, 2)))
+        else:
+            keywords["scale_factor"] = tuple(map(float, rng.uniform(0.3, 3, 2)))
+            keywords["recompute_scale_factor"] = bool(rng.integers(2))
+            if min(int(n * f) for n, f in zip(x.shape[2:], keywords["scale_factor"], strict=True)) < 1:
+                continue
+        expected = torch.nn.functional.interpolate(torch.from_numpy(x), **keywords).numpy()
+        absolute = with_reference(segalgo.interpolate, np.abs(x).astype(float), **keywords)
+        got = segalgo.interpolate(x, **keywords)
+        assert got.dtype == expected.dtype
+        assert_within(got, expected, bilinear_position_bound(got.dtype, expected, absolute, np.ptp(x), 60))
+
+
+@pytest.mark.peers
+def test_padding_as_pytorch(rng):
+    import torch
+
+    torch.set_num_threads(1)  # quicker on small tensors
+
+    compared = 0
+    for _ in range(3000):
+        x = rng.standard_normal((1, 2, *rng.integers(1, 9, 2))).astype(np.float32)
+        amounts = tuple(map(int, rng.integers(-4, 8, 4)))
+        mode = str(rng.choice(["constant", "reflect", "replicate", "circular"]))
+        keep = [n + min(a, 0) + min(b, 0) for n, a, b in zip(x.shape[2:], amounts[2::-2], amounts[3::-2], strict=True)]
+        try:
+            expected = torch.nn.functional.pad(torch.from_numpy(x), amounts, mode).numpy()
+        except RuntimeError:
+            # PyTorch takes an empty height or width, not both, and takes off no more cells than there are.
+            try:
+                got = segalgo.pad(x, amounts, mode)
+            except ValueError:
+                continue
+            assert got.size == 0 or (mode == "constant" and min(keep) < 0)
+            continue
+        if mode == "circular" and any(
+            max(a, b) > k for k, a, b in zip(keep, amounts[2::-2], amounts[3::-2], strict=True)
+        ):
+            continue  # PyTorch repeats cells that it has not written yet
+        compared += 1
+        np.testing.assert_array_equal(segalgo.pad(x, amounts, mode), expected)
+    assert compared > 1000
