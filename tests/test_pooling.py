@@ -243,8 +243,8 @@ def test_as_pytorch(rng):
         try:
             got = segalgo.max_pool2d(x, *arguments, return_indices=True)
         except ValueError:
-            # A window without a cell of the picture: PyTorch answers with an index outside the plane.
-            assert expected[1].max() >= shape[-1] * shape[-2]
+            # A window without a cell of the picture: PyTorch answers -inf and a cell beside the picture.
+            assert np.isneginf(expected[0].numpy()).any()
             continue
         compared += 1
         for mine, theirs in zip(got, expected, strict=True):
