@@ -20,10 +20,10 @@ demo: $(VENV)/.build
 	@$(BIN)/segalgo segment "$(COINS)" --method local --window 151 --offset 10 --fill-holes --min-area 100 -o demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n auto
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto
 
 test-peers: $(VENV)/.peers
-	$(BIN)/python -m pytest -n auto -m peers
+	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto -m peers
 
 test-packaging: $(VENV)/.dev
 	$(BIN)/python -m pytest -m packaging

@@ -1,6 +1,10 @@
 """Activation functions. The smooth ones are computed in float64 and rounded once."""
 
+import math
+
 import numpy as np
+
+erf = np.vectorize(math.erf, otypes=[np.float64])  # NumPy has none of its own
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -22,9 +26,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 
 
 def gelu(x: np.ndarray, tanh: bool) -> np.ndarray:
-    """See `segalgo.gelu`. NumPy has no erf; SciPy's stands in."""
-    from scipy.special import erf
-
+    """See `segalgo.gelu`: 0.5 x (1 + erf(x / sqrt(2)))."""
     with np.errstate(all="ignore"):
         wide = x.astype(np.float64)
         inner = np.tanh(np.sqrt(2 / np.pi) * (wide + 0.044715 * wide**3)) if tanh else erf(wide / np.sqrt(2))
