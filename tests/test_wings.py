@@ -31,6 +31,12 @@ def parameters(signature: inspect.Signature) -> list[tuple[str, object]]:
     return [(parameter.name, parameter.default) for parameter in signature.parameters.values()]
 
 
+def doors_of(topic: str) -> list[str]:
+    """List the public modules that compute with a topic: its own door, or those that share it."""
+    call = re.compile(rf'wing\(\s*"{topic}"')
+    return [path.stem for path in PACKAGE.glob("[a-z]*.py") if call.search(path.read_text())]
+
+
 @pytest.mark.parametrize("topic", TOPICS)
 def test_signatures_agree(topic):
     cuda = public_functions(import_module(f"segalgo.cuda.{topic}"))
@@ -38,7 +44,8 @@ def test_signatures_agree(topic):
     assert cuda, "a launch module without an operation"
     assert set(cuda) <= set(reference)
     for name, signature in cuda.items():
-        assert parameters(signature) == parameters(reference[name]), name
+        # A reader who calls the reference directly may find a default there.
+        assert list(signature.parameters) == list(reference[name].parameters), name
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -56,7 +63,8 @@ def test_cython_has_what_cuda_has(topic, level):
 
 @pytest.mark.parametrize("topic", TOPICS)
 def test_files_of_a_topic_lie_side_by_side(topic):
-    for path in (f"{topic}.py", f"_ext/{topic}.pyx", f"_ext/{topic}.cu", f"reference/{topic}.py"):
+    assert doors_of(topic), "no public module computes with this topic"
+    for path in (f"_ext/{topic}.pyx", f"_ext/{topic}.cu", f"reference/{topic}.py"):
         assert (PACKAGE / path).exists(), path
 
 

@@ -1,6 +1,7 @@
 // Activation functions, cell by cell and along an axis. Launched by cuda/activation.py.
 
 // Each of the next four: one thread, one cell. Grids may be smaller than the tensor (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
@@ -8,6 +9,7 @@ __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long 
         output[k] = x[k] <= T(0) ? T(0) : x[k];  // a NaN stays
 }
 
+// Instances: double; float
 template <class T>
 __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T slope, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
@@ -15,6 +17,7 @@ __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T sl
         output[k] = x[k] > T(0) ? x[k] : x[k] * slope;
 }
 
+// Instances: double; float
 template <class T>
 __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
@@ -24,6 +27,7 @@ __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long lo
     }
 }
 
+// Instances: double; float
 template <class T>
 __global__ void gelu(const T* __restrict__ x, T* __restrict__ output, int approximate, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
@@ -37,6 +41,7 @@ __global__ void gelu(const T* __restrict__ x, T* __restrict__ output, int approx
 
 // One thread: one line of n cells, `inner` apart, of which there are outer * inner. Reads it for its maximum, for the
 // sum of exponentials in float64, and to write. Promised: n > 0; grids may be smaller than the lines (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void softmax(const T* __restrict__ x, T* __restrict__ output, long long outer, long long n, long long inner,
                         int logarithm) {
@@ -61,6 +66,7 @@ __global__ void softmax(const T* __restrict__ x, T* __restrict__ output, long lo
 
 // As softmax, with one block of 256 threads to a line of consecutive cells: thread t takes the cells t, t + 256, ...;
 // maxima and sums go up a tree of halves, the same order for any schedule.
+// Instances: double; float
 template <class T>
 __global__ void softmax_rows(const T* __restrict__ x, T* __restrict__ output, long long rows, long long n,
                              int logarithm) {

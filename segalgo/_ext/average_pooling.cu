@@ -3,6 +3,7 @@
 // One thread: one output cell. Sums its window in float64, down each column and then along, divides, rounds once.
 // rows and columns hold the first cell of each window, then the last (exclusive), oh and ow of each.
 // Promised: windows lie in the picture, counts are not 0; grids may be smaller than the output (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void avg_pool2d(const T* __restrict__ x, const long long* __restrict__ rows,
                            const long long* __restrict__ columns, const double* __restrict__ row_counts,

@@ -16,6 +16,7 @@ __device__ long long neighbour(long long cell, const long long* offset, const lo
 // One thread: one cell. Set where a neighbour (near offsets, near_count times ndim numbers) has another label; with
 // `inner` not on background; with `outer` on background, or where the full neighbourhood (all_offsets) shows a largest
 // label that is not the smallest one besides background. `largest_value` is the largest number of type L.
+// Instances: int; long long; unsigned char
 template <class L>
 __global__ void find_boundaries(const L* __restrict__ labels, const long long* __restrict__ shape,
                                 const long long* __restrict__ near_offsets,
@@ -48,6 +49,7 @@ __global__ void find_boundaries(const L* __restrict__ labels, const long long* _
 
 // One thread: one cell of the image of 2 n - 1 cells an axis. Along an odd coordinate it lies between two pixels, along
 // an even one on a pixel: set if the 1, 2, 4 ... pixels around it are not all equal.
+// Instances: int; long long; unsigned char
 template <class L>
 __global__ void find_boundaries_between(const L* __restrict__ labels, const long long* __restrict__ shape,
                                         bool* __restrict__ boundaries, int ndim, long long size) {

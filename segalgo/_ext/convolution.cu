@@ -54,6 +54,7 @@ struct Convolution {
 // Block (z): a picture and group; (y): 64 output channels; (x): 64 output cells. Reads the group's pictures and
 // weights, writes each output cell once: sum + bias, and zero for negative ones where `relu`.
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv2d.
+// Instances: double; float
 template <class T>
 __global__ void conv2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
                        T* __restrict__ output, long long batch, long long groups, long long channels,
@@ -118,6 +119,7 @@ __device__ inline void phase_cells(long long a, long long size, long long s, lon
 // Block (z): a picture, group and phase (a, b) of the output; (y): 64 output channels; (x): 64 cells of that phase.
 // Gathers: every output cell is summed up and written by one thread, so there are no atomics.
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv_transpose2d.
+// Instances: double; float
 template <class T>
 __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
                                  T* __restrict__ output, long long batch, long long groups, long long channels,

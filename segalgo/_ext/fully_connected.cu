@@ -2,6 +2,7 @@
 
 // One block of 16 x 16 threads: one 16 x 16 tile of the output after another. Both matrices pass through shared
 // memory in tiles of 16; each thread adds up its cell's products in order of k, then the bias.
+// Instances: double; float
 template <class T>
 __global__ void linear(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
                        T* __restrict__ output, long long rows, long long columns, long long depth) {

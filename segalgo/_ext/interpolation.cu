@@ -2,6 +2,7 @@
 
 // One thread: one output cell. Fetches the input cell that rows and columns name, or writes `value` where one is -1.
 // Promised: rows < height, columns < width; grids may be smaller than the output (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void fetch_cells(const T* __restrict__ x, const long long* __restrict__ rows,
                             const long long* __restrict__ columns, T* __restrict__ output, T value, long long planes,
@@ -16,6 +17,7 @@ __global__ void fetch_cells(const T* __restrict__ x, const long long* __restrict
 // One thread: one output cell. Weighs two cells of each of two rows, then the two sums; no product is fused.
 // rows, columns and their weights hold the first taps, then the second, oh and ow of each.
 // Promised: rows < height, columns < width; grids may be smaller than the output (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void interpolate_bilinear(const T* __restrict__ x, const long long* __restrict__ rows,
                                      const T* __restrict__ row_weights, const long long* __restrict__ columns,

@@ -3,6 +3,7 @@
 // One thread: one line of n cells, `inner` apart. Sums of `width` cells slide along it: y[i] is the sum of the cells
 // that source names at i ... i + width - 1 (-1: `outside`), of their squares where `squared`. Reads two cells and
 // writes one a step, so the cost does not depend on the width. S is long long for integers (exact), else double.
+// Instances: double,double; float,double; long long,long long; short,long long; signed char,long long
 template <class T, class S>
 __global__ void slide_sums(const T* __restrict__ x, S* __restrict__ y, const long long* __restrict__ source, S outside,
                            int squared, long long n, long long inner, long long width, long long lines) {
@@ -24,6 +25,7 @@ __global__ void slide_sums(const T* __restrict__ x, S* __restrict__ y, const lon
 
 // One thread: one pixel. The rule's number, as in the reference, over the sums of its window; rules: 0 mean, 1 scaled
 // mean, 2 Niblack, 3 Sauvola, 4 Wolf, 5 Phansalkar, 6 the deviation itself. Promised: squares is read for 2 and above.
+// Instances: double,double; double,float; long long,double
 template <class S, class O>
 __global__ void window_rule(const S* __restrict__ once, const S* __restrict__ squares, O* __restrict__ output,
                             int rule, double area, double p0, double p1, double p2, double p3, double p4,

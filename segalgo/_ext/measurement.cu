@@ -21,6 +21,7 @@ __device__ long long neighbour(long long cell, const long long* offset, const lo
 // One thread: PIECE cells. Cuts them into runs of one label and one line, and adds each run in closed form to the
 // tables by integer atomics: area, sums of coordinates (zeros to begin with), boxes (first the smallest coordinates,
 // then one past the largest; the largest number and zeros to begin with). Order does not matter: integers.
+// Instances: unsigned char; unsigned int; unsigned long long; unsigned short
 template <class L>
 __global__ void label_statistics_tables(const L* __restrict__ labels, const long long* __restrict__ shape,
                                         unsigned long long* area, unsigned long long* coordinate_sum, long long* box,
@@ -59,6 +60,7 @@ __global__ void label_statistics_tables(const L* __restrict__ labels, const long
 // One thread: PIECE cells. Adds the integers of each run to the label's sum (modulo 2^64), minimum and maximum. With
 // `turn` the sign bit of a value is flipped, so that signed comparison orders unsigned 64-bit values.
 // low and high hold the largest and the smallest number to begin with.
+// Instances: unsigned int, unsigned char; unsigned short, int; unsigned short, short; unsigned short, unsigned char
 template <class L, class I>
 __global__ void label_statistics_integers(const L* __restrict__ labels, const I* __restrict__ values,
                                           unsigned long long* total, long long* low, long long* high, long long size,
@@ -89,6 +91,7 @@ __global__ void label_statistics_integers(const L* __restrict__ labels, const I*
 // One thread: one label in one stripe (equal parts of the array in raster order). Walks the label's box in raster
 // order and adds its cells of that stripe one by one, in double: the order that the door promises, whatever the grid.
 // Slow where boxes are much larger than their labels. A NaN stays minimum and maximum.
+// Instances: unsigned int, double; unsigned int, float; unsigned long long, double; unsigned long long, float
 template <class L, class T>
 __global__ void label_statistics_floats(const L* __restrict__ labels, const T* __restrict__ values,
                                         const long long* __restrict__ box, const long long* __restrict__ shape,
@@ -129,6 +132,7 @@ __global__ void label_statistics_floats(const L* __restrict__ labels, const T* _
 // One thread: one cell, compared with the neighbours that `offsets` (count times ndim numbers) lead to. Every contact
 // takes the next place of the lists, in no fixed order (the caller sorts), and is written where it is below `room`.
 // Contacts with label 0 count where `background`.
+// Instances: unsigned char; unsigned int; unsigned long long; unsigned short
 template <class L>
 __global__ void contacts(const L* __restrict__ labels, const long long* __restrict__ shape,
                          const long long* __restrict__ offsets, unsigned long long* found, L* low, L* high, int ndim,
@@ -153,6 +157,7 @@ __global__ void contacts(const L* __restrict__ labels, const long long* __restri
 // One thread: one position of a grid one larger than the image along each axis. For every set S of axes the block of
 // 2^|S| pixels before and at the position counts where it is whole (open set) or not empty (closed set), with the sign
 // of S: the Euler characteristic is the sum over positions, taken by integer atomics modulo 2^64.
+// Instances: int; unsigned char
 template <class I>
 __global__ void euler_number(const I* __restrict__ image, const long long* __restrict__ shape,
                              unsigned long long* total, int ndim, int full, long long positions) {

@@ -3,6 +3,7 @@
 
 // One thread: one cell. Shifts and scales it by the numbers of its channel.
 // Grids may be smaller than the tensor (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void batch_norm(const T* __restrict__ x, const double* __restrict__ mean, const double* __restrict__ var,
                            const double* __restrict__ weight, const double* __restrict__ bias, T* __restrict__ output,
@@ -30,6 +31,7 @@ __device__ double sum_of_block(double value) {
 
 // One block of 256 threads: one row after another. Sums the row for its mean, then the squared differences, then
 // writes; thread t takes the cells t, t + 256, ... Promised: rows are not empty.
+// Instances: double; float
 template <class T>
 __global__ void layer_norm(const T* __restrict__ x, const double* __restrict__ weight, const double* __restrict__ bias,
                            T* __restrict__ output, double eps, long long rows, long long count) {
@@ -50,6 +52,7 @@ __global__ void layer_norm(const T* __restrict__ x, const double* __restrict__ w
 
 // One thread: one cell. Adds up the squares of its neighbours in channel order; factor is alpha / size.
 // Grids may be smaller than the tensor (threads stride).
+// Instances: double; float
 template <class T>
 __global__ void local_response_norm(const T* __restrict__ x, T* __restrict__ output, long long size, double factor,
                                     double beta, double summand, long long planes, long long channels,

@@ -5,6 +5,7 @@
 constexpr long long PIECE = 32;  // cells that one thread walks
 
 // One thread: PIECE cells, cut into runs of one label; adds each run's length to areas[label] (zeros to begin with).
+// Instances: unsigned char; unsigned int; unsigned long long
 template <class L>
 __global__ void label_areas(const L* __restrict__ labels, unsigned long long* areas, long long size) {
     const long long pieces = (size + PIECE - 1) / PIECE, step = (long long)gridDim.x * blockDim.x;
@@ -20,6 +21,7 @@ __global__ void label_areas(const L* __restrict__ labels, unsigned long long* ar
 }
 
 // One thread: one cell. output = table[label].
+// Instances: unsigned char, unsigned char; unsigned char, unsigned short; unsigned int, unsigned char
 template <class L, class I>
 __global__ void map_labels(const L* __restrict__ labels, const I* __restrict__ table, I* __restrict__ output,
                            long long size) {
@@ -30,6 +32,7 @@ __global__ void map_labels(const L* __restrict__ labels, const I* __restrict__ t
 
 // One thread: one cell. Sets touches[label] (zeros to begin with) where the cell lies outside the mask or, without
 // one, at most `buffer_size` cells from an end of some axis. Threads that meet in one byte write the same 1.
+// Instances: unsigned int
 template <class L>
 __global__ void border_labels(const L* __restrict__ labels, const bool* __restrict__ mask,
                               const long long* __restrict__ shape, unsigned char* touches, int masked, int ndim,
@@ -49,6 +52,7 @@ __global__ void border_labels(const L* __restrict__ labels, const bool* __restri
 
 // One thread: one cell of background, of the component that has its number. Keeps in least and most (the largest
 // number and zeros to begin with) the smallest and largest label among the neighbours that `offsets` lead to.
+// Instances: unsigned char, unsigned int; unsigned int, unsigned int; unsigned long long, unsigned int
 template <class L, class P>
 __global__ void hole_owners(const L* __restrict__ labels, const P* __restrict__ components,
                             const long long* __restrict__ shape, const long long* __restrict__ offsets,
@@ -76,6 +80,7 @@ __global__ void hole_owners(const L* __restrict__ labels, const P* __restrict__ 
 }
 
 // One thread: one cell. Takes the component's value where `replaced` says so, else keeps the cell.
+// Instances: unsigned char, unsigned int; unsigned int, unsigned int; unsigned long long, unsigned int
 template <class I, class P>
 __global__ void replace_components(const I* __restrict__ image, const P* __restrict__ components,
                                    const unsigned char* __restrict__ replaced, const I* __restrict__ values,

@@ -3,6 +3,7 @@
 // One block of 256 threads: the smallest and largest value and the number of NaN of its pixels, by a tree in shared
 // memory; writes one cell of lows, highs and nans per block. A block that meets no number writes low > high.
 // Promised: top and bottom are the largest and the smallest value of T (infinite where T has infinities).
+// Instances: double; float; long long; short; unsigned char; unsigned long long; unsigned short
 template <class T>
 __global__ void value_range(const T* __restrict__ image, T* __restrict__ lows, T* __restrict__ highs,
                             long long* __restrict__ nans, T top, T bottom, long long count) {
@@ -38,6 +39,7 @@ __global__ void value_range(const T* __restrict__ image, T* __restrict__ lows, T
 // One block: the histogram of its pixels in shared memory where bins fit (at most 2048), added to counts at the end;
 // beyond that each pixel adds to counts at once. Integer atomics alone, so no order of threads can be seen.
 // Promised: every pixel lies in low ... low + bins - 1; counts are zero; a block meets fewer than 2^32 pixels.
+// Instances: long long; short; signed char; unsigned char; unsigned long long; unsigned short
 template <class T>
 __global__ void histogram_integers(const T* __restrict__ image, unsigned long long* counts, T low, long long bins,
                                    long long count) {
@@ -59,6 +61,7 @@ __global__ void histogram_integers(const T* __restrict__ image, unsigned long lo
 
 // One block: as above for floats; the bin is the one whose edges hold the pixel, found by halving.
 // Promised: bins + 1 ascending edges, the first at most, the last at least every pixel; no NaN.
+// Instances: double; float
 template <class T>
 __global__ void histogram_floats(const T* __restrict__ image, const T* __restrict__ edges, unsigned long long* counts,
                                  long long bins, long long count) {
@@ -96,6 +99,7 @@ __device__ inline long long upper_half(unsigned long long x) { return (long long
 
 // One block of 256 threads: the sum of its pixels as two sums, of their low 32 bits and of the rest, by a tree in
 // shared memory; writes one cell of low and high per block. Promised: a block meets fewer than 2^31 pixels.
+// Instances: long long; short; signed char; unsigned char; unsigned long long; unsigned short
 template <class T>
 __global__ void sum_integers(const T* __restrict__ image, long long* __restrict__ low, long long* __restrict__ high,
                              long long count) {
@@ -126,6 +130,7 @@ __global__ void sum_integers(const T* __restrict__ image, long long* __restrict_
 
 // One block of 256 threads: the sum of its pixels in double, each thread's in order, then by a tree in shared memory;
 // writes one cell of sums per block. The order of additions depends on the sizes alone.
+// Instances: double; float
 template <class T>
 __global__ void sum_floats(const T* __restrict__ image, double* __restrict__ sums, long long count) {
     __shared__ double sum[256];
@@ -144,6 +149,7 @@ __global__ void sum_floats(const T* __restrict__ image, double* __restrict__ sum
 // One block of 256 threads: the number of its pixels x with x - low <= threshold, and the sums of x - low over these
 // and over the others, each thread's in order, then by a tree in shared memory. Writes a cell of below per block, and
 // one in each row of sums. Promised: pixels are finite.
+// Instances: double; float
 template <class T>
 __global__ void split_sums(const T* __restrict__ image, long long* __restrict__ below, double* __restrict__ sums,
                            double low, double threshold, long long count) {

@@ -3,6 +3,7 @@
 // One thread: one cell, weighted along one axis of n cells, `inner` apart, in double: the cell times weights[0], then
 // the pairs from the farthest to the nearest, as in the reference. source names the cell at each padded place (-1:
 // outside). Promised: --fmad=false, so that every product is rounded.
+// Instances: double,double; float,float; short,double; signed char,double; unsigned char,double
 template <class T, class O>
 __global__ void gaussian_axis(const T* __restrict__ x, O* __restrict__ y, const double* __restrict__ weights,
                               const long long* __restrict__ source, O outside, long long radius, long long n,
@@ -40,6 +41,7 @@ __device__ inline long long median_key(T x) {
 // more than half of the window does not pass, and writes a pixel of this key. Reads the window once a halving.
 // corners: where the first window of each row of `width` begins in the padded picture; offsets: the window's `area`
 // cells from there.
+// Instances: double; float; short; signed char; unsigned char; unsigned short
 template <class T>
 __global__ void median_window(const T* __restrict__ padded, const long long* __restrict__ corners,
                               const long long* __restrict__ offsets, T* __restrict__ output, long long area,

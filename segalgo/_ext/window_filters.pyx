@@ -95,8 +95,8 @@ cdef int _gaussian(const narrow* image, real* output, int64_t height, int64_t wi
     return failed
 
 
-def gaussian_plane(const narrow[:, ::1] image, const double[::1] down, const int64_t[::1] rows,
-                   const double[::1] along, const int64_t[::1] columns, double cval, real[:, ::1] output):
+def _gaussian_plane(const narrow[:, ::1] image, const double[::1] down, const int64_t[::1] rows,
+                    const double[::1] along, const int64_t[::1] columns, double cval, real[:, ::1] output):
     """Weigh one plane down its columns and along its rows; `output` may not be the image."""
     cdef int failed
     with nogil:
@@ -172,7 +172,7 @@ cdef int _median_rows(const uint8_t* padded, uint8_t* output, int64_t first, int
     return 0
 
 
-def median_bytes(const uint8_t[:, ::1] padded, int64_t wh, int64_t ww, uint8_t flip, uint8_t[:, ::1] output):
+def _median_bytes(const uint8_t[:, ::1] padded, int64_t wh, int64_t ww, uint8_t flip, uint8_t[:, ::1] output):
     """Write the median of each window of a padded 8-bit plane; `flip` is 128 for signed pixels. wh * ww < 2^16."""
     cdef int64_t height = output.shape[0], width = output.shape[1], part
     # Each part fills its histograms anew with wh rows, so parts are tall.
@@ -226,7 +226,7 @@ cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count
     return 0
 
 
-def median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, const int64_t[::1] offsets,
+def _median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, const int64_t[::1] offsets,
                         narrow[:, ::1] output):
     """Write the median of each window; corners: where the first window of each row of the last axis begins."""
     cdef int64_t row, width = output.shape[1]
@@ -248,7 +248,7 @@ def gaussian_filter(image, weights, sources, cval, dtype):
     if ndim <= 2:
         output, shape = np.empty(image.shape, dtype), (-1, image.shape[ndim - 1])
         down, rows = (weights[0], sources[0]) if ndim == 2 else (none, np.zeros(1, np.int64))
-        gaussian_plane(image.reshape(shape), down, rows, weights[ndim - 1], sources[ndim - 1], cval,
+        _gaussian_plane(image.reshape(shape), down, rows, weights[ndim - 1], sources[ndim - 1], cval,
                        output.reshape(shape))
         return output
     image = image.astype(dtype)
@@ -259,12 +259,12 @@ def gaussian_filter(image, weights, sources, cval, dtype):
         outer = int(np.prod(image.shape[:axis]))
         inner = image.size // (outer * n)
         if inner == 1:
-            gaussian_plane(image.reshape(outer, n), none, np.arange(outer), weight, source, cval,
+            _gaussian_plane(image.reshape(outer, n), none, np.arange(outer), weight, source, cval,
                            output.reshape(outer, n))
         else:
             blocks, targets = image.reshape(outer, n, inner), output.reshape(outer, n, inner)
             for block, target in zip(blocks, targets, strict=True):
-                gaussian_plane(block, weight, source, none, np.arange(inner), cval, target)
+                _gaussian_plane(block, weight, source, none, np.arange(inner), cval, target)
         image = output
     return image
 
@@ -286,12 +286,12 @@ def median_filter(image, window, sources, cval):
     if ndim <= 2 and image.dtype.itemsize == 1 and int(np.prod(window)) < 2**16:
         rows = padded.reshape(-1, padded.shape[ndim - 1]).view(np.uint8)
         wh, ww = window if ndim == 2 else (1, *window)
-        median_bytes(rows, wh, ww, 128 if image.dtype == np.int8 else 0, output.reshape(shape).view(np.uint8))
+        _median_bytes(rows, wh, ww, 128 if image.dtype == np.int8 else 0, output.reshape(shape).view(np.uint8))
         return output
     steps = np.array(padded.strides) // padded.itemsize
     rows = image.size // image.shape[ndim - 1]
     corners = np.tensordot(steps[:ndim - 1], np.indices(image.shape[:ndim - 1]).reshape(ndim - 1, rows), 1)
     offsets = np.tensordot(steps, np.indices(tuple(window)).reshape(ndim, -1), 1)
-    median_by_selection(padded.reshape(-1), corners.astype(np.int64), offsets.astype(np.int64),
+    _median_by_selection(padded.reshape(-1), corners.astype(np.int64), offsets.astype(np.int64),
                         output.reshape(shape))
     return output
