@@ -1,9 +1,11 @@
 """The package as it is installed: what it imports, what it costs, what it does where parts are missing."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 
@@ -121,3 +123,10 @@ def test_levels_are_known():
     assert set(_ext.available()) <= set(_ext.LEVELS)
     with pytest.raises(ValueError, match="level='sse'"), _ext.use_instruction_set("sse"):
         pass
+
+
+def test_the_readme_names_every_public_function():
+    text = (Path(segalgo.__file__).parent.parent / "README.md").read_text()
+    functions = [name for name in segalgo.__all__ if name[0] != "_" and not isinstance(getattr(segalgo, name), type)]
+    missing = [name for name in functions if not re.search(rf"\b{name}\b", text)]
+    assert not missing

@@ -1,6 +1,7 @@
 // Activation functions, cell by cell and along an axis. Launched by cuda/activation.py.
 
-// Each of the next four: one thread, one cell. Grids may be smaller than the tensor (threads stride).
+// One thread: one cell, max(x, 0); reads and writes one value. Here and in the next three, grids may be smaller than the
+// tensor (threads stride).
 // Instances: double; float
 template <class T>
 __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long count) {
@@ -9,6 +10,7 @@ __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long 
         output[k] = x[k] <= T(0) ? T(0) : x[k];  // a NaN stays
 }
 
+// One thread: one cell, x above zero and slope * x elsewhere.
 // Instances: double; float
 template <class T>
 __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T slope, long long count) {
@@ -17,6 +19,7 @@ __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T sl
         output[k] = x[k] > T(0) ? x[k] : x[k] * slope;
 }
 
+// One thread: one cell, 1 / (1 + exp(-x)), with the exponential of a number that is never positive.
 // Instances: double; float
 template <class T>
 __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long long count) {
@@ -27,6 +30,7 @@ __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long lo
     }
 }
 
+// One thread: one cell, x / 2 * (1 + erf(x / sqrt(2))), or its approximation by tanh (Hendrycks and Gimpel 2016).
 // Instances: double; float
 template <class T>
 __global__ void gelu(const T* __restrict__ x, T* __restrict__ output, int approximate, long long count) {
