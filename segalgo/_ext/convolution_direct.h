@@ -57,6 +57,7 @@ static void NAME(copy_phase_row)(REAL* restrict target, const REAL* restrict row
     const int64_t to = row ? most(least(divide_up(width - first, step), count), from) : count;
     memset(target, 0, (size_t)from * sizeof(REAL));
     memset(target + to, 0, (size_t)(count - to) * sizeof(REAL));
+    if (from == to) return;
     const REAL* source = row + first + from * step;
     REAL* middle = target + from;
     const int64_t inside = to - from;
@@ -64,22 +65,59 @@ static void NAME(copy_phase_row)(REAL* restrict target, const REAL* restrict row
         memcpy(middle, source, (size_t)inside * sizeof(REAL));
     } else if (step == 2) {
         for (int64_t j = 0; j < inside; j++) middle[j] = source[2 * j];
-    } else if (step == 4) {
-        for (int64_t j = 0; j < inside; j++) middle[j] = source[4 * j];
     } else {
         for (int64_t j = 0; j < inside; j++) middle[j] = source[step * j];
+    }
+}
+
+/* Four phases side by side at once: target[b * plane + j] = row[first + 4 * j + b], 0 outside the row. */
+static void NAME(copy_four_phases)(REAL* restrict target, int64_t plane, const REAL* restrict row, int64_t count,
+                                   int64_t first, int64_t width) {
+    /* Positions whose four cells all lie in the row; the others go one phase at a time. */
+    const int64_t from = row ? least(most(divide_up(-first, 4), 0), count) : count;
+    const int64_t to = row ? most(least((width - first) >= 4 ? (width - first) / 4 : 0, count), from) : count;
+    for (int64_t b = 0; b < 4; b++) {
+        if (from > 0) NAME(copy_phase_row)(target + b * plane, row, from, first + b, 4, width);
+        if (to < count)
+            NAME(copy_phase_row)(target + b * plane + to, row, count - to, first + 4 * to + b, 4, width);
+    }
+    if (from == to) return;
+    const REAL* source = row + first + 4 * from;
+    REAL *b0 = target + from, *b1 = b0 + plane, *b2 = b1 + plane, *b3 = b2 + plane;
+    for (int64_t j = 0; j < to - from; j++) {
+        b0[j] = source[4 * j];
+        b1[j] = source[4 * j + 1];
+        b2[j] = source[4 * j + 2];
+        b3[j] = source[4 * j + 3];
     }
 }
 
 /* The phases of one channel of a tile that begins at position (i0, j0): `rows` rows of `columns` cells each. */
 static void NAME(copy_phases)(const Geometry* g, const REAL* picture, REAL* buffer, int64_t i0, int64_t j0,
                               int64_t rows, int64_t columns) {
+    const int64_t left = j0 * g->column_step - g->left;
+    if (g->phases == 1 && g->row_step == 1 && g->column_step == 1 && columns == g->width && columns == g->pitch && left == 0 &&
+        i0 >= g->top && i0 + rows - g->top <= g->height) {
+        /* Whole rows, no zeros. */
+        memcpy(buffer, picture + (i0 - g->top) * g->width, (size_t)(rows * columns) * sizeof(REAL));
+        return;
+    }
     for (int64_t p = 0; p < g->phases; p++, buffer += g->plane) {
-        const int64_t first = j0 * g->column_step + g->phase_column[p] - g->left;
+        const int four = g->column_step == 4 && p + 4 <= g->phases && g->phase_row[p + 3] == g->phase_row[p] &&
+                         g->phase_column[p + 3] == g->phase_column[p] + 3;
         for (int64_t i = 0; i < rows; i++) {
             const int64_t row = (i0 + i) * g->row_step + g->phase_row[p] - g->top;
             const REAL* source = row >= 0 && row < g->height ? picture + row * g->width : 0;
-            NAME(copy_phase_row)(buffer + i * g->pitch, source, columns, first, g->column_step, g->width);
+            if (four)
+                NAME(copy_four_phases)(buffer + i * g->pitch, g->plane, source, columns,
+                                       left + g->phase_column[p], g->width);
+            else
+                NAME(copy_phase_row)(buffer + i * g->pitch, source, columns, left + g->phase_column[p],
+                                     g->column_step, g->width);
+        }
+        if (four) {
+            p += 3;
+            buffer += 3 * g->plane;
         }
     }
 }
@@ -129,6 +167,7 @@ static void NAME(store_row)(const Geometry* g, const REAL* sums, int64_t sums_pi
         if (step == 2) NAME(interleave_2)(sums + low, sums_pitch, cell, high - low, bias);
         if (step == 4) NAME(interleave_4)(sums + low, sums_pitch, cell, high - low, bias);
         if (step == 8) NAME(interleave_8)(sums + low, sums_pitch, cell, high - low, bias);
+        if (from == low && high == to) return;
         for (int64_t k = 0; k < b_count; k++) {
             NAME(store_phase)(g, sums + k * sums_pitch, target, from, low, j0, b[k], bias);
             NAME(store_phase)(g, sums + k * sums_pitch, target, high, to, j0, b[k], bias);
@@ -139,16 +178,48 @@ static void NAME(store_row)(const Geometry* g, const REAL* sums, int64_t sums_pi
         NAME(store_phase)(g, sums + k * sums_pitch, target, from, to, j0, b[k], bias);
 }
 
-/* Positions q .. q + count of a tile at (i0, j0) with `rows` x `columns` positions, phases (a, all b) of a channel. */
-static void NAME(store_positions)(const Geometry* g, const REAL* sums, int64_t sums_pitch, REAL* channel, int64_t q,
-                                  int64_t count, int64_t i0, int64_t j0, int64_t rows, int64_t columns, int64_t a,
-                                  const int64_t* b, int64_t b_count, REAL bias) {
-    for (int64_t i = q / g->pitch; i < rows && i * g->pitch < q + count; i++) {
-        const int64_t row = (i0 + i) * g->out_row_step + a;
-        const int64_t start = i * g->pitch - q; /* where column 0 of this row would lie in the sums */
-        const int64_t from = most(0, -start), to = least(columns, count - start);
-        if (row >= 0 && row < g->oh && from < to)
-            NAME(store_row)(g, sums + start, sums_pitch, channel + row * g->ow, from, to, j0, b, b_count, bias);
+typedef struct {
+    REAL* planes;     /* of this picture and group */
+    const REAL* bias; /* of this group */
+    int64_t i0, j0, rows, columns; /* the tile's first position and its size */
+} NAME(Target);
+
+/* target = sums + bias, vector by vector; the last vector overlaps the one before. */
+static inline void NAME(store_contiguous)(const REAL* sums, REAL* target, int64_t count, REAL bias, int64_t relu) {
+    if (count < LANES || relu) {
+        for (int64_t j = 0; j < count; j++) target[j] = NAME(finish)(sums[j], bias, relu);
+        return;
+    }
+    for (int64_t j = 0; j < count - LANES; j += LANES)
+        *(VECTOR*)(target + j) = *(const VECTOR*)(sums + j) + bias;
+    *(VECTOR*)(target + count - LANES) = *(const VECTOR*)(sums + count - LANES) + bias;
+}
+
+/* Positions q .. q + width of a tile for rows [first, last) of a product: the segments that lie in one grid row each. */
+static void NAME(store_chunk)(const Geometry* g, const Rows* r, const REAL* sums, int64_t width,
+                              const NAME(Target)* t, int64_t q, int64_t first, int64_t last) {
+    const int64_t pairs = (last - first) / r->b_count, first_pair = first / r->b_count;
+    int64_t i = q / g->pitch;
+    for (int64_t start = i * g->pitch - q; i < t->rows && start < width; i++, start += g->pitch) {
+        /* start: where column 0 of this row would lie in the sums. */
+        const int64_t from = most(0, -start), to = least(t->columns, width - start);
+        if (from >= to) continue;
+        int64_t channel = first_pair / r->a_count, a = first_pair % r->a_count;
+        for (int64_t pair = 0; pair < pairs; pair++) {
+            const int64_t row = (t->i0 + i) * g->out_row_step + r->a[a];
+            const REAL* source = sums + pair * r->b_count * width + start;
+            REAL* target = t->planes + (channel * g->oh + row) * g->ow;
+            if (row >= 0 && row < g->oh) {
+                if (g->out_column_step == 1)
+                    NAME(store_contiguous)(source + from, target + t->j0 + from, to - from, t->bias[channel], g->relu);
+                else
+                    NAME(store_row)(g, source, width, target, from, to, t->j0, r->b, r->b_count, t->bias[channel]);
+            }
+            if (++a == r->a_count) {
+                a = 0;
+                channel++;
+            }
+        }
     }
 }
 
@@ -168,27 +239,27 @@ static void NAME(direct_unit)(const Geometry* g, const Rows* classes, int64_t cl
     for (int64_t c = 0; c < g->channels; c++)
         NAME(copy_phases)(g, pictures + c * g->height * g->width, scratch + c * g->phases * g->plane, i0, j0,
                           rows + halo_h, columns + halo_w);
-    const int64_t positions = (rows - 1) * g->pitch + columns;
     const int64_t width = LANES * (classes[0].wide ? FEW_VECTORS : 2);
-    for (int64_t q = 0; q < positions; q += width) {
-        for (int64_t k = 0; k < class_count; k++) {
-            const Rows* r = classes + k;
-            const NAME(Kernel)* kernels = r->wide ? NAME(wide_kernels) : NAME(kernels);
-            const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
-            for (int64_t chunk = r->chunks * split / g->splits; chunk < r->chunks * (split + 1) / g->splits; chunk++) {
-                const int64_t first = r->panel_row[r->chunk_panel[chunk]];
+    /* Register tiles along each row, or over row ends where that takes fewer. */
+    const int64_t per_row = divide_up(columns, width), flat = divide_up((rows - 1) * g->pitch + columns, width);
+    const int over_ends = flat < per_row * rows;
+    const int64_t tiles = over_ends ? flat : per_row * rows;
+    /* Panels outside, positions inside: one panel's weights and the buffer stay in the second-level cache. */
+    for (int64_t k = 0; k < class_count; k++) {
+        const Rows* r = classes + k;
+        const NAME(Kernel)* kernels = r->wide ? NAME(wide_kernels) : NAME(kernels);
+        const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
+        for (int64_t chunk = r->chunks * split / g->splits; chunk < r->chunks * (split + 1) / g->splits; chunk++) {
+            const int64_t first = r->panel_row[r->chunk_panel[chunk]], last = r->panel_row[r->chunk_panel[chunk + 1]];
+            for (int64_t s = 0; s < tiles; s++) {
+                const int64_t q = over_ends ? s * width : s / per_row * g->pitch + s % per_row * width;
                 for (int64_t panel = r->chunk_panel[chunk]; panel < r->chunk_panel[chunk + 1]; panel++) {
                     const int64_t row = r->panel_row[panel];
                     kernels[r->panel_row[panel + 1] - row](r->terms, weight + row * r->terms, scratch + q, r->offset,
                                                            sums + (row - first) * width);
                 }
-                const int64_t last = r->panel_row[r->chunk_panel[chunk + 1]];
-                for (int64_t row = first; row < last; row += r->b_count) {
-                    const int64_t channel = row / r->b_count / r->a_count, a = row / r->b_count % r->a_count;
-                    NAME(store_positions)(g, sums + (row - first) * width, width, planes + channel * g->oh * g->ow, q,
-                                          width, i0, j0, rows, columns, r->a[a], r->b, r->b_count,
-                                          bias[group * g->out_channels + channel]);
-                }
+                const NAME(Target) target = {planes, bias + group * g->out_channels, i0, j0, rows, columns};
+                NAME(store_chunk)(g, r, sums, width, &target, q, first, last);
             }
         }
     }

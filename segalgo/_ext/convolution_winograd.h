@@ -111,6 +111,13 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     const REAL* pictures = x + plane_group * channels * g->height * g->width;
     REAL* planes = out + plane_group * outs * g->oh * g->ow;
 
+    /* The 16 cells (a, b) of a tile, as rows of a product of one channel. */
+    const int64_t a[4] = {row_residue, row_residue + dilation, row_residue + 2 * dilation, row_residue + 3 * dilation};
+    const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
+                          column_residue + 3 * dilation};
+    const Rows cells = {.a_count = 4, .b_count = 4, .a = a, .b = b};
+    const REAL zero[1] = {0};
+
     /* Vector s holds positions at(s) .. at(s) + LANES: row by row, or over row ends where that takes fewer vectors. */
     const int64_t per_row = divide_up(columns, LANES), flat = divide_up((rows - 1) * g->pitch + columns, LANES);
     const int over_ends = flat < per_row * rows;
@@ -135,16 +142,24 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
             }
         }
     }
-    for (int64_t channel = 0; channel < outs; channel++) {
-        REAL* plane = planes + channel * g->oh * g->ow;
-        for (int64_t s = 0; s < vectors; s++) {
-            NAME(winograd_output_tiles)(products + (s / 2 * outs + channel) * width + s % 2 * LANES, product_pitch,
-                                        bias[group * outs + channel], g->relu, outputs);
-            const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
-                                  column_residue + 3 * dilation};
-            for (int64_t a = 0; a < 4; a++)
-                NAME(store_positions)(&local, outputs + 4 * a * LANES, LANES, plane, AT(s), LANES, i0, j0, rows,
-                                      columns, a * dilation + row_residue, b, 4, 0);
+    for (int64_t s = 0; s < vectors; s++) {
+        const int64_t q = AT(s), i = q / g->pitch, j = q % g->pitch;
+        const int whole = dilation == 1 && j + LANES <= columns && (i0 + i + 1) * 4 <= g->oh &&
+                          (j0 + j + LANES) * 4 <= g->ow;
+        const REAL* product = products + s / 2 * outs * width + s % 2 * LANES;
+        REAL* target = planes + (i0 + i) * 4 * g->ow + (j0 + j) * 4;
+        for (int64_t channel = 0; channel < outs; channel++) {
+            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[group * outs + channel],
+                                        g->relu, outputs);
+            if (whole) {
+                /* All cells of these tiles lie in the output, each row of them in one piece. */
+                for (int64_t a = 0; a < 4; a++)
+                    NAME(interleave_4)(outputs + 4 * a * LANES, LANES, target + channel * g->oh * g->ow + a * g->ow,
+                                       LANES, 0);
+            } else {
+                const NAME(Target) part = {planes + channel * g->oh * g->ow, zero, i0, j0, rows, columns};
+                NAME(store_chunk)(&local, &cells, outputs, LANES, &part, q, 0, 16);
+            }
         }
     }
 #undef AT
@@ -154,41 +169,44 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
  * place_pitch: rows * channels of the group. */
 static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int64_t first, int64_t last,
                                       int64_t place_pitch, REAL* packed) {
-    enum { BLOCK = 8 };
+    enum { BLOCK = 16 }; /* rows at once, more than MOST_ROWS */
     const int64_t rows = last - first;
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t c0 = 0; c0 < channels; c0 += BLOCK) {
-            const int64_t count = least(BLOCK, channels - c0);
-            const REAL* source = weight + ((first + r) * channels + c0) * 9;
-            double half[18][BLOCK], whole[36][BLOCK];
-            for (int v = 0; v < 3; v++) {
-                for (int64_t c = 0; c < BLOCK; c++) {
-                    const REAL* kernel = source + least(c, count - 1) * 9 + v;
-                    const double g0 = kernel[0], g1 = kernel[3], g2 = kernel[6];
-                    half[v][c] = g0 / 4;
-                    half[3 + v][c] = -(g0 + g1 + g2) / 6;
-                    half[6 + v][c] = -(g0 - g1 + g2) / 6;
-                    half[9 + v][c] = (g0 + 2 * g1 + 4 * g2) / 24;
-                    half[12 + v][c] = (g0 - 2 * g1 + 4 * g2) / 24;
-                    half[15 + v][c] = g2;
-                }
-            }
-            for (int u = 0; u < 6; u++) {
-                for (int c = 0; c < BLOCK; c++) {
-                    const double g0 = half[3 * u][c], g1 = half[3 * u + 1][c], g2 = half[3 * u + 2][c];
-                    whole[6 * u][c] = g0 / 4;
-                    whole[6 * u + 1][c] = -(g0 + g1 + g2) / 6;
-                    whole[6 * u + 2][c] = -(g0 - g1 + g2) / 6;
-                    whole[6 * u + 3][c] = (g0 + 2 * g1 + 4 * g2) / 24;
-                    whole[6 * u + 4][c] = (g0 - 2 * g1 + 4 * g2) / 24;
-                    whole[6 * u + 5][c] = g2;
-                }
-            }
-            for (int place = 0; place < 36; place++) {
-                REAL* target = packed + place * place_pitch + first * channels + c0 * rows + r;
-                for (int64_t c = 0; c < count; c++) target[c * rows] = (REAL)whole[place][c];
+    double cell[9][BLOCK] = {{0}}, half[18][BLOCK];
+    REAL whole[BLOCK];
+    packed += first * channels;
+    for (int64_t c = 0; c < channels; c++, packed += rows) {
+        for (int64_t r = 0; r < rows; r++) {
+            const REAL* kernel = weight + ((first + r) * channels + c) * 9;
+            for (int k = 0; k < 9; k++) cell[k][r] = kernel[k];
+        }
+        for (int v = 0; v < 3; v++) {
+            for (int r = 0; r < BLOCK; r++) {
+                const double ends = cell[v][r] + cell[6 + v][r], middle = cell[3 + v][r];
+                const double far = cell[v][r] + 4 * cell[6 + v][r];
+                half[v][r] = cell[v][r] * (1.0 / 4);
+                half[3 + v][r] = (ends + middle) * (-1.0 / 6);
+                half[6 + v][r] = (ends - middle) * (-1.0 / 6);
+                half[9 + v][r] = (far + 2 * middle) * (1.0 / 24);
+                half[12 + v][r] = (far - 2 * middle) * (1.0 / 24);
+                half[15 + v][r] = cell[6 + v][r];
             }
         }
+#define G(u) row[(u) * BLOCK + r]
+#define PLACE(v, value)                                            \
+    for (int r = 0; r < BLOCK; r++) whole[r] = (REAL)(value);      \
+    memcpy(target + (v) * place_pitch, whole, (size_t)rows * sizeof(REAL));
+        for (int u = 0; u < 6; u++) {
+            const double* row = half[3 * u];
+            REAL* target = packed + 6 * u * place_pitch;
+            PLACE(0, G(0) * (1.0 / 4))
+            PLACE(1, (G(0) + G(2) + G(1)) * (-1.0 / 6))
+            PLACE(2, (G(0) + G(2) - G(1)) * (-1.0 / 6))
+            PLACE(3, (G(0) + 4 * G(2) + 2 * G(1)) * (1.0 / 24))
+            PLACE(4, (G(0) + 4 * G(2) - 2 * G(1)) * (1.0 / 24))
+            PLACE(5, G(2))
+        }
+#undef G
+#undef PLACE
     }
 }
 
