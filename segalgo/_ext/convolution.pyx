@@ -33,16 +33,14 @@ cdef extern from "convolution.h" nogil:
         const int64_t* chunk_panel
         const int64_t* panel_row
         const void* weight
-    void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, const float*, float*, float*,
-                           int64_t, int64_t)
-    void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, const double*, double*, double*,
-                            int64_t, int64_t)
+        const void* bias
+    void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, float*, float*, int64_t, int64_t)
+    void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, double*, double*, int64_t, int64_t)
     void pack_panel_float(const float*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, float*)
     void pack_panel_double(const double*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, double*)
-    void winograd_unit_float(const Geometry*, const Rows*, int64_t, int64_t, const float*, const float*, float*,
-                             float*, int64_t)
-    void winograd_unit_double(const Geometry*, const Rows*, int64_t, int64_t, const double*, const double*, double*,
-                              double*, int64_t)
+    void winograd_unit_float(const Geometry*, const Rows*, int64_t, int64_t, const float*, float*, float*, int64_t)
+    void winograd_unit_double(const Geometry*, const Rows*, int64_t, int64_t, const double*, double*, double*,
+                              int64_t)
     void winograd_pack_panel_float(const float*, int64_t, int64_t, int64_t, int64_t, float*)
     void winograd_pack_panel_double(const double*, int64_t, int64_t, int64_t, int64_t, double*)
 
@@ -291,7 +289,7 @@ cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units):
     return scratch[-scratch.ctypes.data % 64:], threads, cells
 
 
-def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp.ndarray bias, groups, relu,
+def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bias, groups, relu,
             cnp.ndarray output):
     """Run the direct product over all units of work, and fill the output."""
     cdef Geometry g
@@ -317,12 +315,13 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp
     g.tile_h, g.tile_w = _tile(g.batch * g.groups, g.channels * g.phases, halo, grid, width, itemsize)
     g.buffer_h, g.pitch = g.tile_h + halo[0], g.tile_w + halo[1]
     g.plane = _plane(g.buffer_h * g.pitch, itemsize)
-    offsets, most_sums = [], 0
+    offsets, biases, most_sums = [], [], 0
     for k in range(count):
         product = products[k]
         taps = product.phase * g.plane + product.row_shift * g.pitch + product.column_shift
         offsets.append((np.arange(g.channels)[:, None] * (g.phases * g.plane) + taps).astype(np.int64))
-        _fill_rows(&rows[k], product, offsets[k], groups)
+        biases.append(np.repeat(bias, len(product.a) * len(product.b)))
+        _fill_rows(&rows[k], product, offsets[k], biases[k], groups)
         most_sums = max(most_sums, (product.panel_row[product.chunk_panel[1:]]
                                     - product.panel_row[product.chunk_panel[:-1]]).max())
     units = g.batch * g.groups * _up(g.grid_h, g.tile_h) * _up(g.grid_w, g.tile_w)
@@ -330,17 +329,16 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp
     units *= g.splits
     # Vectors read on beyond the last position: the slack keeps that inside the buffer.
     sums_at = (g.channels * g.phases * g.plane + g.pitch + width + 15) // 16 * 16
-    scratch, thread_count, cells = _scratch(sums_at + most_sums * width, itemsize, units)
+    scratch, thread_count, cells = _scratch(sums_at + max(most_sums * width, 4 * g.pitch), itemsize, units)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
-    cdef void* biases = cnp.PyArray_DATA(bias)
     cdef void* work = cnp.PyArray_DATA(scratch)
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
         if single:
-            direct_unit_float(&g, rows, count, <const float*> source, <const float*> biases, <float*> target,
+            direct_unit_float(&g, rows, count, <const float*> source, <float*> target,
                               <float*> work + omp_get_thread_num() * cells, sums_at, unit)
         else:
-            direct_unit_double(&g, rows, count, <const double*> source, <const double*> biases, <double*> target,
+            direct_unit_double(&g, rows, count, <const double*> source, <double*> target,
                                <double*> work + omp_get_thread_num() * cells, sums_at, unit)
 
 
@@ -348,7 +346,7 @@ cdef const int64_t* _indices(cnp.ndarray array) except NULL:
     return <const int64_t*> cnp.PyArray_DATA(array)
 
 
-cdef int _fill_rows(Rows* rows, product, offset, groups) except -1:
+cdef int _fill_rows(Rows* rows, product, offset, bias, groups) except -1:
     """Point a C `Rows` into the arrays of a product, which must outlive it."""
     rows.terms, rows.wide = product.terms, product.wide
     rows.a_count, rows.b_count = len(product.a), len(product.b)
@@ -357,7 +355,7 @@ cdef int _fill_rows(Rows* rows, product, offset, groups) except -1:
     rows.offset = _indices(offset)
     rows.a, rows.b = _indices(product.a), _indices(product.b)
     rows.chunk_panel, rows.panel_row = _indices(product.chunk_panel), _indices(product.panel_row)
-    rows.weight = cnp.PyArray_DATA(product.packed)
+    rows.weight, rows.bias = cnp.PyArray_DATA(product.packed), cnp.PyArray_DATA(bias)
     return 0
 
 
@@ -374,7 +372,6 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     cdef int64_t itemsize = x.dtype.itemsize, unit, units, lanes = VECTOR_BYTES // x.dtype.itemsize, cells
     cdef int64_t block, thread_count, per_row, others, dilation = packed.dilation[0]
     cdef bint single = x.dtype == np.float32
-    cdef cnp.ndarray bias = packed.bias
     g.batch, g.groups, g.channels = x.shape[0], packed.groups, x.shape[1] // packed.groups
     g.height, g.width = x.shape[2], x.shape[3]
     g.top, g.left = padding
@@ -399,18 +396,18 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     block = min(per_row * g.tile_h, _up((g.tile_h - 1) * g.pitch + g.tile_w, lanes))
     block += block % 2
     offset = np.arange(g.channels, dtype=np.int64) * 2 * lanes
-    _fill_rows(&rows, packed.products[0], offset, packed.groups)
+    _fill_rows(&rows, packed.products[0], offset, packed.bias, packed.groups)
     units = others * _up(g.grid_h, g.tile_h)
-    cells = 36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes + 16 * g.plane + g.pitch + 2 * lanes
+    cells = (36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes
+             + 16 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
     scratch, thread_count, cells = _scratch(cells, itemsize, units)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
-    cdef void* biases = cnp.PyArray_DATA(bias)
     cdef void* work = cnp.PyArray_DATA(scratch)
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
         if single:
-            winograd_unit_float(&g, &rows, dilation, block, <const float*> source, <const float*> biases,
-                                <float*> target, <float*> work + omp_get_thread_num() * cells, unit)
+            winograd_unit_float(&g, &rows, dilation, block, <const float*> source, <float*> target,
+                                <float*> work + omp_get_thread_num() * cells, unit)
         else:
-            winograd_unit_double(&g, &rows, dilation, block, <const double*> source, <const double*> biases,
-                                 <double*> target, <double*> work + omp_get_thread_num() * cells, unit)
+            winograd_unit_double(&g, &rows, dilation, block, <const double*> source, <double*> target,
+                                 <double*> work + omp_get_thread_num() * cells, unit)

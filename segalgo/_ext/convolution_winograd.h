@@ -67,12 +67,8 @@ static void NAME(winograd_output_tiles)(const REAL* product, int64_t place_pitch
     for (int a = 0; a < 4; a++) {
         NAME(winograd_output)(half + 6 * a, 1, whole, 1);
         _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++) {
-            VECTOR last = whole[b] + bias;
-            if (relu) {
-                const __typeof__(last < (REAL)0) keep = ~(last < (REAL)0); /* a NaN stays */
-                last = (VECTOR)((__typeof__(keep))last & keep);
-            }
-            *(VECTOR*)(target + (4 * a + b) * LANES) = last;
+            const VECTOR last = whole[b] + bias;
+            *(VECTOR*)(target + (4 * a + b) * LANES) = relu ? NAME(rectified)(last) : last;
         }
     }
 }
@@ -82,9 +78,9 @@ FUSED_FILE_END
 /* One unit of work: a block of tiles of one picture, group and residue (of the dilation), all output channels.
  * g's positions are tiles of the largest residue; steps are 4 * dilation. Scratch, in this order: transformed inputs
  * [place][vector pair][channel][2 * LANES], products [place][vector pair][row][2 * LANES], 16 vectors of outputs, the
- * buffer of one channel. offset[c] = c * 2 * LANES. */
+ * buffer of one channel with its slack, and a line of 4 * pitch cells. offset[c] = c * 2 * LANES. */
 static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilation, int64_t block_vectors,
-                                const REAL* x, const REAL* bias, REAL* out, REAL* scratch, int64_t unit) {
+                                const REAL* x, REAL* out, REAL* scratch, int64_t unit) {
     const int64_t tiles_w = divide_up(g->grid_w, g->tile_w), tiles_h = divide_up(g->grid_h, g->tile_h);
     const int64_t tile = unit % (tiles_h * tiles_w);
     const int64_t residue = unit / (tiles_h * tiles_w) % (dilation * dilation);
@@ -100,7 +96,6 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     Geometry local = *g;
     local.top -= row_residue;
     local.left -= column_residue;
-    local.relu = 0;
     const int64_t width = 2 * LANES, channels = g->channels, outs = g->out_channels;
     const int64_t input_pitch = block_vectors * LANES * channels + LANES;
     const int64_t product_pitch = block_vectors * LANES * outs + LANES;
@@ -108,6 +103,7 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     REAL* products = inputs + 36 * input_pitch;
     REAL* outputs = products + 36 * product_pitch;
     REAL* buffer = outputs + 16 * LANES;
+    REAL* line = buffer + 16 * g->plane + g->pitch + width;
     const REAL* pictures = x + plane_group * channels * g->height * g->width;
     REAL* planes = out + plane_group * outs * g->oh * g->ow;
 
@@ -116,7 +112,7 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
                           column_residue + 3 * dilation};
     const Rows cells = {.a_count = 4, .b_count = 4, .a = a, .b = b};
-    const REAL zero[1] = {0};
+    const REAL zero[MOST_ROWS] = {0};
 
     /* Vector s holds positions at(s) .. at(s) + LANES: row by row, or over row ends where that takes fewer vectors. */
     const int64_t per_row = divide_up(columns, LANES), flat = divide_up((rows - 1) * g->pitch + columns, LANES);
@@ -125,12 +121,14 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
 #define AT(s) (over_ends ? (s) * LANES : (s) / per_row * g->pitch + (s) % per_row * LANES)
 
     for (int64_t c = 0; c < channels; c++) {
-        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns + 1);
+        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns + 1,
+                          line);
         for (int64_t s = 0; s < vectors; s++)
             NAME(winograd_input_tiles)(buffer + AT(s), g->plane, g->pitch,
                                        inputs + (s / 2 * channels + c) * width + s % 2 * LANES, input_pitch);
     }
     const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
+    const REAL* bias = (const REAL*)r->bias + group * outs;
     for (int64_t place = 0; place < 36; place++, weight += outs * channels) {
         for (int64_t pair = 0; pair < pairs; pair++) {
             const REAL* source = inputs + place * input_pitch + pair * channels * width;
@@ -138,7 +136,7 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
             for (int64_t panel = 0; panel < r->chunks; panel++) {
                 const int64_t row = r->panel_row[panel];
                 NAME(kernels)[r->panel_row[panel + 1] - row](channels, weight + row * channels, source, r->offset,
-                                                             target + row * width);
+                                                             zero, 0, target + row * width, width);
             }
         }
     }
@@ -149,15 +147,15 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
         const REAL* product = products + s / 2 * outs * width + s % 2 * LANES;
         REAL* target = planes + (i0 + i) * 4 * g->ow + (j0 + j) * 4;
         for (int64_t channel = 0; channel < outs; channel++) {
-            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[group * outs + channel],
+            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[channel],
                                         g->relu, outputs);
             if (whole) {
                 /* All cells of these tiles lie in the output, each row of them in one piece. */
                 for (int64_t a = 0; a < 4; a++)
                     NAME(interleave_4)(outputs + 4 * a * LANES, LANES, target + channel * g->oh * g->ow + a * g->ow,
-                                       LANES, 0);
+                                       LANES);
             } else {
-                const NAME(Target) part = {planes + channel * g->oh * g->ow, zero, i0, j0, rows, columns};
+                const NAME(Target) part = {planes + channel * g->oh * g->ow, i0, j0, rows, columns};
                 NAME(store_chunk)(&local, &cells, outputs, LANES, &part, q, 0, 16);
             }
         }
@@ -173,6 +171,8 @@ static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int6
     const int64_t rows = last - first;
     double cell[9][BLOCK] = {{0}}, half[18][BLOCK];
     REAL whole[BLOCK];
+    /* So many channels may write a whole block: the next channel overwrites what is too much. */
+    const int64_t whole_blocks = channels - divide_up(BLOCK, rows);
     packed += first * channels;
     for (int64_t c = 0; c < channels; c++, packed += rows) {
         for (int64_t r = 0; r < rows; r++) {
@@ -194,7 +194,10 @@ static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int6
 #define G(u) row[(u) * BLOCK + r]
 #define PLACE(v, value)                                            \
     for (int r = 0; r < BLOCK; r++) whole[r] = (REAL)(value);      \
-    memcpy(target + (v) * place_pitch, whole, (size_t)rows * sizeof(REAL));
+    if (c < whole_blocks)                                          \
+        memcpy(target + (v) * place_pitch, whole, sizeof whole);   \
+    else                                                           \
+        memcpy(target + (v) * place_pitch, whole, (size_t)rows * sizeof(REAL));
         for (int u = 0; u < 6; u++) {
             const double* row = half[3 * u];
             REAL* target = packed + 6 * u * place_pitch;
