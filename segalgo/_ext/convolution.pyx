@@ -97,6 +97,11 @@ def _panels(pairs, b_count):
     return np.array(chunk_panel, np.int64), np.array(panel_row, np.int64)
 
 
+cdef int _threads_for(int64_t cells) noexcept:
+    """Return 1 where waking the other threads would take longer than packing so many cells."""
+    return 1 if cells < 100_000 else omp_get_max_threads()
+
+
 def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, cnp.ndarray panel_row):
     """Return the weights of every group packed by panels; weight's first axis is divided among the groups."""
     cdef int64_t terms = term_at.shape[0], rows = row_at.shape[0], panels = panel_row.shape[0] - 1
@@ -110,7 +115,7 @@ def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, c
     cdef bint single = weight.dtype == np.float32
     if packed.size == 0:
         return packed
-    for k in prange(group_count * panels, nogil=True, schedule="static"):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=_threads_for(packed.size)):
         group = k // panels
         panel = k % panels
         if single:
@@ -131,7 +136,7 @@ def _pack_winograd(cnp.ndarray weight, groups, cnp.ndarray panel_row):
     cdef void* source = cnp.PyArray_DATA(weight)
     cdef void* target = cnp.PyArray_DATA(packed)
     cdef bint single = weight.dtype == np.float32
-    for k in prange(group_count * panels, nogil=True, schedule="static"):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=_threads_for(packed.size)):
         group = k // panels
         panel = k % panels
         if single:

@@ -81,18 +81,18 @@ static void NAME(copy_phase_row)(REAL* restrict target, const REAL* restrict row
     }
 }
 
-/* Four phases side by side at once: target[b * plane + j] = row[first + 4 * j + b], 0 outside the row. Where the
- * cells hang over an end of the row, they pass through `line`, 4 * count cells. */
+/* Four phases at once: target[b * plane + j] = row[first + (4 * j + b) * spread], 0 outside the row. Unless the cells
+ * are neighbours and all inside, they pass through `line`, 4 * count cells. */
 static void NAME(copy_four_phases)(REAL* restrict target, int64_t plane, const REAL* restrict row, int64_t count,
-                                   int64_t first, int64_t width, REAL* restrict line) {
+                                   int64_t first, int64_t spread, int64_t width, REAL* restrict line) {
     REAL *b0 = target, *b1 = b0 + plane, *b2 = b1 + plane, *b3 = b2 + plane;
     if (!row) {
         for (int64_t b = 0; b < 4; b++) memset(target + b * plane, 0, (size_t)count * sizeof(REAL));
         return;
     }
     const REAL* source = row + first;
-    if (first < 0 || first + 4 * count > width) {
-        NAME(copy_phase_row)(line, row, 4 * count, first, 1, width);
+    if (spread > 1 || first < 0 || first + 4 * count > width) {
+        NAME(copy_phase_row)(line, row, 4 * count, first, spread, width);
         source = line;
     }
     for (int64_t j = 0; j < count; j++) {
@@ -115,14 +115,18 @@ static void NAME(copy_phases)(const Geometry* g, const REAL* picture, REAL* buff
         return;
     }
     for (int64_t p = 0; p < g->phases; p++, buffer += g->plane) {
-        const int four = g->column_step == 4 && p + 4 <= g->phases && g->phase_row[p + 3] == g->phase_row[p] &&
-                         g->phase_column[p + 3] == g->phase_column[p] + 3;
+        /* Four phases of one row, evenly spread over the step. */
+        const int64_t spread = g->column_step / 4;
+        const int four = g->column_step % 4 == 0 && p + 4 <= g->phases && g->phase_row[p + 3] == g->phase_row[p] &&
+                         g->phase_column[p + 1] == g->phase_column[p] + spread &&
+                         g->phase_column[p + 2] == g->phase_column[p] + 2 * spread &&
+                         g->phase_column[p + 3] == g->phase_column[p] + 3 * spread;
         for (int64_t i = 0; i < rows; i++) {
             const int64_t row = (i0 + i) * g->row_step + g->phase_row[p] - g->top;
             const REAL* source = row >= 0 && row < g->height ? picture + row * g->width : 0;
             if (four)
                 NAME(copy_four_phases)(buffer + i * g->pitch, g->plane, source, columns,
-                                       left + g->phase_column[p], g->width, line);
+                                       left + g->phase_column[p], spread, g->width, line);
             else
                 NAME(copy_phase_row)(buffer + i * g->pitch, source, columns, left + g->phase_column[p],
                                      g->column_step, g->width);
