@@ -34,8 +34,9 @@
 #define FEW_VECTORS 3
 #endif
 
-/* Cells of the next channel's plane to fetch ahead: 16 KiB of them. */
-#define PREFETCH_CELLS 4096
+/* While a channel is copied, this many cells of the tile some channels further on are fetched. */
+#define PREFETCH_CELLS 1024
+#define PREFETCH_CHANNELS 4
 
 typedef struct {
     int64_t batch, groups, channels, height, width; /* input; channels of one group */

@@ -7,7 +7,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
 
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 
@@ -178,6 +178,13 @@ def pack_conv2d(weight, bias, stride, dilation, groups, relu, algorithm):
     return packed
 
 
+def _empty(shape, dtype):
+    """Return an array that begins on a cache line, so that vectors of whole rows do not straddle two."""
+    cells = np.empty(prod(shape) * dtype.itemsize + 64, np.uint8)
+    start = -cells.ctypes.data % 64
+    return cells[start:start + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+
 def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algorithm):
     """See `segalgo.conv2d`."""
     packed = pack_conv2d(weight, bias, stride, dilation, groups, False, algorithm)
@@ -186,7 +193,7 @@ def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algo
 
 def conv2d_packed(x, packed, padding, output_size):
     """See `segalgo.prepare_conv2d`. One call with packed weights."""
-    output = np.empty((x.shape[0], packed.bias.shape[0], *output_size), x.dtype)
+    output = _empty((x.shape[0], packed.bias.shape[0], *output_size), x.dtype)
     if output.size == 0:
         return output
     if packed.algorithm == "winograd":
@@ -200,7 +207,7 @@ def conv2d_packed(x, packed, padding, output_size):
 def conv_transpose2d(x, weight, bias, stride, padding, dilation, groups, output_size):
     """See `segalgo.conv_transpose2d`."""
     out_channels = weight.shape[1] * groups
-    output = np.empty((x.shape[0], out_channels, *output_size), x.dtype)
+    output = _empty((x.shape[0], out_channels, *output_size), x.dtype)
     if output.size == 0:
         return output
     bias = np.zeros(out_channels, x.dtype) if bias is None else bias
@@ -375,14 +382,16 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     cdef Geometry g
     cdef Rows rows
     cdef int64_t itemsize = x.dtype.itemsize, unit, units, lanes = VECTOR_BYTES // x.dtype.itemsize, cells
-    cdef int64_t block, thread_count, per_row, others, dilation = packed.dilation[0]
+    cdef int64_t block, thread_count, others, dilation = packed.dilation[0]
     cdef bint single = x.dtype == np.float32
     g.batch, g.groups, g.channels = x.shape[0], packed.groups, x.shape[1] // packed.groups
     g.height, g.width = x.shape[2], x.shape[3]
     g.top, g.left = padding
     g.row_step = g.column_step = g.out_row_step = g.out_column_step = 4 * dilation
-    phase_row, phase_column = np.indices((4, 4)).reshape(2, 16) * dilation
-    g.phases, g.phase_row, g.phase_column = 16, _indices(phase_row), _indices(phase_column)
+    # Rows u and u + 4 share a phase, columns too; but columns 4 and 5 have planes of their own where they would need a
+    # cell after the last of every row: so rows of tiles follow each other without a gap, and no lane is idle.
+    phase_row, phase_column = np.indices((4, 6)).reshape(2, 24) * dilation
+    g.phases, g.phase_row, g.phase_column = 24, _indices(phase_row), _indices(phase_column)
     g.out_channels, g.oh, g.ow = output.shape[1] // g.groups, output.shape[2], output.shape[3]
     # Tiles of the largest residue: ceil(ceil(size / dilation) / 4).
     g.grid_h, g.grid_w = _up(g.oh, 4 * dilation), _up(g.ow, 4 * dilation)
@@ -390,21 +399,20 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     # Blocks of an even number of vectors, in whole rows of tiles where they fit.
     block = max(BLOCK_BYTES // (36 * (g.channels + g.out_channels) * VECTOR_BYTES), 2)
     g.tile_w = min(g.grid_w, block * lanes)
-    per_row = _up(g.tile_w, lanes)
-    g.tile_h = min(g.grid_h, max(block // per_row, block * lanes // (g.tile_w + 1), 1))
+    g.tile_h = min(g.grid_h, max(block * lanes // g.tile_w, 1))
     others = g.batch * g.groups * dilation * dilation * _up(g.grid_w, g.tile_w)
     while g.tile_h > 1 and others * _up(g.grid_h, g.tile_h) < 8 and g.tile_h * g.tile_w > 2 * lanes:
         g.tile_h = _up(g.tile_h, 2)
     g.tile_h = _up(g.grid_h, _up(g.grid_h, g.tile_h))
-    g.buffer_h, g.pitch = g.tile_h + 1, g.tile_w + 1
+    g.buffer_h, g.pitch = g.tile_h + 1, g.tile_w
     g.plane = _plane(g.buffer_h * g.pitch, itemsize)
-    block = min(per_row * g.tile_h, _up((g.tile_h - 1) * g.pitch + g.tile_w, lanes))
+    block = _up(g.tile_h * g.tile_w, lanes)
     block += block % 2
     offset = np.arange(g.channels, dtype=np.int64) * 2 * lanes
     _fill_rows(&rows, packed.products[0], offset, packed.bias, packed.groups)
     units = others * _up(g.grid_h, g.tile_h)
     cells = (36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes
-             + 16 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
+             + 24 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
     scratch, thread_count, cells = _scratch(cells, itemsize, units)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)

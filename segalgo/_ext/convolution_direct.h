@@ -114,27 +114,31 @@ static void NAME(copy_phases)(const Geometry* g, const REAL* picture, REAL* buff
         memcpy(buffer, picture + (i0 - g->top) * g->width, (size_t)(rows * columns) * sizeof(REAL));
         return;
     }
-    for (int64_t p = 0; p < g->phases; p++, buffer += g->plane) {
-        /* Four phases of one row, evenly spread over the step. */
-        const int64_t spread = g->column_step / 4;
-        const int four = g->column_step % 4 == 0 && p + 4 <= g->phases && g->phase_row[p + 3] == g->phase_row[p] &&
-                         g->phase_column[p + 1] == g->phase_column[p] + spread &&
-                         g->phase_column[p + 2] == g->phase_column[p] + 2 * spread &&
-                         g->phase_column[p + 3] == g->phase_column[p] + 3 * spread;
+    const int64_t spread = g->column_step / 4;
+    for (int64_t p = 0; p < g->phases;) {
+        /* Four phases of one row, evenly spread over the step, at once. */
+        int four = g->column_step % 4 == 0 && p + 4 <= g->phases;
+        for (int64_t b = 0; four && b < 4; b++)
+            four = g->phase_row[p + b] == g->phase_row[p] && g->phase_column[p + b] == g->phase_column[p] + b * spread;
+        /* A phase that is another one, moved by one position. */
+        const int shifted = p >= 4 && g->phase_row[p] == g->phase_row[p - 4] &&
+                            g->phase_column[p] == g->phase_column[p - 4] + g->column_step;
         for (int64_t i = 0; i < rows; i++) {
             const int64_t row = (i0 + i) * g->row_step + g->phase_row[p] - g->top;
             const REAL* source = row >= 0 && row < g->height ? picture + row * g->width : 0;
-            if (four)
-                NAME(copy_four_phases)(buffer + i * g->pitch, g->plane, source, columns,
-                                       left + g->phase_column[p], spread, g->width, line);
+            REAL* target = buffer + p * g->plane + i * g->pitch;
+            if (shifted) {
+                memcpy(target, target - 4 * g->plane + 1, (size_t)(columns - 1) * sizeof(REAL));
+                NAME(copy_phase_row)(target + columns - 1, source, 1,
+                                     left + g->phase_column[p] + (columns - 1) * g->column_step, g->column_step,
+                                     g->width);
+            } else if (four)
+                NAME(copy_four_phases)(target, g->plane, source, columns, left + g->phase_column[p], spread, g->width,
+                                       line);
             else
-                NAME(copy_phase_row)(buffer + i * g->pitch, source, columns, left + g->phase_column[p],
-                                     g->column_step, g->width);
+                NAME(copy_phase_row)(target, source, columns, left + g->phase_column[p], g->column_step, g->width);
         }
-        if (four) {
-            p += 3;
-            buffer += 3 * g->plane;
-        }
+        p += four && !shifted ? 4 : 1;
     }
 }
 
@@ -240,9 +244,9 @@ static void NAME(direct_unit)(const Geometry* g, const Rows* classes, int64_t cl
     REAL* sums = scratch + sums_at;
     for (int64_t c = 0; c < g->channels; c++) {
         const REAL* picture = pictures + c * g->height * g->width;
-        /* Planes lie too far apart for the processor to foresee the next one. */
-        const REAL* next = picture + (i0 * g->row_step - g->top + g->height) * g->width;
-        if (c + 1 < g->channels && i0 * g->row_step >= g->top) {
+        /* Planes lie too far apart for the processor to foresee the next ones. */
+        const REAL* next = picture + (i0 * g->row_step - g->top + PREFETCH_CHANNELS * g->height) * g->width;
+        if (c + PREFETCH_CHANNELS < g->channels && i0 * g->row_step >= g->top) {
             for (int64_t j = 0; j < least(rows * g->row_step * g->width, PREFETCH_CELLS); j += 64 / (int64_t)sizeof(REAL))
                 __builtin_prefetch(next + j);
         }

@@ -38,14 +38,14 @@ static inline void NAME(winograd_output)(const VECTOR* in, int step, VECTOR* out
     out[3 * out_step] = (REAL)8 * s + q + in[5 * step];
 }
 
-/* B' d B of LANES neighbouring tiles: cell (u, v) of them lies in phase (u % 4, v % 4), moved by (u / 4, v / 4). */
+/* B' d B of LANES neighbouring tiles: cell (u, v) of them lies in plane (u % 4, v), moved by u / 4 rows. */
 static void NAME(winograd_input_tiles)(const REAL* buffer, int64_t plane, int64_t pitch, REAL* target,
                                        int64_t place_pitch) {
     VECTOR cell[6], half[36], whole[6];
     for (int v = 0; v < 6; v++) {
-        const REAL* column = buffer + (v % 4) * plane + v / 4;
+        const REAL* column = buffer + v * plane;
         _Pragma("GCC unroll 6") for (int u = 0; u < 6; u++)
-            cell[u] = *(const VECTOR*)(column + u % 4 * 4 * plane + u / 4 * pitch);
+            cell[u] = *(const VECTOR*)(column + u % 4 * 6 * plane + u / 4 * pitch);
         NAME(winograd_input)(cell, 1, half + v, 6);
     }
     for (int u = 0; u < 6; u++) {
@@ -103,7 +103,7 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     REAL* products = inputs + 36 * input_pitch;
     REAL* outputs = products + 36 * product_pitch;
     REAL* buffer = outputs + 16 * LANES;
-    REAL* line = buffer + 16 * g->plane + g->pitch + width;
+    REAL* line = buffer + 24 * g->plane + g->pitch + width;
     const REAL* pictures = x + plane_group * channels * g->height * g->width;
     REAL* planes = out + plane_group * outs * g->oh * g->ow;
 
@@ -114,17 +114,13 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     const Rows cells = {.a_count = 4, .b_count = 4, .a = a, .b = b};
     const REAL zero[MOST_ROWS] = {0};
 
-    /* Vector s holds positions at(s) .. at(s) + LANES: row by row, or over row ends where that takes fewer vectors. */
-    const int64_t per_row = divide_up(columns, LANES), flat = divide_up((rows - 1) * g->pitch + columns, LANES);
-    const int over_ends = flat < per_row * rows;
-    const int64_t vectors = over_ends ? flat : per_row * rows, pairs = divide_up(vectors, 2);
-#define AT(s) (over_ends ? (s) * LANES : (s) / per_row * g->pitch + (s) % per_row * LANES)
+    /* Vector s holds positions s * LANES and on, over row ends. */
+    const int64_t vectors = divide_up((rows - 1) * g->pitch + columns, LANES), pairs = divide_up(vectors, 2);
 
     for (int64_t c = 0; c < channels; c++) {
-        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns + 1,
-                          line);
+        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns, line);
         for (int64_t s = 0; s < vectors; s++)
-            NAME(winograd_input_tiles)(buffer + AT(s), g->plane, g->pitch,
+            NAME(winograd_input_tiles)(buffer + s * LANES, g->plane, g->pitch,
                                        inputs + (s / 2 * channels + c) * width + s % 2 * LANES, input_pitch);
     }
     const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
@@ -141,7 +137,7 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
         }
     }
     for (int64_t s = 0; s < vectors; s++) {
-        const int64_t q = AT(s), i = q / g->pitch, j = q % g->pitch;
+        const int64_t q = s * LANES, i = q / g->pitch, j = q % g->pitch;
         const int whole = dilation == 1 && j + LANES <= columns && (i0 + i + 1) * 4 <= g->oh &&
                           (j0 + j + LANES) * 4 <= g->ow;
         const REAL* product = products + s / 2 * outs * width + s % 2 * LANES;
@@ -160,7 +156,6 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
             }
         }
     }
-#undef AT
 }
 
 /* G g G' of rows [first, last) of one group, packed [place][channel][row of the panel]; in double, rounded once.
