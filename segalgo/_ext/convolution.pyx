@@ -97,7 +97,7 @@ def _panels(pairs, b_count):
     return np.array(chunk_panel, np.int64), np.array(panel_row, np.int64)
 
 
-cdef int _threads_for(int64_t cells) noexcept:
+cdef int _threads_for(int64_t cells) noexcept nogil:
     """Return 1 where waking the other threads would take longer than packing so many cells."""
     return 1 if cells < 100_000 else omp_get_max_threads()
 
@@ -107,6 +107,7 @@ def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, c
     cdef int64_t terms = term_at.shape[0], rows = row_at.shape[0], panels = panel_row.shape[0] - 1
     cdef int64_t group_count = groups, group_cells = weight.size // max(groups, 1), k, group, panel
     cdef cnp.ndarray packed = np.empty(groups * rows * terms, weight.dtype)
+    cdef int threads = _threads_for(packed.size)
     cdef const int64_t* rows_at = <const int64_t*> cnp.PyArray_DATA(row_at)
     cdef const int64_t* terms_at = <const int64_t*> cnp.PyArray_DATA(term_at)
     cdef const int64_t* bound = <const int64_t*> cnp.PyArray_DATA(panel_row)
@@ -115,7 +116,7 @@ def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, c
     cdef bint single = weight.dtype == np.float32
     if packed.size == 0:
         return packed
-    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=_threads_for(packed.size)):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=threads):
         group = k // panels
         panel = k % panels
         if single:
@@ -132,11 +133,12 @@ def _pack_winograd(cnp.ndarray weight, groups, cnp.ndarray panel_row):
     cdef int64_t rows = weight.shape[0] // groups, channels = weight.shape[1], panels = panel_row.shape[0] - 1
     cdef int64_t group_count = groups, cells = rows * channels, k, group, panel
     cdef cnp.ndarray packed = np.empty(groups * 36 * cells, weight.dtype)
+    cdef int threads = _threads_for(packed.size)
     cdef const int64_t* bound = <const int64_t*> cnp.PyArray_DATA(panel_row)
     cdef void* source = cnp.PyArray_DATA(weight)
     cdef void* target = cnp.PyArray_DATA(packed)
     cdef bint single = weight.dtype == np.float32
-    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=_threads_for(packed.size)):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=threads):
         group = k // panels
         panel = k % panels
         if single:
@@ -267,7 +269,7 @@ def _kernel_cells(phases, size, s, d):
     return np.array(first, np.int64), s // gcd(s, d)
 
 
-cdef int64_t _up(int64_t a, int64_t b) noexcept:
+cdef int64_t _up(int64_t a, int64_t b) noexcept nogil:
     """Return a / b rounded up, for a >= 0: C's division, so not as in Python."""
     return (a + b - 1) // b
 

@@ -107,11 +107,6 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     const REAL* pictures = x + plane_group * channels * g->height * g->width;
     REAL* planes = out + plane_group * outs * g->oh * g->ow;
 
-    /* The 16 cells (a, b) of a tile, as rows of a product of one channel. */
-    const int64_t a[4] = {row_residue, row_residue + dilation, row_residue + 2 * dilation, row_residue + 3 * dilation};
-    const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
-                          column_residue + 3 * dilation};
-    const Rows cells = {.a_count = 4, .b_count = 4, .a = a, .b = b};
     const REAL zero[MOST_ROWS] = {0};
 
     /* Vector s holds positions s * LANES and on, over row ends. */
@@ -136,23 +131,37 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
             }
         }
     }
+    const int64_t height = divide_up(g->oh - row_residue, dilation), wide = divide_up(g->ow - column_residue, dilation);
     for (int64_t s = 0; s < vectors; s++) {
-        const int64_t q = s * LANES, i = q / g->pitch, j = q % g->pitch;
-        const int whole = dilation == 1 && j + LANES <= columns && (i0 + i + 1) * 4 <= g->oh &&
-                          (j0 + j + LANES) * 4 <= g->ow;
+        /* The runs of this vector's tiles: from a lane on, so many cells of the rows row .. row + 3 of this residue. */
+        struct { int64_t lane, cells, row, column; } run[VECTOR_BYTES / sizeof(REAL)];
+        int64_t runs = 0;
+        for (int64_t lane = 0, length; lane < LANES && (s * LANES + lane) / g->pitch < rows; lane += length) {
+            const int64_t i = (s * LANES + lane) / g->pitch, j = (s * LANES + lane) % g->pitch;
+            length = least(LANES - lane, g->pitch - j);
+            run[runs].lane = lane;
+            run[runs].cells = most(least(4 * length, wide - 4 * (j0 + j)), 0);
+            run[runs].row = 4 * (i0 + i);
+            run[runs++].column = 4 * (j0 + j);
+        }
+        const int whole = dilation == 1 && run[0].cells == 4 * LANES && run[0].row + 4 <= height;
         const REAL* product = products + s / 2 * outs * width + s % 2 * LANES;
-        REAL* target = planes + (i0 + i) * 4 * g->ow + (j0 + j) * 4;
         for (int64_t channel = 0; channel < outs; channel++) {
-            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[channel],
-                                        g->relu, outputs);
-            if (whole) {
-                /* All cells of these tiles lie in the output, each row of them in one piece. */
-                for (int64_t a = 0; a < 4; a++)
-                    NAME(interleave_4)(outputs + 4 * a * LANES, LANES, target + channel * g->oh * g->ow + a * g->ow,
-                                       LANES);
-            } else {
-                const NAME(Target) part = {planes + channel * g->oh * g->ow, i0, j0, rows, columns};
-                NAME(store_chunk)(&local, &cells, outputs, LANES, &part, q, 0, 16);
+            REAL* plane = planes + channel * g->oh * g->ow + row_residue * g->ow + column_residue;
+            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[channel], g->relu, outputs);
+            for (int64_t a = 0; a < 4; a++) {
+                REAL cells[4 * VECTOR_BYTES / sizeof(REAL)];
+                REAL* target = plane + (run[0].row + a) * g->ow + run[0].column;
+                NAME(interleave_4)(outputs + 4 * a * LANES, LANES, whole ? target : cells, LANES);
+                for (int64_t k = 0; k < runs && !whole; k++) {
+                    if (run[k].row + a >= height) continue;
+                    target = plane + ((run[k].row + a) * g->ow + run[k].column) * dilation;
+                    const REAL* source = cells + 4 * run[k].lane;
+                    if (dilation == 1)
+                        memcpy(target, source, (size_t)run[k].cells * sizeof(REAL));
+                    else
+                        for (int64_t j = 0; j < run[k].cells; j++) target[j * dilation] = source[j];
+                }
             }
         }
     }
