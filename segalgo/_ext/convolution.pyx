@@ -54,17 +54,36 @@ SCRATCH_BYTES = 48 * 1024 * 1024
 WINOGRAD_WEIGHT_BYTES = 40 * 1024 * 1024
 
 
+# The table behind algorithm="auto" for 3 x 3 kernels, stride 1, one dilation d; everything else is "direct". Winograd
+# is chosen from so many channels on, if each of the d * d interleaved pictures has at least so many cells. It rests on
+# the time of direct over the time of Winograd, weights packed in the call, float32, one thread of a processor with
+# 512-bit vectors:
+#
+#     d = 1       8 x 8    12 x 12  16 x 16  32 x 32  64 x 64      d = 2     16 x 16  32 x 32  64 x 64
+#     16 -> 16     1.3      1.4      1.6      1.5      1.8          16 -> 16    0.9      0.9      1.1
+#     16 -> 64     1.0      1.2      1.5      1.5      2.0          16 -> 64    0.8      0.9      1.5
+#     64 -> 64     0.7      1.1      1.6      1.9      2.6          64 -> 64    0.6      1.2      2.0
+#     256 -> 256   0.6      0.9      1.4      2.0      2.6          256 -> 256  0.5      1.1      2.3
+WINOGRAD_TABLE = {
+    # dilated? : (least channels of input and of output, least cells of an interleaved picture)
+    False: (16, 14 * 14),
+    True: (32, 16 * 16),
+}
+
+
 def choose_algorithm(channels, out_channels, kernel, stride, dilation, output_size, itemsize):
-    """Return "winograd" or "direct" for one group of a convolution: the table behind ``algorithm="auto"``."""
+    """Return "winograd" or "direct" for one group of a convolution; without an output size, for a large picture."""
     if tuple(kernel) != (3, 3) or tuple(stride) != (1, 1) or dilation[0] != dilation[1]:
         return "direct"
+    least_channels, least_cells = WINOGRAD_TABLE[dilation[0] > 1]
+    if min(channels, out_channels) < least_channels:
+        return "direct"
+    if output_size is not None and output_size[0] * output_size[1] < least_cells * dilation[0] * dilation[1]:
+        return "direct"
+    # Scratch stays bounded: transformed weights, and the smallest block of tiles.
     if 36 * channels * out_channels * itemsize > WINOGRAD_WEIGHT_BYTES:
         return "direct"
     if 36 * (channels + out_channels) * 2 * VECTOR_BYTES > 2 * BLOCK_BYTES:
-        return "direct"
-    if min(channels, out_channels) < 16:
-        return "direct"
-    if output_size is not None and output_size[0] * output_size[1] < 64 * dilation[0] * dilation[1]:
         return "direct"
     return "winograd"
 

@@ -112,6 +112,7 @@ static void NAME(copy_phases)(const Geometry* g, const REAL* picture, REAL* buff
         i0 >= g->top && i0 + rows - g->top <= g->height) {
         /* Whole rows, no zeros. */
         memcpy(buffer, picture + (i0 - g->top) * g->width, (size_t)(rows * columns) * sizeof(REAL));
+        memset(buffer + rows * columns, 0, (size_t)(g->plane - rows * columns) * sizeof(REAL));
         return;
     }
     const int64_t spread = g->column_step / 4;
@@ -138,7 +139,9 @@ static void NAME(copy_phases)(const Geometry* g, const REAL* picture, REAL* buff
             else
                 NAME(copy_phase_row)(target, source, columns, left + g->phase_column[p], g->column_step, g->width);
         }
-        p += four && !shifted ? 4 : 1;
+        /* What lies after the rows is computed with and dropped: zeros cost nothing, leftovers may be denormal. */
+        for (const int64_t end = p + (four && !shifted ? 4 : 1); p < end; p++)
+            memset(buffer + p * g->plane + rows * g->pitch, 0, (size_t)(g->plane - rows * g->pitch) * sizeof(REAL));
     }
 }
 
@@ -254,6 +257,7 @@ static void NAME(direct_unit)(const Geometry* g, const Rows* classes, int64_t cl
                           sums);
     }
     const int64_t width = LANES * (classes[0].wide ? FEW_VECTORS : 2);
+    memset(scratch + g->channels * g->phases * g->plane, 0, (size_t)(g->pitch + width) * sizeof(REAL));
     /* Register tiles along each row, or over row ends where that takes fewer. */
     const int64_t per_row = divide_up(columns, width), flat = divide_up((rows - 1) * g->pitch + columns, width);
     const int over_ends = flat < per_row * rows;

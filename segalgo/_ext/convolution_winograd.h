@@ -112,9 +112,10 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     /* Vector s holds positions s * LANES and on, over row ends. */
     const int64_t vectors = divide_up((rows - 1) * g->pitch + columns, LANES), pairs = divide_up(vectors, 2);
 
+    memset(buffer + 24 * g->plane, 0, (size_t)(g->pitch + width) * sizeof(REAL));
     for (int64_t c = 0; c < channels; c++) {
         NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns, line);
-        for (int64_t s = 0; s < vectors; s++)
+        for (int64_t s = 0; s < 2 * pairs; s++)
             NAME(winograd_input_tiles)(buffer + s * LANES, g->plane, g->pitch,
                                        inputs + (s / 2 * channels + c) * width + s % 2 * LANES, input_pitch);
     }
