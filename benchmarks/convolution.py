@@ -1,4 +1,4 @@
-"""Convolution and transposed convolution beside PyTorch: time, GFLOP/s of the direct formula, peak of scratch memory."""
+"""Convolution and transposed convolution beside PyTorch: time, GFLOP/s of the direct formula, peak scratch memory."""
 
 import time
 import tracemalloc
