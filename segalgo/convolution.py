@@ -441,8 +441,8 @@ def _transposed_size(axis: str, n: int, k: int, s: int, p: int, extra: int, d: i
             f"output_padding={extra} along {axis}: expected less than the stride {s} or the dilation {d} of that axis"
         )
     size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-    if size < 1:
-        raise ValueError(f"padding={p} along {axis} leaves an output of size {size}: expected at least 1")
+    if size < 0:
+        raise ValueError(f"padding={p} along {axis} leaves an output of size {size}: expected at least 0")
     return size
 
 

@@ -34,6 +34,10 @@
 #define FEW_VECTORS 3
 #endif
 
+/* While a channel is copied, this many cells of the tile some channels further on are fetched. */
+#define PREFETCH_CELLS 1024
+#define PREFETCH_CHANNELS 4
+
 typedef struct {
     int64_t batch, groups, channels, height, width; /* input; channels of one group */
     int64_t top, left;                              /* row r of the padded picture is row r - top of the picture */
@@ -52,7 +56,7 @@ typedef struct {
 typedef struct {
     int64_t terms, wide, a_count, b_count, chunks, weight_of_group;
     const int64_t *offset, *a, *b, *chunk_panel, *panel_row;
-    const void* weight;
+    const void *weight, *bias; /* bias: of every row */
 } Rows;
 
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

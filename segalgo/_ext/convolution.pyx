@@ -7,7 +7,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
 
-from math import gcd
+from math import gcd, prod
 
 import numpy as np
 
@@ -33,16 +33,14 @@ cdef extern from "convolution.h" nogil:
         const int64_t* chunk_panel
         const int64_t* panel_row
         const void* weight
-    void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, const float*, float*, float*,
-                           int64_t, int64_t)
-    void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, const double*, double*, double*,
-                            int64_t, int64_t)
+        const void* bias
+    void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, float*, float*, int64_t, int64_t)
+    void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, double*, double*, int64_t, int64_t)
     void pack_panel_float(const float*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, float*)
     void pack_panel_double(const double*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, double*)
-    void winograd_unit_float(const Geometry*, const Rows*, int64_t, int64_t, const float*, const float*, float*,
-                             float*, int64_t)
-    void winograd_unit_double(const Geometry*, const Rows*, int64_t, int64_t, const double*, const double*, double*,
-                              double*, int64_t)
+    void winograd_unit_float(const Geometry*, const Rows*, int64_t, int64_t, const float*, float*, float*, int64_t)
+    void winograd_unit_double(const Geometry*, const Rows*, int64_t, int64_t, const double*, double*, double*,
+                              int64_t)
     void winograd_pack_panel_float(const float*, int64_t, int64_t, int64_t, int64_t, float*)
     void winograd_pack_panel_double(const double*, int64_t, int64_t, int64_t, int64_t, double*)
 
@@ -56,17 +54,36 @@ SCRATCH_BYTES = 48 * 1024 * 1024
 WINOGRAD_WEIGHT_BYTES = 40 * 1024 * 1024
 
 
+# The table behind algorithm="auto" for 3 x 3 kernels, stride 1, one dilation d; everything else is "direct". Winograd
+# is chosen from so many channels on, if each of the d * d interleaved pictures has at least so many cells. It rests on
+# the time of direct over the time of Winograd, weights packed in the call, float32, one thread of a processor with
+# 512-bit vectors:
+#
+#     d = 1       8 x 8    12 x 12  16 x 16  32 x 32  64 x 64      d = 2     16 x 16  32 x 32  64 x 64
+#     16 -> 16     1.3      1.4      1.6      1.5      1.8          16 -> 16    0.9      0.9      1.1
+#     16 -> 64     1.0      1.2      1.5      1.5      2.0          16 -> 64    0.8      0.9      1.5
+#     64 -> 64     0.7      1.1      1.6      1.9      2.6          64 -> 64    0.6      1.2      2.0
+#     256 -> 256   0.6      0.9      1.4      2.0      2.6          256 -> 256  0.5      1.1      2.3
+WINOGRAD_TABLE = {
+    # dilated? : (least channels of input and of output, least cells of an interleaved picture)
+    False: (16, 14 * 14),
+    True: (32, 16 * 16),
+}
+
+
 def choose_algorithm(channels, out_channels, kernel, stride, dilation, output_size, itemsize):
-    """Return "winograd" or "direct" for one group of a convolution: the table behind ``algorithm="auto"``."""
+    """Return "winograd" or "direct" for one group of a convolution; without an output size, for a large picture."""
     if tuple(kernel) != (3, 3) or tuple(stride) != (1, 1) or dilation[0] != dilation[1]:
         return "direct"
+    least_channels, least_cells = WINOGRAD_TABLE[dilation[0] > 1]
+    if min(channels, out_channels) < least_channels:
+        return "direct"
+    if output_size is not None and output_size[0] * output_size[1] < least_cells * dilation[0] * dilation[1]:
+        return "direct"
+    # Scratch stays bounded: transformed weights, and the smallest block of tiles.
     if 36 * channels * out_channels * itemsize > WINOGRAD_WEIGHT_BYTES:
         return "direct"
     if 36 * (channels + out_channels) * 2 * VECTOR_BYTES > 2 * BLOCK_BYTES:
-        return "direct"
-    if min(channels, out_channels) < 16:
-        return "direct"
-    if output_size is not None and output_size[0] * output_size[1] < 64 * dilation[0] * dilation[1]:
         return "direct"
     return "winograd"
 
@@ -99,11 +116,17 @@ def _panels(pairs, b_count):
     return np.array(chunk_panel, np.int64), np.array(panel_row, np.int64)
 
 
+cdef int _threads_for(int64_t cells) noexcept nogil:
+    """Return 1 where waking the other threads would take longer than packing so many cells."""
+    return 1 if cells < 100_000 else omp_get_max_threads()
+
+
 def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, cnp.ndarray panel_row):
     """Return the weights of every group packed by panels; weight's first axis is divided among the groups."""
     cdef int64_t terms = term_at.shape[0], rows = row_at.shape[0], panels = panel_row.shape[0] - 1
     cdef int64_t group_count = groups, group_cells = weight.size // max(groups, 1), k, group, panel
     cdef cnp.ndarray packed = np.empty(groups * rows * terms, weight.dtype)
+    cdef int threads = _threads_for(packed.size)
     cdef const int64_t* rows_at = <const int64_t*> cnp.PyArray_DATA(row_at)
     cdef const int64_t* terms_at = <const int64_t*> cnp.PyArray_DATA(term_at)
     cdef const int64_t* bound = <const int64_t*> cnp.PyArray_DATA(panel_row)
@@ -112,7 +135,7 @@ def _pack(cnp.ndarray weight, groups, cnp.ndarray row_at, cnp.ndarray term_at, c
     cdef bint single = weight.dtype == np.float32
     if packed.size == 0:
         return packed
-    for k in prange(group_count * panels, nogil=True, schedule="static"):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=threads):
         group = k // panels
         panel = k % panels
         if single:
@@ -129,11 +152,12 @@ def _pack_winograd(cnp.ndarray weight, groups, cnp.ndarray panel_row):
     cdef int64_t rows = weight.shape[0] // groups, channels = weight.shape[1], panels = panel_row.shape[0] - 1
     cdef int64_t group_count = groups, cells = rows * channels, k, group, panel
     cdef cnp.ndarray packed = np.empty(groups * 36 * cells, weight.dtype)
+    cdef int threads = _threads_for(packed.size)
     cdef const int64_t* bound = <const int64_t*> cnp.PyArray_DATA(panel_row)
     cdef void* source = cnp.PyArray_DATA(weight)
     cdef void* target = cnp.PyArray_DATA(packed)
     cdef bint single = weight.dtype == np.float32
-    for k in prange(group_count * panels, nogil=True, schedule="static"):
+    for k in prange(group_count * panels, nogil=True, schedule="static", num_threads=threads):
         group = k // panels
         panel = k % panels
         if single:
@@ -175,6 +199,13 @@ def pack_conv2d(weight, bias, stride, dilation, groups, relu, algorithm):
     return packed
 
 
+def _empty(shape, dtype):
+    """Return an array that begins on a cache line, so that vectors of whole rows do not straddle two."""
+    cells = np.empty(prod(shape) * dtype.itemsize + 64, np.uint8)
+    start = -cells.ctypes.data % 64
+    return cells[start:start + prod(shape) * dtype.itemsize].view(dtype).reshape(shape)
+
+
 def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algorithm):
     """See `segalgo.conv2d`."""
     packed = pack_conv2d(weight, bias, stride, dilation, groups, False, algorithm)
@@ -183,7 +214,7 @@ def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algo
 
 def conv2d_packed(x, packed, padding, output_size):
     """See `segalgo.prepare_conv2d`. One call with packed weights."""
-    output = np.empty((x.shape[0], packed.bias.shape[0], *output_size), x.dtype)
+    output = _empty((x.shape[0], packed.bias.shape[0], *output_size), x.dtype)
     if output.size == 0:
         return output
     if packed.algorithm == "winograd":
@@ -197,7 +228,7 @@ def conv2d_packed(x, packed, padding, output_size):
 def conv_transpose2d(x, weight, bias, stride, padding, dilation, groups, output_size):
     """See `segalgo.conv_transpose2d`."""
     out_channels = weight.shape[1] * groups
-    output = np.empty((x.shape[0], out_channels, *output_size), x.dtype)
+    output = _empty((x.shape[0], out_channels, *output_size), x.dtype)
     if output.size == 0:
         return output
     bias = np.zeros(out_channels, x.dtype) if bias is None else bias
@@ -257,7 +288,7 @@ def _kernel_cells(phases, size, s, d):
     return np.array(first, np.int64), s // gcd(s, d)
 
 
-cdef int64_t _up(int64_t a, int64_t b) noexcept:
+cdef int64_t _up(int64_t a, int64_t b) noexcept nogil:
     """Return a / b rounded up, for a >= 0: C's division, so not as in Python."""
     return (a + b - 1) // b
 
@@ -291,7 +322,7 @@ cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units):
     return scratch[-scratch.ctypes.data % 64:], threads, cells
 
 
-def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp.ndarray bias, groups, relu,
+def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bias, groups, relu,
             cnp.ndarray output):
     """Run the direct product over all units of work, and fill the output."""
     cdef Geometry g
@@ -317,12 +348,13 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp
     g.tile_h, g.tile_w = _tile(g.batch * g.groups, g.channels * g.phases, halo, grid, width, itemsize)
     g.buffer_h, g.pitch = g.tile_h + halo[0], g.tile_w + halo[1]
     g.plane = _plane(g.buffer_h * g.pitch, itemsize)
-    offsets, most_sums = [], 0
+    offsets, biases, most_sums = [], [], 0
     for k in range(count):
         product = products[k]
         taps = product.phase * g.plane + product.row_shift * g.pitch + product.column_shift
         offsets.append((np.arange(g.channels)[:, None] * (g.phases * g.plane) + taps).astype(np.int64))
-        _fill_rows(&rows[k], product, offsets[k], groups)
+        biases.append(np.repeat(bias, len(product.a) * len(product.b)))
+        _fill_rows(&rows[k], product, offsets[k], biases[k], groups)
         most_sums = max(most_sums, (product.panel_row[product.chunk_panel[1:]]
                                     - product.panel_row[product.chunk_panel[:-1]]).max())
     units = g.batch * g.groups * _up(g.grid_h, g.tile_h) * _up(g.grid_w, g.tile_w)
@@ -330,17 +362,16 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, cnp
     units *= g.splits
     # Vectors read on beyond the last position: the slack keeps that inside the buffer.
     sums_at = (g.channels * g.phases * g.plane + g.pitch + width + 15) // 16 * 16
-    scratch, thread_count, cells = _scratch(sums_at + most_sums * width, itemsize, units)
+    scratch, thread_count, cells = _scratch(sums_at + max(most_sums * width, 4 * g.pitch), itemsize, units)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
-    cdef void* biases = cnp.PyArray_DATA(bias)
     cdef void* work = cnp.PyArray_DATA(scratch)
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
         if single:
-            direct_unit_float(&g, rows, count, <const float*> source, <const float*> biases, <float*> target,
+            direct_unit_float(&g, rows, count, <const float*> source, <float*> target,
                               <float*> work + omp_get_thread_num() * cells, sums_at, unit)
         else:
-            direct_unit_double(&g, rows, count, <const double*> source, <const double*> biases, <double*> target,
+            direct_unit_double(&g, rows, count, <const double*> source, <double*> target,
                                <double*> work + omp_get_thread_num() * cells, sums_at, unit)
 
 
@@ -348,7 +379,7 @@ cdef const int64_t* _indices(cnp.ndarray array) except NULL:
     return <const int64_t*> cnp.PyArray_DATA(array)
 
 
-cdef int _fill_rows(Rows* rows, product, offset, groups) except -1:
+cdef int _fill_rows(Rows* rows, product, offset, bias, groups) except -1:
     """Point a C `Rows` into the arrays of a product, which must outlive it."""
     rows.terms, rows.wide = product.terms, product.wide
     rows.a_count, rows.b_count = len(product.a), len(product.b)
@@ -357,7 +388,7 @@ cdef int _fill_rows(Rows* rows, product, offset, groups) except -1:
     rows.offset = _indices(offset)
     rows.a, rows.b = _indices(product.a), _indices(product.b)
     rows.chunk_panel, rows.panel_row = _indices(product.chunk_panel), _indices(product.panel_row)
-    rows.weight = cnp.PyArray_DATA(product.packed)
+    rows.weight, rows.bias = cnp.PyArray_DATA(product.packed), cnp.PyArray_DATA(bias)
     return 0
 
 
@@ -372,15 +403,16 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     cdef Geometry g
     cdef Rows rows
     cdef int64_t itemsize = x.dtype.itemsize, unit, units, lanes = VECTOR_BYTES // x.dtype.itemsize, cells
-    cdef int64_t block, thread_count, per_row, others, dilation = packed.dilation[0]
+    cdef int64_t block, thread_count, others, dilation = packed.dilation[0]
     cdef bint single = x.dtype == np.float32
-    cdef cnp.ndarray bias = packed.bias
     g.batch, g.groups, g.channels = x.shape[0], packed.groups, x.shape[1] // packed.groups
     g.height, g.width = x.shape[2], x.shape[3]
     g.top, g.left = padding
     g.row_step = g.column_step = g.out_row_step = g.out_column_step = 4 * dilation
-    phase_row, phase_column = np.indices((4, 4)).reshape(2, 16) * dilation
-    g.phases, g.phase_row, g.phase_column = 16, _indices(phase_row), _indices(phase_column)
+    # Rows u and u + 4 share a phase, columns too; but columns 4 and 5 have planes of their own where they would need a
+    # cell after the last of every row: so rows of tiles follow each other without a gap, and no lane is idle.
+    phase_row, phase_column = np.indices((4, 6)).reshape(2, 24) * dilation
+    g.phases, g.phase_row, g.phase_column = 24, _indices(phase_row), _indices(phase_column)
     g.out_channels, g.oh, g.ow = output.shape[1] // g.groups, output.shape[2], output.shape[3]
     # Tiles of the largest residue: ceil(ceil(size / dilation) / 4).
     g.grid_h, g.grid_w = _up(g.oh, 4 * dilation), _up(g.ow, 4 * dilation)
@@ -388,29 +420,28 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     # Blocks of an even number of vectors, in whole rows of tiles where they fit.
     block = max(BLOCK_BYTES // (36 * (g.channels + g.out_channels) * VECTOR_BYTES), 2)
     g.tile_w = min(g.grid_w, block * lanes)
-    per_row = _up(g.tile_w, lanes)
-    g.tile_h = min(g.grid_h, max(block // per_row, block * lanes // (g.tile_w + 1), 1))
+    g.tile_h = min(g.grid_h, max(block * lanes // g.tile_w, 1))
     others = g.batch * g.groups * dilation * dilation * _up(g.grid_w, g.tile_w)
     while g.tile_h > 1 and others * _up(g.grid_h, g.tile_h) < 8 and g.tile_h * g.tile_w > 2 * lanes:
         g.tile_h = _up(g.tile_h, 2)
     g.tile_h = _up(g.grid_h, _up(g.grid_h, g.tile_h))
-    g.buffer_h, g.pitch = g.tile_h + 1, g.tile_w + 1
+    g.buffer_h, g.pitch = g.tile_h + 1, g.tile_w
     g.plane = _plane(g.buffer_h * g.pitch, itemsize)
-    block = min(per_row * g.tile_h, _up((g.tile_h - 1) * g.pitch + g.tile_w, lanes))
+    block = _up(g.tile_h * g.tile_w, lanes)
     block += block % 2
     offset = np.arange(g.channels, dtype=np.int64) * 2 * lanes
-    _fill_rows(&rows, packed.products[0], offset, packed.groups)
+    _fill_rows(&rows, packed.products[0], offset, packed.bias, packed.groups)
     units = others * _up(g.grid_h, g.tile_h)
-    cells = 36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes + 16 * g.plane + g.pitch + 2 * lanes
+    cells = (36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes
+             + 24 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
     scratch, thread_count, cells = _scratch(cells, itemsize, units)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
-    cdef void* biases = cnp.PyArray_DATA(bias)
     cdef void* work = cnp.PyArray_DATA(scratch)
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
         if single:
-            winograd_unit_float(&g, &rows, dilation, block, <const float*> source, <const float*> biases,
-                                <float*> target, <float*> work + omp_get_thread_num() * cells, unit)
+            winograd_unit_float(&g, &rows, dilation, block, <const float*> source, <float*> target,
+                                <float*> work + omp_get_thread_num() * cells, unit)
         else:
-            winograd_unit_double(&g, &rows, dilation, block, <const double*> source, <const double*> biases,
-                                 <double*> target, <double*> work + omp_get_thread_num() * cells, unit)
+            winograd_unit_double(&g, &rows, dilation, block, <const double*> source, <double*> target,
+                                 <double*> work + omp_get_thread_num() * cells, unit)

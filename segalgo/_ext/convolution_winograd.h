@@ -38,14 +38,14 @@ static inline void NAME(winograd_output)(const VECTOR* in, int step, VECTOR* out
     out[3 * out_step] = (REAL)8 * s + q + in[5 * step];
 }
 
-/* B' d B of LANES neighbouring tiles: cell (u, v) of them lies in phase (u % 4, v % 4), moved by (u / 4, v / 4). */
+/* B' d B of LANES neighbouring tiles: cell (u, v) of them lies in plane (u % 4, v), moved by u / 4 rows. */
 static void NAME(winograd_input_tiles)(const REAL* buffer, int64_t plane, int64_t pitch, REAL* target,
                                        int64_t place_pitch) {
     VECTOR cell[6], half[36], whole[6];
     for (int v = 0; v < 6; v++) {
-        const REAL* column = buffer + (v % 4) * plane + v / 4;
+        const REAL* column = buffer + v * plane;
         _Pragma("GCC unroll 6") for (int u = 0; u < 6; u++)
-            cell[u] = *(const VECTOR*)(column + u % 4 * 4 * plane + u / 4 * pitch);
+            cell[u] = *(const VECTOR*)(column + u % 4 * 6 * plane + u / 4 * pitch);
         NAME(winograd_input)(cell, 1, half + v, 6);
     }
     for (int u = 0; u < 6; u++) {
@@ -67,12 +67,8 @@ static void NAME(winograd_output_tiles)(const REAL* product, int64_t place_pitch
     for (int a = 0; a < 4; a++) {
         NAME(winograd_output)(half + 6 * a, 1, whole, 1);
         _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++) {
-            VECTOR last = whole[b] + bias;
-            if (relu) {
-                const __typeof__(last < (REAL)0) keep = ~(last < (REAL)0); /* a NaN stays */
-                last = (VECTOR)((__typeof__(keep))last & keep);
-            }
-            *(VECTOR*)(target + (4 * a + b) * LANES) = last;
+            const VECTOR last = whole[b] + bias;
+            *(VECTOR*)(target + (4 * a + b) * LANES) = relu ? NAME(rectified)(last) : last;
         }
     }
 }
@@ -82,9 +78,9 @@ FUSED_FILE_END
 /* One unit of work: a block of tiles of one picture, group and residue (of the dilation), all output channels.
  * g's positions are tiles of the largest residue; steps are 4 * dilation. Scratch, in this order: transformed inputs
  * [place][vector pair][channel][2 * LANES], products [place][vector pair][row][2 * LANES], 16 vectors of outputs, the
- * buffer of one channel. offset[c] = c * 2 * LANES. */
+ * buffer of one channel with its slack, and a line of 4 * pitch cells. offset[c] = c * 2 * LANES. */
 static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilation, int64_t block_vectors,
-                                const REAL* x, const REAL* bias, REAL* out, REAL* scratch, int64_t unit) {
+                                const REAL* x, REAL* out, REAL* scratch, int64_t unit) {
     const int64_t tiles_w = divide_up(g->grid_w, g->tile_w), tiles_h = divide_up(g->grid_h, g->tile_h);
     const int64_t tile = unit % (tiles_h * tiles_w);
     const int64_t residue = unit / (tiles_h * tiles_w) % (dilation * dilation);
@@ -100,7 +96,6 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     Geometry local = *g;
     local.top -= row_residue;
     local.left -= column_residue;
-    local.relu = 0;
     const int64_t width = 2 * LANES, channels = g->channels, outs = g->out_channels;
     const int64_t input_pitch = block_vectors * LANES * channels + LANES;
     const int64_t product_pitch = block_vectors * LANES * outs + LANES;
@@ -108,22 +103,24 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
     REAL* products = inputs + 36 * input_pitch;
     REAL* outputs = products + 36 * product_pitch;
     REAL* buffer = outputs + 16 * LANES;
+    REAL* line = buffer + 24 * g->plane + g->pitch + width;
     const REAL* pictures = x + plane_group * channels * g->height * g->width;
     REAL* planes = out + plane_group * outs * g->oh * g->ow;
 
-    /* Vector s holds positions at(s) .. at(s) + LANES: row by row, or over row ends where that takes fewer vectors. */
-    const int64_t per_row = divide_up(columns, LANES), flat = divide_up((rows - 1) * g->pitch + columns, LANES);
-    const int over_ends = flat < per_row * rows;
-    const int64_t vectors = over_ends ? flat : per_row * rows, pairs = divide_up(vectors, 2);
-#define AT(s) (over_ends ? (s) * LANES : (s) / per_row * g->pitch + (s) % per_row * LANES)
+    const REAL zero[MOST_ROWS] = {0};
 
+    /* Vector s holds positions s * LANES and on, over row ends. */
+    const int64_t vectors = divide_up((rows - 1) * g->pitch + columns, LANES), pairs = divide_up(vectors, 2);
+
+    memset(buffer + 24 * g->plane, 0, (size_t)(g->pitch + width) * sizeof(REAL));
     for (int64_t c = 0; c < channels; c++) {
-        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns + 1);
-        for (int64_t s = 0; s < vectors; s++)
-            NAME(winograd_input_tiles)(buffer + AT(s), g->plane, g->pitch,
+        NAME(copy_phases)(&local, pictures + c * g->height * g->width, buffer, i0, j0, rows + 1, columns, line);
+        for (int64_t s = 0; s < 2 * pairs; s++)
+            NAME(winograd_input_tiles)(buffer + s * LANES, g->plane, g->pitch,
                                        inputs + (s / 2 * channels + c) * width + s % 2 * LANES, input_pitch);
     }
     const REAL* weight = (const REAL*)r->weight + group * r->weight_of_group;
+    const REAL* bias = (const REAL*)r->bias + group * outs;
     for (int64_t place = 0; place < 36; place++, weight += outs * channels) {
         for (int64_t pair = 0; pair < pairs; pair++) {
             const REAL* source = inputs + place * input_pitch + pair * channels * width;
@@ -131,64 +128,93 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
             for (int64_t panel = 0; panel < r->chunks; panel++) {
                 const int64_t row = r->panel_row[panel];
                 NAME(kernels)[r->panel_row[panel + 1] - row](channels, weight + row * channels, source, r->offset,
-                                                             target + row * width);
+                                                             zero, 0, target + row * width, width);
             }
         }
     }
-    for (int64_t channel = 0; channel < outs; channel++) {
-        REAL* plane = planes + channel * g->oh * g->ow;
-        for (int64_t s = 0; s < vectors; s++) {
-            NAME(winograd_output_tiles)(products + (s / 2 * outs + channel) * width + s % 2 * LANES, product_pitch,
-                                        bias[group * outs + channel], g->relu, outputs);
-            const int64_t b[4] = {column_residue, column_residue + dilation, column_residue + 2 * dilation,
-                                  column_residue + 3 * dilation};
-            for (int64_t a = 0; a < 4; a++)
-                NAME(store_positions)(&local, outputs + 4 * a * LANES, LANES, plane, AT(s), LANES, i0, j0, rows,
-                                      columns, a * dilation + row_residue, b, 4, 0);
+    const int64_t height = divide_up(g->oh - row_residue, dilation), wide = divide_up(g->ow - column_residue, dilation);
+    for (int64_t s = 0; s < vectors; s++) {
+        /* The runs of this vector's tiles: from a lane on, so many cells of the rows row .. row + 3 of this residue. */
+        struct { int64_t lane, cells, row, column; } run[VECTOR_BYTES / sizeof(REAL)];
+        int64_t runs = 0;
+        for (int64_t lane = 0, length; lane < LANES && (s * LANES + lane) / g->pitch < rows; lane += length) {
+            const int64_t i = (s * LANES + lane) / g->pitch, j = (s * LANES + lane) % g->pitch;
+            length = least(LANES - lane, g->pitch - j);
+            run[runs].lane = lane;
+            run[runs].cells = most(least(4 * length, wide - 4 * (j0 + j)), 0);
+            run[runs].row = 4 * (i0 + i);
+            run[runs++].column = 4 * (j0 + j);
+        }
+        const int whole = dilation == 1 && run[0].cells == 4 * LANES && run[0].row + 4 <= height;
+        const REAL* product = products + s / 2 * outs * width + s % 2 * LANES;
+        for (int64_t channel = 0; channel < outs; channel++) {
+            REAL* plane = planes + channel * g->oh * g->ow + row_residue * g->ow + column_residue;
+            NAME(winograd_output_tiles)(product + channel * width, product_pitch, bias[channel], g->relu, outputs);
+            for (int64_t a = 0; a < 4; a++) {
+                REAL cells[4 * VECTOR_BYTES / sizeof(REAL)];
+                REAL* target = plane + (run[0].row + a) * g->ow + run[0].column;
+                NAME(interleave_4)(outputs + 4 * a * LANES, LANES, whole ? target : cells, LANES);
+                for (int64_t k = 0; k < runs && !whole; k++) {
+                    if (run[k].row + a >= height) continue;
+                    target = plane + ((run[k].row + a) * g->ow + run[k].column) * dilation;
+                    const REAL* source = cells + 4 * run[k].lane;
+                    if (dilation == 1)
+                        memcpy(target, source, (size_t)run[k].cells * sizeof(REAL));
+                    else
+                        for (int64_t j = 0; j < run[k].cells; j++) target[j * dilation] = source[j];
+                }
+            }
         }
     }
-#undef AT
 }
 
 /* G g G' of rows [first, last) of one group, packed [place][channel][row of the panel]; in double, rounded once.
  * place_pitch: rows * channels of the group. */
 static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int64_t first, int64_t last,
                                       int64_t place_pitch, REAL* packed) {
-    enum { BLOCK = 8 };
+    enum { BLOCK = 16 }; /* rows at once, more than MOST_ROWS */
     const int64_t rows = last - first;
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t c0 = 0; c0 < channels; c0 += BLOCK) {
-            const int64_t count = least(BLOCK, channels - c0);
-            const REAL* source = weight + ((first + r) * channels + c0) * 9;
-            double half[18][BLOCK], whole[36][BLOCK];
-            for (int v = 0; v < 3; v++) {
-                for (int64_t c = 0; c < BLOCK; c++) {
-                    const REAL* kernel = source + least(c, count - 1) * 9 + v;
-                    const double g0 = kernel[0], g1 = kernel[3], g2 = kernel[6];
-                    half[v][c] = g0 / 4;
-                    half[3 + v][c] = -(g0 + g1 + g2) / 6;
-                    half[6 + v][c] = -(g0 - g1 + g2) / 6;
-                    half[9 + v][c] = (g0 + 2 * g1 + 4 * g2) / 24;
-                    half[12 + v][c] = (g0 - 2 * g1 + 4 * g2) / 24;
-                    half[15 + v][c] = g2;
-                }
-            }
-            for (int u = 0; u < 6; u++) {
-                for (int c = 0; c < BLOCK; c++) {
-                    const double g0 = half[3 * u][c], g1 = half[3 * u + 1][c], g2 = half[3 * u + 2][c];
-                    whole[6 * u][c] = g0 / 4;
-                    whole[6 * u + 1][c] = -(g0 + g1 + g2) / 6;
-                    whole[6 * u + 2][c] = -(g0 - g1 + g2) / 6;
-                    whole[6 * u + 3][c] = (g0 + 2 * g1 + 4 * g2) / 24;
-                    whole[6 * u + 4][c] = (g0 - 2 * g1 + 4 * g2) / 24;
-                    whole[6 * u + 5][c] = g2;
-                }
-            }
-            for (int place = 0; place < 36; place++) {
-                REAL* target = packed + place * place_pitch + first * channels + c0 * rows + r;
-                for (int64_t c = 0; c < count; c++) target[c * rows] = (REAL)whole[place][c];
+    double cell[9][BLOCK] = {{0}}, half[18][BLOCK];
+    REAL whole[BLOCK];
+    /* So many channels may write a whole block: the next channel overwrites what is too much. */
+    const int64_t whole_blocks = channels - divide_up(BLOCK, rows);
+    packed += first * channels;
+    for (int64_t c = 0; c < channels; c++, packed += rows) {
+        for (int64_t r = 0; r < rows; r++) {
+            const REAL* kernel = weight + ((first + r) * channels + c) * 9;
+            for (int k = 0; k < 9; k++) cell[k][r] = kernel[k];
+        }
+        for (int v = 0; v < 3; v++) {
+            for (int r = 0; r < BLOCK; r++) {
+                const double ends = cell[v][r] + cell[6 + v][r], middle = cell[3 + v][r];
+                const double far = cell[v][r] + 4 * cell[6 + v][r];
+                half[v][r] = cell[v][r] * (1.0 / 4);
+                half[3 + v][r] = (ends + middle) * (-1.0 / 6);
+                half[6 + v][r] = (ends - middle) * (-1.0 / 6);
+                half[9 + v][r] = (far + 2 * middle) * (1.0 / 24);
+                half[12 + v][r] = (far - 2 * middle) * (1.0 / 24);
+                half[15 + v][r] = cell[6 + v][r];
             }
         }
+#define G(u) row[(u) * BLOCK + r]
+#define PLACE(v, value)                                            \
+    for (int r = 0; r < BLOCK; r++) whole[r] = (REAL)(value);      \
+    if (c < whole_blocks)                                          \
+        memcpy(target + (v) * place_pitch, whole, sizeof whole);   \
+    else                                                           \
+        memcpy(target + (v) * place_pitch, whole, (size_t)rows * sizeof(REAL));
+        for (int u = 0; u < 6; u++) {
+            const double* row = half[3 * u];
+            REAL* target = packed + 6 * u * place_pitch;
+            PLACE(0, G(0) * (1.0 / 4))
+            PLACE(1, (G(0) + G(2) + G(1)) * (-1.0 / 6))
+            PLACE(2, (G(0) + G(2) - G(1)) * (-1.0 / 6))
+            PLACE(3, (G(0) + 4 * G(2) + 2 * G(1)) * (1.0 / 24))
+            PLACE(4, (G(0) + 4 * G(2) - 2 * G(1)) * (1.0 / 24))
+            PLACE(5, G(2))
+        }
+#undef G
+#undef PLACE
     }
 }
 
