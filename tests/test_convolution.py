@@ -567,7 +567,10 @@ def test_where_torch_has_a_shape_so_do_we(sizes, kernel, stride, padding, dilati
         try:
             expected = tuple(theirs().shape)
         except RuntimeError:
-            with pytest.raises(ValueError, match="along"):
-                ours()
+            # An output of size 0 is an error there or not, by the library that PyTorch picks; here it is empty.
+            try:
+                assert ours().size == 0
+            except ValueError as error:
+                assert "along" in str(error)
             continue
         assert ours().shape == expected
