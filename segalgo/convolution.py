@@ -130,7 +130,7 @@ def conv_transpose2d(
     Returns
     -------
     array, (N, K, OH, OW) or (K, OH, OW), dtype of `input`
-        ``OH = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``.
+        ``OH = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``; 0 gives an empty array, less is an error.
 
     Raises
     ------
