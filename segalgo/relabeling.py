@@ -178,13 +178,29 @@ class LabelMap:
     """A map between labels: ``in_values[k]`` becomes ``out_values[k]``, and what is not listed becomes 0.
 
     ``label_map[labels]`` applies it to an array, as scikit-image's ArrayMap does; its size is that of the two lists,
-    however large the labels are.
+    however large the labels are. ``numpy.asarray(label_map)`` is the lookup table, up to the largest label.
     """
 
     in_values: Any
     """(M,), ascending."""
     out_values: Any
     """(M,), ascending."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The dtype of mapped labels."""
+        return self.out_values.dtype
+
+    def __len__(self) -> int:
+        return int(self.in_values[-1]) + 1 if self.in_values.size else 0
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if copy is False:
+            raise ValueError("copy=False: expected True or None, a table is made from the two lists")
+        table = np.zeros(len(self), self.dtype if dtype is None else dtype)
+        keys, values = (x.get() if is_cupy(x) else x for x in (self.in_values, self.out_values))
+        table[keys] = values
+        return table
 
     def __getitem__(self, labels: Any) -> Any:
         """Return the array of mapped labels, shape of `labels`, dtype of `out_values`."""

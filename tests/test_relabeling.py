@@ -292,3 +292,12 @@ def test_against_cc3d(fast_backend, rng):
     if areas[-3] != areas[-4]:
         expected = cc3d.largest_k(labels, k=3, connectivity=26)
         equal(fast_backend, segalgo.largest_components(fast_backend.array(labels), 3) != 0, expected != 0)
+
+
+def test_a_label_map_is_a_table_too():
+    labels = np.array([0, 7, 7, 3], np.uint8)
+    _, forward, inverse = segalgo.relabel_sequential(labels)
+    np.testing.assert_array_equal(np.asarray(forward), [0, 0, 0, 1, 0, 0, 0, 2])
+    np.testing.assert_array_equal(np.asarray(forward)[labels], forward[labels])
+    assert (len(forward), len(inverse), forward.dtype) == (8, 3, np.uint8)
+    assert len(np.asarray(segalgo.relabel_sequential(np.zeros(0, np.uint8))[1])) == 0
