@@ -227,7 +227,7 @@ cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count
 
 
 def _median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, const int64_t[::1] offsets,
-                        narrow[:, ::1] output):
+                         narrow[:, ::1] output):
     """Write the median of each window; corners: where the first window of each row of the last axis begins."""
     cdef int64_t row, width = output.shape[1]
     cdef int failed = 0
@@ -249,7 +249,7 @@ def gaussian_filter(image, weights, sources, cval, dtype):
         output, shape = np.empty(image.shape, dtype), (-1, image.shape[ndim - 1])
         down, rows = (weights[0], sources[0]) if ndim == 2 else (none, np.zeros(1, np.int64))
         _gaussian_plane(image.reshape(shape), down, rows, weights[ndim - 1], sources[ndim - 1], cval,
-                       output.reshape(shape))
+                        output.reshape(shape))
         return output
     image = image.astype(dtype)
     for axis, (weight, source) in enumerate(zip(weights, sources, strict=True)):
@@ -260,7 +260,7 @@ def gaussian_filter(image, weights, sources, cval, dtype):
         inner = image.size // (outer * n)
         if inner == 1:
             _gaussian_plane(image.reshape(outer, n), none, np.arange(outer), weight, source, cval,
-                           output.reshape(outer, n))
+                            output.reshape(outer, n))
         else:
             blocks, targets = image.reshape(outer, n, inner), output.reshape(outer, n, inner)
             for block, target in zip(blocks, targets, strict=True):
@@ -293,5 +293,5 @@ def median_filter(image, window, sources, cval):
     corners = np.tensordot(steps[:ndim - 1], np.indices(image.shape[:ndim - 1]).reshape(ndim - 1, rows), 1)
     offsets = np.tensordot(steps, np.indices(tuple(window)).reshape(ndim, -1), 1)
     _median_by_selection(padded.reshape(-1), corners.astype(np.int64), offsets.astype(np.int64),
-                        output.reshape(shape))
+                         output.reshape(shape))
     return output
