@@ -75,7 +75,7 @@ def layer_norm(
 
     Parameters
     ----------
-    input : array, (..., *normalized_shape), float16, float32 or float64
+    input : array, of shape (..., then normalized_shape), float16, float32 or float64
         NumPy or CuPy; any memory order.
     normalized_shape : int or sequence of int
         Shape of the last axes.
