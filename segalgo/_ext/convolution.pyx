@@ -7,6 +7,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
 
+from itertools import pairwise
 from math import gcd, prod
 
 import numpy as np
@@ -110,7 +111,7 @@ def _panels(pairs, b_count):
     """Return chunk_panel and panel_row of `pairs` (channel, a) of `b_count` rows each."""
     chunk_panel, panel_row = [0], [0]
     bounds = _evenly(pairs, max(1, min(MOST_ROWS, 448 // b_count)))
-    for first, last in zip(bounds[:-1], bounds[1:]):
+    for first, last in pairwise(bounds):
         panel_row += [first * b_count + row for row in _evenly((last - first) * b_count, MOST_ROWS)[1:]]
         chunk_panel.append(len(panel_row) - 1)
     return np.array(chunk_panel, np.int64), np.array(panel_row, np.int64)
@@ -355,8 +356,7 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bia
         offsets.append((np.arange(g.channels)[:, None] * (g.phases * g.plane) + taps).astype(np.int64))
         biases.append(np.repeat(bias, len(product.a) * len(product.b)))
         _fill_rows(&rows[k], product, offsets[k], biases[k], groups)
-        most_sums = max(most_sums, (product.panel_row[product.chunk_panel[1:]]
-                                    - product.panel_row[product.chunk_panel[:-1]]).max())
+        most_sums = max(most_sums, np.diff(product.panel_row[product.chunk_panel]).max())
     units = g.batch * g.groups * _up(g.grid_h, g.tile_h) * _up(g.grid_w, g.tile_w)
     g.splits = max(1, min(16 // units, max(rows[k].chunks for k in range(count))))
     units *= g.splits
