@@ -73,8 +73,9 @@ def test_errors_name_the_argument(convert, call, error, message):
 @pytest.mark.peers
 @pytest.mark.parametrize("storage_order", [0, 1])
 def test_as_onnx(rng, storage_order):
-    onnxruntime = pytest.importorskip("onnxruntime")
-    onnx = pytest.importorskip("onnx")
+    import onnx
+    import onnxruntime
+
     x = rng.standard_normal((2, 3, 9, 7)).astype(np.float32)
     attributes = {"kernel_shape": [3, 2], "strides": [2, 1], "storage_order": storage_order}
     node = onnx.helper.make_node("MaxPool", ["x"], ["values", "indices"], **attributes)

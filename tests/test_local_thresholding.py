@@ -158,7 +158,8 @@ def test_sums_of_floats_keep_their_bound(fast_backend, rng):
 
 
 def test_same_bits_for_one_and_two_threads(rng):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import threadpoolctl
+
     for image in (rng.integers(0, 256, (301, 97)).astype(np.uint8), rng.random((301, 97))):
         results = []
         for threads in (1, 2):

@@ -197,7 +197,8 @@ def test_errors_name_the_argument(call, error, message):
 
 
 def test_same_bits_for_one_and_two_threads(rng):
-    threadpoolctl = pytest.importorskip("threadpoolctl")
+    import threadpoolctl
+
     x = rng.standard_normal((2, 8, 64, 64)).astype(np.float32)
     results = []
     for threads in (1, 2):
