@@ -236,7 +236,7 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
     TypeError
         If `label_field` is not of an integer dtype.
     ValueError
-        If a label is negative, or `offset` is less than 1.
+        If a label is negative, or `offset` is less than 1 or so large that 64 bits might not hold the labels.
 
     Notes
     -----
@@ -251,29 +251,34 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
     """
     x = as_labels(label_field, "label_field")
     first = _as_count(offset, "offset")
-    if first < 1:
-        raise ValueError(f"offset={offset!r}: expected at least 1")
+    if not 1 <= first <= 2**64 - 1 - x.size:
+        raise ValueError(f"offset={offset!r}: expected 1 to {2**64 - 1 - x.size}, so that 64 bits hold every new label")
     xp = array_module(x)
     largest = largest_label(x, "label_field")
     if is_dense(x, largest):
         cells = as_unsigned(x)
         present = wing("relabeling", x).label_areas(cells, largest) > 0
         values = xp.flatnonzero(present).astype(x.dtype)
-        rank = xp.cumsum(present[1:]) + (first - 1)
+        rank = xp.cumsum(present[1:]).astype(np.uint64) + np.uint64(first - 1)
     else:
         cells, names = ranked(x)
         values = names if bool((cells == 0).any()) else names[1:]
         present = xp.ones(names.size, bool)
-        rank = xp.arange(first, first + names.size - 1)
+        rank = _counted_from(xp, first, names.size - 1)
     labelled = values.size - int(values.size > 0 and not values[0])
     dtype = _sequential_dtype(x.dtype, first + labelled - 1 if labelled else 0)
     table = xp.zeros(present.size, dtype)
-    table[1:] = xp.where(present[1:], rank, 0).astype(dtype)
+    table[1:] = xp.where(present[1:], rank, np.uint64(0)).astype(dtype)
     relabeled = wing("relabeling", cells).map_labels(cells, as_unsigned(table)).view(dtype)
-    new = xp.arange(first, first + values.size).astype(dtype)
+    new = _counted_from(xp, first, values.size).astype(dtype)
     if labelled < values.size:
         new = xp.concatenate([xp.zeros(1, dtype), new[:-1]])
     return relabeled, LabelMap(values, new), LabelMap(new, values)
+
+
+def _counted_from(xp: Any, first: int, count: int) -> Any:
+    """Return first, first + 1, ... as uint64; `arange` alone would pass through float64 near 2**63."""
+    return xp.arange(count, dtype=np.uint64) + np.uint64(first)
 
 
 def fill_holes(image: Any, connectivity: int = 1) -> Any:

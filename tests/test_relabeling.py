@@ -301,3 +301,21 @@ def test_a_label_map_is_a_table_too():
     np.testing.assert_array_equal(np.asarray(forward)[labels], forward[labels])
     assert (len(forward), len(inverse), forward.dtype) == (8, 3, np.uint8)
     assert len(np.asarray(segalgo.relabel_sequential(np.zeros(0, np.uint8))[1])) == 0
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2**63 - 1, 42, 42], [0, 1, 99, 42, 42], [1, 99, 42, 42]])
+@pytest.mark.parametrize("offset", [5, 2**53 + 1, 2**63 - 1, 2**64 - 6])
+def test_large_offsets_are_exact(backend, labels, offset):
+    x = np.array(labels, np.int64)
+    relabeled, forward, inverse = segalgo.relabel_sequential(backend.array(x), offset)
+    rank = {label: offset + k for k, label in enumerate(sorted(set(labels) - {0}))}
+    expected = [rank.get(label, 0) for label in labels]
+    assert backend.numpy(relabeled).tolist() == expected
+    assert backend.numpy(forward[backend.array(x)]).tolist() == expected
+    assert backend.numpy(inverse[relabeled]).tolist() == labels
+
+
+@pytest.mark.parametrize("offset", [0, -1, 2**64, 2**70])
+def test_offsets_that_do_not_fit_are_refused(offset):
+    with pytest.raises(ValueError, match="offset="):
+        segalgo.relabel_sequential(np.array([1, 2, 3]), offset)
