@@ -270,7 +270,7 @@ def test_threads_and_simulated_orders_agree(rng):
         (lambda: segalgo.clear_border([1], mask=[1]), TypeError, "mask has dtype int64: expected bool"),
         (lambda: segalgo.clear_border([1], mask=[True, False]), ValueError, r"mask has shape \(2,\)"),
         (lambda: segalgo.relabel_sequential([True]), TypeError, "label_field has dtype bool"),
-        (lambda: segalgo.relabel_sequential([1], 0), ValueError, "offset=0: expected at least 1"),
+        (lambda: segalgo.relabel_sequential([1], 0), ValueError, "offset=0: expected 1 to"),
         (lambda: segalgo.relabel_sequential([-1]), ValueError, "negative label -1"),
         (lambda: segalgo.fill_holes([[1]], 9), ValueError, "connectivity=9"),
     ],
