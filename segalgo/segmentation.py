@@ -97,7 +97,8 @@ def segment(
         threshold = threshold + offset
     mask = segalgo.binarize(image, threshold, foreground)
     if fill_holes:
-        mask = segalgo.fill_holes(mask, connectivity)
+        # Ground is connected the other way than objects: a ring that closes at corners encloses its hole.
+        mask = segalgo.fill_holes(mask, 2 if connectivity in (1, 4) else 1)
     labels = segalgo.label(mask, connectivity=connectivity)
     if clear_border:
         labels = segalgo.clear_border(labels)

@@ -61,3 +61,11 @@ def test_errors_name_the_argument(options, message):
 def test_a_colour_picture_is_refused_with_advice():
     with pytest.raises(ValueError, match=r"image has shape \(300, 451, 3\): expected \(H, W\), a grey picture"):
         segalgo.segment(data.chelsea())
+
+
+@pytest.mark.parametrize(("connectivity", "area"), [(8, 5), (None, 5), (4, 1)])
+def test_a_ring_that_closes_at_corners_encloses_its_hole_where_corners_join(connectivity, area):
+    image = np.zeros((5, 5), np.uint8)
+    image[[1, 2, 2, 3], [2, 1, 3, 2]] = 9
+    found = segalgo.segment(image, connectivity=connectivity, fill_holes=True)
+    assert found.statistics.area.max() == area
