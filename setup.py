@@ -5,6 +5,7 @@ Metadata lives in pyproject.toml. Environment variables:
 SEGALGO_NO_EXTENSIONS=1   install the pure Python wings only (reference, CUDA)
 SEGALGO_NO_OPENMP=1       build without OpenMP although the compiler has it
 SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sanitizer
+SEGALGO_LEVELS=x86_64_v4  build these instruction levels alone (comma between): quicker while a kernel is being written
 """
 
 import os
@@ -58,7 +59,9 @@ int main(void) {
 def instruction_levels() -> dict[str, list[str]]:
     """Return the compiler flags of each level that this platform is built for."""
     x86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name == "posix"
-    return X86_LEVELS if x86 else {"baseline": []}
+    levels = X86_LEVELS if x86 else {"baseline": []}
+    wanted = list(filter(None, os.environ.get("SEGALGO_LEVELS", "").split(",")))
+    return {level: levels[level] for level in wanted} if wanted else levels
 
 
 def find_extensions() -> list[Extension]:
