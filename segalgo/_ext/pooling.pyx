@@ -26,6 +26,8 @@ cdef extern from "max_pool.h" nogil:
 cdef enum:
     ROWS_AT_ONCE = 16
     INDICES_AT_ONCE = 256
+    # Above this many bytes the system hands out fresh pages, which are zero (glibc's largest mmap threshold).
+    FRESH_BYTES = 32 << 20
 
 
 cdef struct Window:
@@ -154,11 +156,12 @@ cdef int64_t _first_repeat(const int64_t* indices, int64_t count, uint8_t* seen)
 
 # One plane, some indices at a time: check them, clear the output up to the largest, then write in row order, so that
 # the last one stays. Cells cleared just before they are written are in the cache, and any order of indices is right.
-# Returns the position of the first index outside the plane, else -1; `repeat` receives the first repetition where a
-# bitmap `seen` of size // 8 + 1 zero bytes is given.
+# `clear` is false where the output is zero already. Returns the position of the first index outside the plane, else
+# -1; `repeat` receives the first repetition where a bitmap `seen` of size // 8 + 1 zero bytes is given.
 cdef int64_t _max_unpool_plane(const real* x, const int64_t* indices, real* output, int64_t count, int64_t size,
-                               uint8_t* seen, int64_t* repeat) noexcept nogil:
-    cdef int64_t part, first, last, k, found, cleared = 0
+                               bint clear, uint8_t* seen, int64_t* repeat) noexcept nogil:
+    cdef int64_t part, first, last, k, found
+    cdef int64_t cleared = 0 if clear else size
     cdef uint64_t largest
     for part in range((count + INDICES_AT_ONCE - 1) // INDICES_AT_ONCE):
         first = part * INDICES_AT_ONCE
@@ -182,7 +185,7 @@ cdef int64_t _max_unpool_plane(const real* x, const int64_t* indices, real* outp
 
 
 cdef void _max_unpool_one(const real* x, const int64_t* indices, real* output, int64_t count, int64_t size,
-                          bint unique, int64_t* outside, int64_t* repeat) noexcept nogil:
+                          bint clear, bint unique, int64_t* outside, int64_t* repeat) noexcept nogil:
     cdef uint8_t* seen = NULL
     repeat[0] = -1
     if unique:
@@ -190,15 +193,15 @@ cdef void _max_unpool_one(const real* x, const int64_t* indices, real* output, i
         if seen == NULL:
             outside[0] = -2
             return
-    outside[0] = _max_unpool_plane(x, indices, output, count, size, seen, repeat)
+    outside[0] = _max_unpool_plane(x, indices, output, count, size, clear, seen, repeat)
     free(seen)
 
 
 cdef void _max_unpool(const real* x, const int64_t* indices, real* output, int64_t planes, int64_t count,
-                      int64_t size, bint unique, int64_t* outside, int64_t* repeat) noexcept nogil:
+                      int64_t size, bint clear, bint unique, int64_t* outside, int64_t* repeat) noexcept nogil:
     cdef int64_t plane
     for plane in prange(planes, schedule="static"):
-        _max_unpool_one(x + plane * count, indices + plane * count, output + plane * size, count, size, unique,
+        _max_unpool_one(x + plane * count, indices + plane * count, output + plane * size, count, size, clear, unique,
                         outside + plane, repeat + plane)
 
 
@@ -206,7 +209,8 @@ def max_unpool2d(cnp.ndarray x, cnp.ndarray indices, output_size, bint unique):
     """See `segalgo.max_unpool2d`."""
     cdef int64_t oh = output_size[0], ow = output_size[1], size = oh * ow
     cdef int64_t planes = x.shape[0] * x.shape[1], count = x.shape[2] * x.shape[3]
-    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], oh, ow), x.dtype)
+    cdef bint clear = planes * size * x.dtype.itemsize <= FRESH_BYTES
+    cdef cnp.ndarray output = (np.empty if clear else np.zeros)((x.shape[0], x.shape[1], oh, ow), x.dtype)
     cdef cnp.ndarray faults = np.empty((2, planes), np.int64)
     cdef int64_t* outside = <int64_t*> cnp.PyArray_DATA(faults)
     cdef void* source = cnp.PyArray_DATA(x)
@@ -215,10 +219,10 @@ def max_unpool2d(cnp.ndarray x, cnp.ndarray indices, output_size, bint unique):
     cdef bint single = x.dtype == np.float32
     with nogil:
         if single:
-            _max_unpool(<const float*> source, places, <float*> target, planes, count, size, unique, outside,
+            _max_unpool(<const float*> source, places, <float*> target, planes, count, size, clear, unique, outside,
                         outside + planes)
         else:
-            _max_unpool(<const double*> source, places, <double*> target, planes, count, size, unique, outside,
+            _max_unpool(<const double*> source, places, <double*> target, planes, count, size, clear, unique, outside,
                         outside + planes)
     for row in faults:
         if (row == -2).any():
