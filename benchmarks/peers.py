@@ -29,9 +29,16 @@ def peer(name: str) -> ModuleType:
     return module
 
 
-def floor(source: np.ndarray, *targets: np.ndarray):
-    """Return a call that reads `source` once and writes as many bytes as the targets have: what memory allows."""
+def floor(source: np.ndarray, *targets: np.ndarray, fresh: bool = False):
+    """Return a call that reads `source` once and writes as many bytes as the targets have: what memory allows.
+
+    With `fresh` the targets are allocated in the call, as they are by every function that returns new arrays: the
+    system clears each page of a large one before the function may write it.
+    """
     from segalgo._ext._floor import read_and_write
 
-    target = np.empty(sum(array.nbytes for array in targets), np.uint8)
+    size = sum(array.nbytes for array in targets)
+    if fresh:
+        return lambda: read_and_write(source, np.empty(size, np.uint8))
+    target = np.empty(size, np.uint8)
     return lambda: read_and_write(source, target)

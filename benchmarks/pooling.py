@@ -14,7 +14,7 @@ class MaxPool2d:
     """1 x 64 x 512 x 512, kernel 2, stride 2, with indices."""
 
     param_names = ("implementation", "dtype")
-    params = (("segalgo", "torch", "floor"), ("float32", "float64"))
+    params = (("segalgo", "torch", "floor", "fresh_floor"), ("float32", "float64"))
 
     def setup(self, implementation, dtype):
         x = picture(dtype)
@@ -29,7 +29,7 @@ class MaxPool2d:
             assert np.array_equal(values, expected[0])
             assert np.array_equal(indices, expected[1])
         else:
-            self.call = floor(x, values, indices)
+            self.call = floor(x, values, indices, fresh=implementation == "fresh_floor")
 
     def time_max_pool2d(self, implementation, dtype):
         self.call()
@@ -39,7 +39,7 @@ class MaxPool2dOverlapping:
     """1 x 64 x 512 x 512, kernel 3, stride 2, padding 1, with indices."""
 
     param_names = ("implementation", "dtype")
-    params = (("segalgo", "torch", "floor"), ("float32", "float64"))
+    params = (("segalgo", "torch", "floor", "fresh_floor"), ("float32", "float64"))
 
     def setup(self, implementation, dtype):
         x = picture(dtype)
@@ -53,7 +53,7 @@ class MaxPool2dOverlapping:
             self.call = lambda: torch.nn.functional.max_pool2d(tensor, *arguments)
             assert np.array_equal(indices, self.call()[1])
         else:
-            self.call = floor(x, values, indices)
+            self.call = floor(x, values, indices, fresh=implementation == "fresh_floor")
 
     def time_max_pool2d(self, implementation, dtype):
         self.call()
@@ -63,7 +63,7 @@ class MaxUnpool2d:
     """Back to 1 x 64 x 512 x 512."""
 
     param_names = ("implementation", "dtype")
-    params = (("segalgo", "torch", "floor"), ("float32", "float64"))
+    params = (("segalgo", "torch", "floor", "fresh_floor"), ("float32", "float64"))
 
     def setup(self, implementation, dtype):
         x = picture(dtype)
@@ -76,7 +76,8 @@ class MaxUnpool2d:
             self.call = lambda: torch.nn.functional.max_unpool2d(*tensors, 2)
             assert np.array_equal(self.call(), segalgo.max_unpool2d(values, indices, 2))
         else:
-            self.call = floor(np.concatenate([values.view(np.uint8).ravel(), indices.view(np.uint8).ravel()]), x)
+            source = np.concatenate([values.view(np.uint8).ravel(), indices.view(np.uint8).ravel()])
+            self.call = floor(source, x, fresh=implementation == "fresh_floor")
 
     def time_max_unpool2d(self, implementation, dtype):
         self.call()
