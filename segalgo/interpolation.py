@@ -58,6 +58,9 @@ def interpolate(
 
     Notes
     -----
+    Where a `scale_factor` gives just the n or 2 n cells of its integer neighbour (1.1 with n = 8), "nearest" takes
+    cells ``j`` and ``j // 2``; so does PyTorch for channels-last tensors, while its other layout follows the step.
+
     Grade: exact for the nearest modes; rounded for "bilinear", whose weights, products and sums are in the dtype of
     the input (float32 for float16). Positions are computed in that dtype, for the nearest modes in float32, as PyTorch
     does, and are the same in every backend. Cost: one write of the output; for "bilinear" two products an output cell,

@@ -147,31 +147,3 @@ def test_same_bits_for_one_and_two_threads(rng):
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((2, 3), np.float32))
-
-
-@pytest.mark.peers
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_as_pytorch(rng, dtype):
-    import torch
-
-    torch.set_num_threads(1)  # quicker on small tensors
-
-    functional, eps = torch.nn.functional, np.finfo(dtype).eps
-    tiny = np.finfo(dtype).tiny  # PyTorch flushes results below it
-    for _ in range(60):
-        x = (rng.standard_normal(tuple(rng.integers(1, 30, 3))) * rng.choice([1, 10, 100])).astype(dtype)
-        tensor = torch.from_numpy(x)
-        np.testing.assert_array_equal(segalgo.relu(x), functional.relu(tensor))
-        np.testing.assert_array_equal(segalgo.leaky_relu(x, 0.2), functional.leaky_relu(tensor, 0.2))
-        expected = torch.sigmoid(tensor).numpy()
-        assert_within(segalgo.sigmoid(x), expected, 8 * eps * expected + tiny)
-        for approximate in ("none", "tanh"):
-            expected = functional.gelu(tensor, approximate=approximate).numpy()
-            assert_within(segalgo.gelu(x, approximate), expected, 8 * eps * np.abs(x) + tiny)
-        for axis in range(3):
-            shifted = x.astype(float) - x.max(axis=axis, keepdims=True)
-            expected = functional.softmax(tensor, axis).numpy()
-            assert_within(segalgo.softmax(x, axis), expected, 2 * softmax_bound(dtype, expected, shifted) + tiny)
-            expected = functional.log_softmax(tensor, axis).numpy()
-            absolute = np.abs(expected) + np.abs(x) + np.abs(x).max()
-            assert_within(segalgo.log_softmax(x, axis), expected, 8 * eps * (absolute + 8))

@@ -122,36 +122,3 @@ def test_same_bits_for_one_and_two_threads(rng):
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((1, 1, 4, 4), np.float32))
-
-
-@pytest.mark.peers
-def test_as_pytorch(rng):
-    import torch
-
-    torch.set_num_threads(1)  # quicker on small tensors
-
-    compared = 0
-    for _ in range(2000):
-        dtype = rng.choice(["float32", "float64"])
-        x = rng.standard_normal((*rng.integers(1, 3, 2), *rng.integers(1, 20, 2))).astype(dtype)
-        kernel, stride, padding = (tuple(map(int, rng.integers(*span, 2))) for span in ((1, 6), (1, 5), (0, 3)))
-        arguments = (kernel, stride, padding, *map(bool, rng.integers(0, 2, 2)), rng.choice([None, 3, -2]))
-        try:
-            expected = torch.nn.functional.avg_pool2d(torch.from_numpy(x), *arguments).numpy()
-        except RuntimeError:
-            with pytest.raises(ValueError, match="along"):
-                segalgo.avg_pool2d(x, *arguments)
-            continue
-        compared += 1
-        got = segalgo.avg_pool2d(x, *arguments)
-        assert got.dtype == expected.dtype
-        # PyTorch adds up in the dtype itself.
-        absolute = reference(segalgo.avg_pool2d, x, *arguments[:-1], arguments[-1] and abs(arguments[-1]))[1]
-        assert_within(got, expected, (kernel[0] * kernel[1] + 2) * np.finfo(dtype).eps * absolute + 1e-300)
-    assert compared > 800
-    for _ in range(500):
-        x = rng.standard_normal((1, 2, *rng.integers(1, 20, 2)))
-        size = tuple(rng.choice([None, *range(1, 20)], 2))
-        expected = torch.nn.functional.adaptive_avg_pool2d(torch.from_numpy(x), size).numpy()
-        absolute = reference(segalgo.adaptive_avg_pool2d, x, size)[1]
-        assert_within(segalgo.adaptive_avg_pool2d(x, size), expected, 400 * np.finfo(float).eps * absolute)

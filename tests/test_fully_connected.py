@@ -97,19 +97,3 @@ def test_same_bits_for_one_and_two_threads(rng):
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((2, 3), np.float32), np.zeros((4, 3), np.float32))
-
-
-@pytest.mark.peers
-def test_as_pytorch(rng):
-    import torch
-
-    torch.set_num_threads(1)  # quicker on small tensors
-
-    for _ in range(300):
-        dtype = rng.choice(["float32", "float64"])
-        rows, columns, depth = rng.integers(1, 70, 3)
-        x, weight, bias = (rng.standard_normal(s).astype(dtype) for s in ((rows, depth), (columns, depth), columns))
-        expected = torch.nn.functional.linear(*map(torch.from_numpy, (x, weight, bias))).numpy()
-        got = segalgo.linear(x, weight, bias)
-        assert got.dtype == expected.dtype
-        assert_within(got, expected, 2 * linear_bound(got.dtype, expected, x, weight, bias))

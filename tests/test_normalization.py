@@ -141,31 +141,3 @@ ONES = np.ones(2)
 def test_errors_name_the_argument(call, error, message):
     with pytest.raises(error, match=message):
         call(np.zeros((1, 2, 4), np.float32))
-
-
-@pytest.mark.peers
-def test_as_pytorch(rng):
-    import torch
-
-    torch.set_num_threads(1)  # quicker on small tensors
-
-    functional = torch.nn.functional
-    for _ in range(700):
-        dtype = rng.choice(["float32", "float64"])
-        eps = np.finfo(dtype).eps
-        shape = tuple(map(int, rng.integers(1, 12, rng.integers(3, 5))))
-        x = rng.standard_normal(shape).astype(dtype)
-        vectors = rng.random((4, shape[1])).astype(dtype) + 0.1
-        expected = functional.batch_norm(*map(torch.from_numpy, (x, *vectors))).numpy()
-        got = segalgo.batch_norm(x, *vectors)
-        assert got.dtype == expected.dtype
-        # PyTorch computes x * scale + shift in the dtype itself: a few roundings of the two.
-        absolute = (np.abs(x) + 2) * 4 + 2
-        assert_within(got, expected, 8 * eps * absolute)
-        inner = shape[-int(rng.integers(1, len(shape))) :]
-        expected = functional.layer_norm(torch.from_numpy(x), inner, eps=0.01).numpy()
-        count = int(np.prod(inner))
-        assert_within(segalgo.layer_norm(x, inner, eps=0.01), expected, 100 * (count + 8) * eps)
-        arguments = int(rng.integers(1, 8)), float(rng.random()), float(rng.random()), 1.0
-        expected = functional.local_response_norm(torch.from_numpy(x), *arguments).numpy()
-        assert_within(segalgo.local_response_norm(x, *arguments), expected, 20 * eps * np.abs(expected) + eps)

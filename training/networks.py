@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 
 def convolution(in_channels: int, out_channels: int) -> nn.Conv2d:
@@ -37,23 +37,26 @@ class SegNet(nn.Module):
                 before = after
 
     def add_layer(self, name: str, in_channels: int, out_channels: int) -> None:
+        """Add a convolution and its batch normalisation."""
         self.add_module(name, convolution(in_channels, out_channels))
         self.add_module(f"{name}_bn", nn.BatchNorm2d(out_channels))
 
     def layer(self, name: str, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(getattr(self, f"{name}_bn")(getattr(self, name)(x)), inplace=True)
+        """Return ReLU of the normalised convolution."""
+        return functional.relu(getattr(self, f"{name}_bn")(getattr(self, name)(x)), inplace=True)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, classes, H, W)."""
         pooled = []
         for stage, depth in enumerate(self.depths, 1):
             for j in range(1, depth + 1):
                 x = self.layer(f"conv{stage}_{j}", x)
             size = x.shape[-2:]
-            x, indices = F.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
+            x, indices = functional.max_pool2d(x, 2, 2, ceil_mode=True, return_indices=True)
             pooled.append((indices, size))
         for stage in range(5, 0, -1):
             indices, size = pooled.pop()
-            x = F.max_unpool2d(x, indices, 2, 2, output_size=size)
+            x = functional.max_unpool2d(x, indices, 2, 2, output_size=size)
             for j in range(self.depths[stage - 1], 0, -1):
                 x = self.conv1_1_D(x) if (stage, j) == (1, 1) else self.layer(f"conv{stage}_{j}_D", x)
         return x
@@ -75,22 +78,25 @@ class UNet(nn.Module):
         self.classifier = nn.Conv2d(width, num_classes, 1)
 
     def add_block(self, name: str, in_channels: int, out_channels: int) -> None:
+        """Add two convolutions, each with its batch normalisation."""
         for j, before in ((1, in_channels), (2, out_channels)):
             self.add_module(f"{name}_conv{j}", convolution(before, out_channels))
             self.add_module(f"{name}_bn{j}", nn.BatchNorm2d(out_channels))
 
     def block(self, name: str, x: torch.Tensor) -> torch.Tensor:
+        """Return the map after two convolutions."""
         for j in (1, 2):
-            x = F.relu(getattr(self, f"{name}_bn{j}")(getattr(self, f"{name}_conv{j}")(x)), inplace=True)
+            x = functional.relu(getattr(self, f"{name}_bn{j}")(getattr(self, f"{name}_conv{j}")(x)), inplace=True)
         return x
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return logits (N, classes, H, W); H and W are multiples of 2 ** depth."""
         skips = []
         for stage in range(1, self.depth + 1):
             x = self.block(f"down{stage}", x)
             skips.append(x)
-            x = F.max_pool2d(x, 2)
-        x = F.dropout(self.block(f"down{self.depth + 1}", x), 0.2, self.training)
+            x = functional.max_pool2d(x, 2)
+        x = functional.dropout(self.block(f"down{self.depth + 1}", x), 0.2, self.training)
         for stage in range(self.depth, 0, -1):
             x = getattr(self, f"up{stage}_upconv")(x)
             x = self.block(f"up{stage}", torch.cat([skips.pop(), x], dim=1))

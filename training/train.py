@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from networks import SegNet, UNet
 from safetensors.torch import save_file
 from skimage.io import imread
 from torch import nn
+from torch.nn import functional
 
 # Median-frequency class weights of the SegNet authors for CamVid's 367 training pictures.
 CAMVID_WEIGHTS = (0.2595, 0.1826, 4.5640, 0.1417, 0.9051, 0.3826, 9.6446, 1.8418, 0.6823, 6.2478, 7.3614)
@@ -66,8 +66,8 @@ class CamVid:
         i = generator.integers(image.shape[1] - rows + 1)
         j = generator.integers(image.shape[2] - columns + 1)
         image, label = image[:, i : i + rows, j : j + columns], label[i : i + rows, j : j + columns]
-        image = F.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
-        label = F.interpolate(label[None, None].float(), (height, width), mode="nearest-exact")[0, 0]
+        image = functional.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
+        label = functional.interpolate(label[None, None].float(), (height, width), mode="nearest-exact")[0, 0]
         if generator.random() < 0.5:
             image, label = image.flip(-1), label.flip(-1)
         mean = image.mean()
@@ -108,7 +108,7 @@ class Membrane:
         image, label = self.train[0][k].float()[None], self.train[1][k].float()[None, None]
         # A smooth random displacement of a few pixels (Ronneberger et al. 2015, section 3.1), and a random zoom.
         shift = torch.from_numpy(generator.normal(0, 6 * 2 / 512, (1, 2, 5, 5)).astype(np.float32))
-        shift = F.interpolate(shift, (side, side), mode="bicubic", align_corners=True)[0].permute(1, 2, 0)
+        shift = functional.interpolate(shift, (side, side), mode="bicubic", align_corners=True)[0].permute(1, 2, 0)
         half = side / 512 * generator.uniform(0.85, 1.2)
         angle = generator.uniform(-0.3, 0.3)
         i, j = generator.uniform(-1 + half, 1 - half, 2)
@@ -116,8 +116,10 @@ class Membrane:
         y, x = torch.meshgrid(line, line, indexing="ij")
         cos, sin = math.cos(angle), math.sin(angle)
         grid = torch.stack([j + cos * x - sin * y, i + sin * x + cos * y], dim=-1) + shift
-        image = F.grid_sample(image, grid[None], padding_mode="reflection", align_corners=False)[0]
-        label = F.grid_sample(label, grid[None], mode="nearest", padding_mode="reflection", align_corners=False)[0, 0]
+        image = functional.grid_sample(image, grid[None], padding_mode="reflection", align_corners=False)[0]
+        label = functional.grid_sample(
+            label, grid[None], mode="nearest", padding_mode="reflection", align_corners=False
+        )[0, 0]
         turns = int(generator.integers(4))
         image, label = image.rot90(turns, (1, 2)), label.rot90(turns, (0, 1))
         if generator.random() < 0.5:
@@ -168,6 +170,7 @@ class Run:
             self.average, self.step = saved["average"], saved["step"]
 
     def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
         state = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         partial = self.checkpoint.with_suffix(".part")
         torch.save({**state, "average": self.average, "step": self.step}, partial)
@@ -191,7 +194,7 @@ class Run:
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=not self.arguments.float32):
             logits = self.model(images)
-        loss = F.cross_entropy(logits.float(), labels, self.class_weights, ignore_index=IGNORE)
+        loss = functional.cross_entropy(logits.float(), labels, self.class_weights, ignore_index=IGNORE)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
@@ -215,16 +218,19 @@ class Run:
         return scores
 
     def export(self) -> None:
+        """Write the averaged weights as they are shipped."""
         weights = {k: v.half().cpu() for k, v in self.average.items() if v.is_floating_point()}
         notes = {key: json.dumps(value) for key, value in self.recipe.description.items()}
         save_file(weights, self.arguments.out / "weights.safetensors", metadata=notes)
 
 
 def rounded(value: torch.Tensor) -> torch.Tensor:
+    """Return a weight as float16 keeps it."""
     return value.half().float() if value.is_floating_point() else value
 
 
 def main() -> None:
+    """Train as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("recipe", choices=sorted(RECIPES))
     parser.add_argument("--data", type=Path, required=True)
