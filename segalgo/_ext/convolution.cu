@@ -156,3 +156,163 @@ __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ 
         }
     }
 }
+
+// Winograd's F(4x4, 3x3), matrices A, B, G as in reference/convolution.py: output = A'((G g G') * (B' d B))A with 36
+// products a channel for 16 outputs instead of 144 (A. Lavin, S. Gray, CVPR 2016). A tile is 6 x 6 inputs, 4 x 4
+// outputs; a dilation d splits a picture into d * d interleaved ones. Tiles are counted over pictures, residues (a, b)
+// of the dilation, tile rows and tile columns. Layouts: weights [place][row][channel], inputs [place][channel][tile],
+// products [place][row][tile]. Error: tests/tolerance.py.
+constexpr int PLACES = 36;
+
+template <class T>
+__device__ inline void winograd_input_line(const T* d, int step, T* out, int out_step) {
+    const T p = d[4 * step] - T(4) * d[2 * step], q = d[3 * step] - T(4) * d[step];
+    const T r = d[4 * step] - d[2 * step], s = d[3 * step] - d[step];
+    out[0] = T(4) * d[0] + (d[4 * step] - T(5) * d[2 * step]);
+    out[out_step] = p + q;
+    out[2 * out_step] = p - q;
+    out[3 * out_step] = r + T(2) * s;
+    out[4 * out_step] = r - T(2) * s;
+    out[5 * out_step] = T(4) * d[step] + (d[5 * step] - T(5) * d[3 * step]);
+}
+
+template <class T>
+__device__ inline void winograd_weight_line(const T* g, int step, T* out, int out_step) {
+    const T even = g[0] + g[2 * step], sum = (g[0] + T(4) * g[2 * step]) / T(24), odd = g[step] / T(12);
+    out[0] = g[0] / T(4);
+    out[out_step] = (even + g[step]) / T(-6);
+    out[2 * out_step] = (even - g[step]) / T(-6);
+    out[3 * out_step] = sum + odd;
+    out[4 * out_step] = sum - odd;
+    out[5 * out_step] = g[2 * step];
+}
+
+template <class T>
+__device__ inline void winograd_output_line(const T* m, int step, T* out, int out_step) {
+    const T p = m[step] + m[2 * step], q = m[step] - m[2 * step];
+    const T r = m[3 * step] + m[4 * step], s = m[3 * step] - m[4 * step];
+    out[0] = m[0] + p + r;
+    out[out_step] = T(2) * s + q;
+    out[2 * out_step] = T(4) * r + p;
+    out[3 * out_step] = T(8) * s + q + m[5 * step];
+}
+
+// Where tile `t` lies: its picture, the first output row and column of its 16, `dilation` apart.
+struct WinogradTile {
+    long long n, i, j;
+
+    __device__ WinogradTile(long long t, long long down, long long across, long long dilation) {
+        const long long column = t % across, row = t / across % down, b = t / (across * down) % dilation;
+        const long long a = t / (across * down * dilation) % dilation;
+        n = t / (across * down * dilation * dilation);
+        i = 4 * row * dilation + a;
+        j = 4 * column * dilation + b;
+    }
+};
+
+// One thread a (row, channel): G g G' of its 3 x 3 kernel, 36 places.
+// Instances: double; float
+template <class T>
+__global__ void conv2d_winograd_weights(const T* __restrict__ weight, T* __restrict__ places, long long kernels) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < kernels; k += step) {
+        T half[18], whole[6];
+        for (int v = 0; v < 3; v++) winograd_weight_line(weight + 9 * k + v, 3, half + v, 3);
+        for (int u = 0; u < 6; u++) {
+            winograd_weight_line(half + 3 * u, 1, whole, 1);
+            for (int v = 0; v < 6; v++) places[(6 * u + v) * kernels + k] = whole[v];
+        }
+    }
+}
+
+// One thread a (channel of a group, tile): B' d B of its 6 x 6 cells, zeros outside the picture. Tiles first_tile to
+// first_tile + tiles; neighbouring threads write neighbouring tiles.
+// Instances: double; float
+template <class T>
+__global__ void conv2d_winograd_inputs(const T* __restrict__ x, T* __restrict__ inputs, long long all_channels,
+                                       long long first_channel, long long channels, long long height, long long width,
+                                       long long ph, long long pw, long long dilation, long long down,
+                                       long long across, long long first_tile, long long tiles) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < channels * tiles; k += step) {
+        const long long c = k / tiles;
+        const WinogradTile tile(first_tile + k % tiles, down, across, dilation);
+        const T* plane = x + (tile.n * all_channels + first_channel + c) * height * width;
+        T cells[36], half[36], whole[6];
+        for (int u = 0; u < 6; u++) {
+            const long long i = tile.i - ph + u * dilation;
+            for (int v = 0; v < 6; v++) {
+                const long long j = tile.j - pw + v * dilation;
+                const bool inside = i >= 0 && i < height && j >= 0 && j < width;
+                cells[6 * u + v] = inside ? plane[i * width + j] : T(0);
+            }
+        }
+        for (int v = 0; v < 6; v++) winograd_input_line(cells + v, 6, half + v, 6);
+        for (int u = 0; u < 6; u++) {
+            winograd_input_line(half + 6 * u, 1, whole, 1);
+            for (int v = 0; v < 6; v++) inputs[(6 * u + v) * channels * tiles + k] = whole[v];
+        }
+    }
+}
+
+// The matrices of one place: rows are output channels, positions tiles, terms channels.
+template <class T>
+struct WinogradPlace {
+    const T *weights, *inputs;
+    long long rows, channels, tiles;
+
+    __device__ T weight(long long row, long long k) const {
+        return row < rows ? weights[row * channels + k] : T(0);
+    }
+    __device__ T cell(long long k, long long p) const { return p < tiles ? inputs[k * tiles + p] : T(0); }
+};
+
+// Block (z): a place; (y): 64 output channels; (x): 64 tiles. The weights of a place are `weight_step` apart.
+// Instances: double; float
+template <class T>
+__global__ void conv2d_winograd_products(const T* __restrict__ weights, const T* __restrict__ inputs,
+                                         T* __restrict__ products, long long weight_step, long long rows,
+                                         long long channels, long long tiles) {
+    const long long place = blockIdx.z;
+    const WinogradPlace<T> source = {weights + place * weight_step, inputs + place * channels * tiles, rows, channels,
+                                     tiles};
+    for (long long y = blockIdx.y; y * TILE < rows; y += gridDim.y) {
+        for (long long block = blockIdx.x; block * TILE < tiles; block += gridDim.x) {
+            T sum[EACH][EACH];
+            tile_product<T>(source, channels, y * TILE, block * TILE, sum);
+            for (int r = 0; r < EACH; r++) {
+                for (int s = 0; s < EACH; s++) {
+                    const long long row = y * TILE + threadIdx.y + SIDE * r;
+                    const long long p = block * TILE + threadIdx.x + SIDE * s;
+                    if (row < rows && p < tiles) products[(place * rows + row) * tiles + p] = sum[r][s];
+                }
+            }
+        }
+    }
+}
+
+// One thread a (row of a group, tile): A' m A of its 36 products, bias, ReLU, 16 outputs where they lie in the picture.
+// Instances: double; float
+template <class T>
+__global__ void conv2d_winograd_outputs(const T* __restrict__ products, const T* __restrict__ bias,
+                                        T* __restrict__ output, long long all_rows, long long first_row,
+                                        long long rows, long long oh, long long ow, long long dilation, long long down,
+                                        long long across, long long first_tile, long long tiles, int relu) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < rows * tiles; k += step) {
+        const long long row = first_row + k / tiles;
+        const WinogradTile tile(first_tile + k % tiles, down, across, dilation);
+        T places[36], half[24], whole[4];
+        for (int place = 0; place < PLACES; place++) places[place] = products[place * rows * tiles + k];
+        for (int v = 0; v < 6; v++) winograd_output_line(places + v, 6, half + v, 6);
+        for (int u = 0; u < 4; u++) {
+            winograd_output_line(half + 6 * u, 1, whole, 1);
+            for (int v = 0; v < 4; v++) {
+                const long long i = tile.i + u * dilation, j = tile.j + v * dilation;
+                if (i >= oh || j >= ow) continue;
+                const T value = whole[v] + bias[row];
+                output[((tile.n * all_rows + row) * oh + i) * ow + j] = relu && value < T(0) ? T(0) : value;
+            }
+        }
+    }
+}

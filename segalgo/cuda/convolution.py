@@ -1,18 +1,20 @@
-"""Convolution and transposed convolution: launch code of ``_ext/convolution.cu``.
-
-One algorithm, the tiled direct product; Winograd's is not written for this wing, and its rounding is within the bound
-of the direct one, so ``algorithm="winograd"`` is answered by the direct product too.
-"""
+"""Convolution and transposed convolution: launch code of ``_ext/convolution.cu``."""
 
 from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import c_name, device_of
+from segalgo.cuda._device import blocks_for, c_name, device_of
 
 # As in convolution.cu: threads of a block, and rows and positions of its tile.
 SIDE = 16
 TILE = 64
+# Threads of a block where each has a tile of Winograd's, and the most bytes of its transformed inputs and products.
+WINOGRAD_THREADS = 128
+WINOGRAD_BYTES = 256 * 1024 * 1024
+# Fewest channels in and out for which "auto" takes Winograd. From arithmetic, not measured: the product shrinks to a
+# quarter, 18 * (C + K) bytes an output cell of transformed tiles come on top, which below 32 channels weigh more.
+WINOGRAD_LEAST_CHANNELS = 32
 Pair = tuple[int, int]
 
 
@@ -27,7 +29,7 @@ def conv2d(
     output_size: Pair,
     algorithm: str,
 ) -> Any:
-    """See `segalgo.conv2d`. One block a tile of output channels and cells."""
+    """See `segalgo.conv2d`. Weights are packed and used once."""
     packed = pack_conv2d(weight, bias, stride, dilation, groups, False, algorithm)
     return conv2d_packed(x, packed, padding, output_size)
 
@@ -78,44 +80,103 @@ def choose_algorithm(
     output_size: Pair | None,
     itemsize: int,
 ) -> str:
-    """Return "direct": the only one here."""
-    return "direct"
+    """Return "winograd" where it can compute this and has channels enough to pay."""
+    if kernel != (3, 3) or stride != (1, 1) or dilation[0] != dilation[1]:
+        return "direct"
+    return "winograd" if min(channels, out_channels) >= WINOGRAD_LEAST_CHANNELS else "direct"
 
 
 def pack_conv2d(
     weight: Any, bias: Any, stride: Pair, dilation: Pair, groups: int, relu: bool, algorithm: str
 ) -> tuple[Any, ...]:
-    """See `segalgo.prepare_conv2d`. The kernel reads weights as they are; only a missing bias is filled in."""
-    bias = _bias(device_of(weight), bias, weight.shape[0], weight.dtype)
-    return weight, bias, stride, dilation, groups, relu
+    """See `segalgo.prepare_conv2d`. Winograd's weights are transformed; a missing bias is filled in."""
+    device = device_of(weight)
+    bias = _bias(device, bias, weight.shape[0], weight.dtype)
+    if algorithm == "winograd":
+        weight = _winograd_weights(device, weight)
+    return weight, bias, stride, dilation, groups, relu, algorithm
 
 
 def conv2d_packed(x: Any, packed: tuple[Any, ...], padding: Pair, output_size: Pair) -> Any:
     """See `segalgo.prepare_conv2d`. One call with packed weights."""
-    weight, bias, stride, dilation, groups, relu = packed
+    weight, bias, stride, dilation, groups, relu, algorithm = packed
     device = device_of(x)
-    batch, channels, height, width = x.shape
-    rows, kh, kw = weight.shape[0] // groups, *weight.shape[2:]
-    output = device.xp.empty((batch, rows * groups, *output_size), x.dtype)
+    output = device.xp.empty((x.shape[0], bias.shape[0], *output_size), x.dtype)
     if output.size:
-        sizes = (
-            batch,
-            groups,
-            channels // groups,
-            height,
-            width,
-            rows,
-            kh,
-            kw,
-            *stride,
-            *padding,
-            *dilation,
-            *output_size,
-        )
-        arguments = (x, weight, bias, output, *map(np.int64, sizes), np.int32(relu))
-        grid = _grid(output_size[0] * output_size[1], rows, batch * groups)
-        device.launch("convolution", f"conv2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+        if algorithm == "winograd":
+            _winograd(device, x, weight, bias, output, padding, dilation[0], groups, relu)
+        else:
+            _direct(device, x, weight, bias, output, stride, padding, dilation, groups, relu)
     return output
+
+
+def _direct(
+    device: Any,
+    x: Any,
+    weight: Any,
+    bias: Any,
+    output: Any,
+    stride: Pair,
+    padding: Pair,
+    dilation: Pair,
+    groups: int,
+    relu: bool,
+) -> None:
+    """Fill the output by the direct product: one block a tile of output channels and cells."""
+    batch, channels, height, width = x.shape
+    rows, output_size = weight.shape[0] // groups, output.shape[2:]
+    sizes = (batch, groups, channels // groups, height, width, rows, *weight.shape[2:])
+    sizes += (*stride, *padding, *dilation, *output_size)
+    arguments = (x, weight, bias, output, *map(np.int64, sizes), np.int32(relu))
+    grid = _grid(output_size[0] * output_size[1], rows, batch * groups)
+    device.launch("convolution", f"conv2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+
+
+def _winograd_weights(device: Any, weight: Any) -> Any:
+    """Return the transformed kernels, (36, K, C / groups)."""
+    kernels = weight.shape[0] * weight.shape[1]
+    places = device.xp.empty((36, *weight.shape[:2]), weight.dtype)
+    if kernels:
+        kernel, grid = f"conv2d_winograd_weights<{c_name(weight.dtype)}>", blocks_for(kernels, WINOGRAD_THREADS)
+        device.launch("convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, np.int64(kernels)))
+    return places
+
+
+def _winograd(
+    device: Any,
+    x: Any,
+    weights: Any,
+    bias: Any,
+    output: Any,
+    padding: Pair,
+    dilation: int,
+    groups: int,
+    relu: bool,
+) -> None:
+    """Fill the output by Winograd's product, so many tiles at a time that scratch stays within its bytes."""
+    batch, all_channels, height, width = x.shape
+    _, all_rows, oh, ow = output.shape
+    channels, rows = all_channels // groups, all_rows // groups
+    down, across = ((size - 1) // dilation // 4 + 1 for size in (oh, ow))  # tiles of the residue that has the most
+    tiles = batch * dilation * dilation * down * across
+    most = max(1, WINOGRAD_BYTES // (36 * (channels + rows) * x.dtype.itemsize))
+    word, threads = c_name(x.dtype), (WINOGRAD_THREADS,)
+    inputs = device.xp.empty(36 * channels * min(most, tiles), x.dtype)
+    products = device.xp.empty(36 * rows * min(most, tiles), x.dtype)
+    for group in range(groups):
+        own = device.xp.ascontiguousarray(weights[:, group * rows : (group + 1) * rows])
+        for first in range(0, tiles, most):
+            count = min(most, tiles - first)
+            place = tuple(map(np.int64, (dilation, down, across, first, count)))
+            sizes = tuple(map(np.int64, (all_channels, group * channels, channels, height, width, *padding)))
+            name, grid = f"conv2d_winograd_inputs<{word}>", blocks_for(channels * count, WINOGRAD_THREADS)
+            device.launch("convolution", name, grid, threads, (x, inputs, *sizes, *place))
+            sizes = tuple(map(np.int64, (rows * channels, rows, channels, count)))
+            name, grid = f"conv2d_winograd_products<{word}>", (*_grid(count, rows, 1)[:2], 36)
+            device.launch("convolution", name, grid, (SIDE, SIDE), (own, inputs, products, *sizes))
+            sizes = tuple(map(np.int64, (all_rows, group * rows, rows, oh, ow)))
+            name, grid = f"conv2d_winograd_outputs<{word}>", blocks_for(rows * count, WINOGRAD_THREADS)
+            device.launch("convolution", name, grid, threads, (products, bias, output, *sizes, *place, np.int32(relu)))
 
 
 def _grid(positions: int, rows: int, pictures: int) -> tuple[int, int, int]:
