@@ -37,7 +37,13 @@ def read_folder(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class CamVid:
-    """SegNet on CamVid: random scale, crop, mirror and colour; square roots of median-frequency class weights."""
+    """SegNet on CamVid: random scale, crop, mirror and colour; square roots of median-frequency class weights.
+
+    The network sees pictures of half the size (means of 2 x 2 pixels), which cost a quarter of the time; its logits
+    are enlarged to the whole size.
+    """
+
+    reduction = 2
 
     def __init__(self, data: Path, arguments: argparse.Namespace) -> None:
         self.train, self.held_out = read_folder(data / "train"), read_folder(data / "val")
@@ -45,23 +51,19 @@ class CamVid:
             labels[labels == 11] = IGNORE
         self.model = SegNet(3, 11, tuple(arguments.widths))
         self.class_weights = torch.tensor(CAMVID_WEIGHTS).sqrt()
-        self.description = {"architecture": "segnet", "widths": arguments.widths}
+        self.description = {"architecture": "segnet", "widths": arguments.widths, "reduction": self.reduction}
 
     @staticmethod
     def prepare(images: torch.Tensor) -> torch.Tensor:
         """Return uint8 pictures as float32, about -1 to 1."""
         return (images.float() - 127.5) / 64
 
-    def sample(self, generator: np.random.Generator, progress: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return one picture (C, h, w) and its label map, h and w fixed by the stage of the training.
-
-        The first stage sees pictures of half the size, which cost a quarter of the time; the last stage whole ones.
-        """
-        height, width = (160, 224) if progress < 0.55 else (256, 352)
-        low, high = (0.4, 0.8) if progress < 0.55 else (0.7, 1.3)
+    def sample(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one picture (C, 160, 224) and its label map."""
+        height, width = 160, 224
         k = generator.integers(len(self.train[0]))
         image, label = self.train[0][k].float(), self.train[1][k]
-        scale = max(generator.uniform(low, high), height / image.shape[1], width / image.shape[2])
+        scale = max(generator.uniform(0.4, 0.75), height / image.shape[1], width / image.shape[2])
         rows, columns = min(round(height / scale), image.shape[1]), min(round(width / scale), image.shape[2])
         i = generator.integers(image.shape[1] - rows + 1)
         j = generator.integers(image.shape[2] - columns + 1)
@@ -79,7 +81,8 @@ class CamVid:
         """Return global accuracy and mean IoU over 11 classes on the held-out pictures."""
         matrix = torch.zeros(11, 11, dtype=torch.int64)
         for image, label in zip(*self.held_out, strict=True):
-            prediction = logits_of(self.prepare(image[None]))[0].argmax(0)
+            logits = logits_of(self.prepare(functional.avg_pool2d(image[None].float(), self.reduction)))
+            prediction = functional.interpolate(logits, label.shape, mode="bilinear")[0].argmax(0)
             known = label != IGNORE
             matrix += torch.bincount(11 * label[known].long() + prediction[known], minlength=121).view(11, 11)
         hit, union = matrix.diag().double(), (matrix.sum(0) + matrix.sum(1) - matrix.diag()).double()
@@ -101,7 +104,7 @@ class Membrane:
 
     prepare = staticmethod(CamVid.prepare)
 
-    def sample(self, generator: np.random.Generator, progress: float) -> tuple[torch.Tensor, torch.Tensor]:
+    def sample(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a crop of 256 x 256, turned, mirrored, bent and brightened at random."""
         side = 256
         k = generator.integers(len(self.train[0]))
@@ -179,8 +182,7 @@ class Run:
     def batch(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the batch of this step: it depends on the seed and the step alone."""
         generator = np.random.default_rng([self.arguments.seed, self.step])
-        progress = self.step / self.arguments.steps
-        samples = [self.recipe.sample(generator, progress) for _ in range(self.arguments.batch)]
+        samples = [self.recipe.sample(generator) for _ in range(self.arguments.batch)]
         images, labels = (torch.stack(part).to(self.device) for part in zip(*samples, strict=True))
         return self.recipe.prepare(images), labels
 
@@ -235,9 +237,9 @@ def main() -> None:
     parser.add_argument("recipe", choices=sorted(RECIPES))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, default=5600)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--widths", type=int, nargs=5, default=[32, 64, 128, 192, 192])
