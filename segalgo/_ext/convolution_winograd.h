@@ -169,52 +169,52 @@ static void NAME(winograd_unit)(const Geometry* g, const Rows* r, int64_t dilati
 }
 
 /* G g G' of rows [first, last) of one group, packed [place][channel][row of the panel]; in double, rounded once.
- * place_pitch: rows * channels of the group. */
+ * place_pitch: rows * channels of the group. Places lie far apart, often by a power of two, which a cache holds badly:
+ * so the places of some channels are collected nearby and copied in runs. */
 static void NAME(winograd_pack_panel)(const REAL* weight, int64_t channels, int64_t first, int64_t last,
                                       int64_t place_pitch, REAL* packed) {
-    enum { BLOCK = 16 }; /* rows at once, more than MOST_ROWS */
+    enum { BLOCK = 16, CHANNELS = 16 }; /* rows at once, more than MOST_ROWS; channels at once */
     const int64_t rows = last - first;
     double cell[9][BLOCK] = {{0}}, half[18][BLOCK];
-    REAL whole[BLOCK];
-    /* So many channels may write a whole block: the next channel overwrites what is too much. */
-    const int64_t whole_blocks = channels - divide_up(BLOCK, rows);
+    REAL near[36][CHANNELS * BLOCK];
     packed += first * channels;
-    for (int64_t c = 0; c < channels; c++, packed += rows) {
-        for (int64_t r = 0; r < rows; r++) {
-            const REAL* kernel = weight + ((first + r) * channels + c) * 9;
-            for (int k = 0; k < 9; k++) cell[k][r] = kernel[k];
-        }
-        for (int v = 0; v < 3; v++) {
-            for (int r = 0; r < BLOCK; r++) {
-                const double ends = cell[v][r] + cell[6 + v][r], middle = cell[3 + v][r];
-                const double far = cell[v][r] + 4 * cell[6 + v][r];
-                half[v][r] = cell[v][r] * (1.0 / 4);
-                half[3 + v][r] = (ends + middle) * (-1.0 / 6);
-                half[6 + v][r] = (ends - middle) * (-1.0 / 6);
-                half[9 + v][r] = (far + 2 * middle) * (1.0 / 24);
-                half[12 + v][r] = (far - 2 * middle) * (1.0 / 24);
-                half[15 + v][r] = cell[6 + v][r];
+    for (int64_t c0 = 0; c0 < channels; c0 += CHANNELS) {
+        const int64_t count = least(CHANNELS, channels - c0);
+        for (int64_t c = 0; c < count; c++) {
+            for (int64_t r = 0; r < rows; r++) {
+                const REAL* kernel = weight + ((first + r) * channels + c0 + c) * 9;
+                for (int k = 0; k < 9; k++) cell[k][r] = kernel[k];
             }
-        }
+            for (int v = 0; v < 3; v++) {
+                for (int r = 0; r < BLOCK; r++) {
+                    const double ends = cell[v][r] + cell[6 + v][r], middle = cell[3 + v][r];
+                    const double far = cell[v][r] + 4 * cell[6 + v][r];
+                    half[v][r] = cell[v][r] * (1.0 / 4);
+                    half[3 + v][r] = (ends + middle) * (-1.0 / 6);
+                    half[6 + v][r] = (ends - middle) * (-1.0 / 6);
+                    half[9 + v][r] = (far + 2 * middle) * (1.0 / 24);
+                    half[12 + v][r] = (far - 2 * middle) * (1.0 / 24);
+                    half[15 + v][r] = cell[6 + v][r];
+                }
+            }
+            /* The last rows of a block may reach into the next channel's, which overwrites them. */
 #define G(u) row[(u) * BLOCK + r]
-#define PLACE(v, value)                                            \
-    for (int r = 0; r < BLOCK; r++) whole[r] = (REAL)(value);      \
-    if (c < whole_blocks)                                          \
-        memcpy(target + (v) * place_pitch, whole, sizeof whole);   \
-    else                                                           \
-        memcpy(target + (v) * place_pitch, whole, (size_t)rows * sizeof(REAL));
-        for (int u = 0; u < 6; u++) {
-            const double* row = half[3 * u];
-            REAL* target = packed + 6 * u * place_pitch;
-            PLACE(0, G(0) * (1.0 / 4))
-            PLACE(1, (G(0) + G(2) + G(1)) * (-1.0 / 6))
-            PLACE(2, (G(0) + G(2) - G(1)) * (-1.0 / 6))
-            PLACE(3, (G(0) + 4 * G(2) + 2 * G(1)) * (1.0 / 24))
-            PLACE(4, (G(0) + 4 * G(2) - 2 * G(1)) * (1.0 / 24))
-            PLACE(5, G(2))
-        }
+#define PLACE(v, value) \
+    for (int r = 0; r < BLOCK; r++) near[6 * u + (v)][c * rows + r] = (REAL)(value);
+            for (int u = 0; u < 6; u++) {
+                const double* row = half[3 * u];
+                PLACE(0, G(0) * (1.0 / 4))
+                PLACE(1, (G(0) + G(2) + G(1)) * (-1.0 / 6))
+                PLACE(2, (G(0) + G(2) - G(1)) * (-1.0 / 6))
+                PLACE(3, (G(0) + 4 * G(2) + 2 * G(1)) * (1.0 / 24))
+                PLACE(4, (G(0) + 4 * G(2) - 2 * G(1)) * (1.0 / 24))
+                PLACE(5, G(2))
+            }
 #undef G
 #undef PLACE
+        }
+        for (int place = 0; place < 36; place++)
+            memcpy(packed + place * place_pitch + c0 * rows, near[place], (size_t)(count * rows) * sizeof(REAL));
     }
 }
 
