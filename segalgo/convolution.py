@@ -67,7 +67,8 @@ def conv2d(
     their tile of 4 x 4 outputs. float16 is widened to float32, computed, and rounded once at the end.
 
     Cost: n multiplications an output cell, n / 4 for "winograd". Scratch of the Cython wing: the packed weights (four
-    times their size for "winograd") and at most 48 MiB of tiles, whatever the size of the picture.
+    times their size for "winograd") and tiles; with "auto" and Winograd both together are at most 64 MiB, and tiles
+    alone never more, whatever the size of the picture and the number of threads.
 
     References
     ----------

@@ -47,10 +47,11 @@ cdef extern from "convolution.h" nogil:
 
 
 # Scratch: the tile's buffer aims at this many bytes a thread (half of a 1 MiB second-level cache), Winograd's block at
-# the second number; all threads together stay below the third, fewer threads run where they would not.
+# the second number; all threads together, and Winograd's weights, stay below the third: fewer threads run where they
+# would not.
 TILE_BYTES = 512 * 1024
 BLOCK_BYTES = 2560 * 1024
-SCRATCH_BYTES = 48 * 1024 * 1024
+SCRATCH_BYTES = 64 * 1024 * 1024
 # Transformed weights beyond this are read from memory for every block of tiles: then the direct product is faster.
 WINOGRAD_WEIGHT_BYTES = 40 * 1024 * 1024
 
@@ -315,10 +316,14 @@ def _tile(batches, planes, halo, grid, width, itemsize):
     return -(-grid[0] // -(-grid[0] // tile_h)), tile_w
 
 
-cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units):
-    """Return zeroed scratch for as many threads as may run, on a cache line, that number, and the cells of each."""
+cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units, int64_t held):
+    """Return scratch for as many threads as may run, on a cache line, that number, and the cells of each.
+
+    `held` bytes of the budget are taken already; a quarter of it is left whatever they are.
+    """
+    room = max(SCRATCH_BYTES - held, SCRATCH_BYTES // 4)
     cells = (cells * itemsize + 63) // 64 * 64 // itemsize
-    threads = max(1, min(omp_get_max_threads(), units, SCRATCH_BYTES // (cells * itemsize)))
+    threads = max(1, min(omp_get_max_threads(), units, room // (cells * itemsize)))
     scratch = np.empty(threads * cells * itemsize + 64, np.uint8)
     return scratch[-scratch.ctypes.data % 64:], threads, cells
 
@@ -362,7 +367,7 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bia
     units *= g.splits
     # Vectors read on beyond the last position: the slack keeps that inside the buffer.
     sums_at = (g.channels * g.phases * g.plane + g.pitch + width + 15) // 16 * 16
-    scratch, thread_count, cells = _scratch(sums_at + max(most_sums * width, 4 * g.pitch), itemsize, units)
+    scratch, thread_count, cells = _scratch(sums_at + max(most_sums * width, 4 * g.pitch), itemsize, units, 0)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)
@@ -434,7 +439,7 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     units = others * _up(g.grid_h, g.tile_h)
     cells = (36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes
              + 24 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
-    scratch, thread_count, cells = _scratch(cells, itemsize, units)
+    scratch, thread_count, cells = _scratch(cells, itemsize, units, packed.products[0].packed.nbytes)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)
