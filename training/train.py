@@ -44,6 +44,7 @@ class CamVid:
     """
 
     reduction = 2
+    label_smoothing = 0.0
 
     def __init__(self, data: Path, arguments: argparse.Namespace) -> None:
         self.train, self.held_out = read_folder(data / "train"), read_folder(data / "val")
@@ -91,7 +92,9 @@ class CamVid:
 
 
 class Membrane:
-    """U-Net on membranes: the eight symmetries of the square, elastic deformation, brightness; 5 slices held out."""
+    """U-Net on membranes: symmetries of the square, elastic deformation, exposure; 5 slices held out."""
+
+    label_smoothing = 0.1
 
     def __init__(self, data: Path, arguments: argparse.Namespace) -> None:
         images, labels = read_folder(data)
@@ -127,10 +130,20 @@ class Membrane:
         image, label = image.rot90(turns, (1, 2)), label.rot90(turns, (0, 1))
         if generator.random() < 0.5:
             image, label = image.flip(-1), label.flip(-1)
+        return self.exposed(image, generator), label.long()
+
+    @staticmethod
+    def exposed(image: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
+        """Return a picture blurred or sharpened, with other contrast, brightness, gamma, shading and grain."""
+        blurred = functional.avg_pool2d(functional.pad(image[None], (1, 1, 1, 1), "reflect"), 3, 1)[0]
+        image = torch.lerp(image, blurred, generator.uniform(-0.7, 1.0))
+        shading = torch.from_numpy(generator.normal(0, 15, (1, 1, 3, 3)).astype(np.float32))
+        image = image + functional.interpolate(shading, image.shape[1:], mode="bicubic")[0]
         mean = image.mean()
-        image = (image - mean) * generator.uniform(0.7, 1.3) + mean + generator.uniform(-25, 25)
-        image = image + torch.from_numpy(generator.normal(0, generator.uniform(0, 8), image.shape).astype(np.float32))
-        return image.clamp(0, 255), label.long()
+        image = (image - mean) * generator.uniform(0.6, 1.4) + mean + generator.uniform(-30, 30)
+        image = 255 * (image.clamp(0, 255) / 255) ** generator.uniform(0.7, 1.4)
+        grain = torch.from_numpy(generator.normal(0, generator.uniform(0, 12), image.shape).astype(np.float32))
+        return (image + grain).clamp(0, 255)
 
     def scores(self, logits_of) -> dict[str, float]:
         """Return pixel error and Dice of the cell interior, averaged over the eight symmetries of each picture."""
@@ -196,7 +209,10 @@ class Run:
         self.model.train()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=not self.arguments.float32):
             logits = self.model(images)
-        loss = functional.cross_entropy(logits.float(), labels, self.class_weights, ignore_index=IGNORE)
+        smoothing = self.recipe.label_smoothing
+        loss = functional.cross_entropy(
+            logits.float(), labels, self.class_weights, ignore_index=IGNORE, label_smoothing=smoothing
+        )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
