@@ -96,9 +96,8 @@ class UNet(nn.Module):
             x = self.block(f"down{stage}", x)
             skips.append(x)
             x = functional.max_pool2d(x, 2)
-        x = functional.dropout2d(self.block(f"down{self.depth + 1}", x), 0.3, self.training)
+        x = functional.dropout(self.block(f"down{self.depth + 1}", x), 0.2, self.training)
         for stage in range(self.depth, 0, -1):
-            skips[-1] = functional.dropout2d(skips[-1], 0.1, self.training)
             x = getattr(self, f"up{stage}_upconv")(x)
             x = self.block(f"up{stage}", torch.cat([skips.pop(), x], dim=1))
         return self.classifier(x)
