@@ -13,6 +13,13 @@ static inline uint64_t runs_word(const uint8_t* bytes) {
     return word;
 }
 
+/* Whether 64 bytes are equal. */
+static inline int runs_equal(const uint8_t* a, const uint8_t* b) {
+    uint64_t differ = 0;
+    for (int k = 0; k < 64; k += 8) differ |= runs_word(a + k) ^ runs_word(b + k);
+    return differ == 0;
+}
+
 /* The row above cell (i, j): of row 0 it is the last row, one column to the left; left of column 0 all is 0. */
 static inline uint8_t runs_before_first(const uint8_t* mask, int64_t h, int64_t w, int64_t j) {
     return j ? mask[(h - 1) * w + j - 1] : 0;
@@ -48,8 +55,8 @@ static uint8_t runs_count_columns(const uint8_t* mask, int64_t h, int64_t w, int
     return all;
 }
 
-/* Write the changes of the columns first ... last - 1; at[j] is where column j's next one goes. Eight cells that equal
-   those above them are passed over at once. */
+/* Write the changes of the columns first ... last - 1; at[j] is where column j's next one goes. Cells that equal those
+   above them are passed over 64 or 8 at once; bytes are 0 or 1, so a bit of the difference is a change. */
 static void runs_list_columns(const uint8_t* mask, int64_t h, int64_t w, int64_t first, int64_t last, int64_t* at,
                               uint32_t* places) {
     for (int64_t j = first; j < last; j++)
@@ -58,10 +65,25 @@ static void runs_list_columns(const uint8_t* mask, int64_t h, int64_t w, int64_t
         const uint8_t* row = mask + i * w;
         const uint8_t* above = row - w;
         int64_t j = first;
-        for (; j + 8 <= last; j += 8) {
-            if (runs_word(row + j) == runs_word(above + j)) continue;
-            for (int64_t k = j; k < j + 8; k++)
-                if (row[k] != above[k]) places[at[k]++] = (uint32_t)(k * h + i);
+        while (j + 8 <= last) {
+            if (j + 64 <= last && runs_equal(row + j, above + j)) {
+                j += 64;
+                continue;
+            }
+            const int64_t end = j + 64 <= last ? j + 64 : j + 8;
+            for (; j < end; j += 8) {
+                uint64_t differ = runs_word(row + j) ^ runs_word(above + j);
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+                for (; differ; differ &= differ - 1) {
+                    const int64_t k = j + (__builtin_ctzll(differ) >> 3);
+                    places[at[k]++] = (uint32_t)(k * h + i);
+                }
+#else
+                if (!differ) continue;
+                for (int64_t k = j; k < j + 8; k++)
+                    if (row[k] != above[k]) places[at[k]++] = (uint32_t)(k * h + i);
+#endif
+            }
         }
         for (; j < last; j++)
             if (row[j] != above[j]) places[at[j]++] = (uint32_t)(j * h + i);
@@ -90,20 +112,29 @@ static int64_t runs_count_line(const uint8_t* mask, int64_t first, int64_t last,
     return changes;
 }
 
-static void runs_list_line(const uint8_t* mask, int64_t first, int64_t last, uint32_t* places) {
+static void runs_list_line(const uint8_t* mask, int64_t first, int64_t last, uint32_t* places, int64_t changes) {
+    uint32_t* const end = places + changes;
     int64_t k = first;
     if (k == 0 && k < last) {
         if (mask[0]) *places++ = 0;
         k = 1;
     }
-    while (k < last) {
-        if (k + 8 <= last && runs_word(mask + k) == runs_word(mask + k - 1)) {
-            k += 8;
+    while (places < end) {
+        if (k + 64 <= last && runs_equal(mask + k, mask + k - 1)) {
+            k += 64;
             continue;
         }
-        const int64_t end = k + 8 < last ? k + 8 : last;
-        for (; k < end; k++)
-            if (mask[k] != mask[k - 1]) *places++ = (uint32_t)k;
+        const int64_t stop = k + 64 < last ? k + 64 : last;
+        if (end - places > 64) {
+            /* A place that is no change is written too, and overwritten by the next one: no branch to guess. */
+            for (; k < stop; k++) {
+                *places = (uint32_t)k;
+                places += mask[k] != mask[k - 1];
+            }
+        } else {
+            for (; k < stop; k++)
+                if (mask[k] != mask[k - 1]) *places++ = (uint32_t)k;
+        }
     }
 }
 

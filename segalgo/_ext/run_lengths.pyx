@@ -14,7 +14,7 @@ cdef extern from "run_lengths.h" nogil:
     uint8_t runs_count_columns(const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t*)
     void runs_list_columns(const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t*, uint32_t*)
     int64_t runs_count_line(const uint8_t*, int64_t, int64_t, uint8_t*)
-    void runs_list_line(const uint8_t*, int64_t, int64_t, uint32_t*)
+    void runs_list_line(const uint8_t*, int64_t, int64_t, uint32_t*, int64_t)
     void runs_fill_columns(const int64_t*, int64_t, int64_t, int64_t, int64_t, int64_t, uint8_t*)
     void runs_fill_line(const int64_t*, int64_t, int64_t, int64_t, uint8_t*)
     int64_t runs_common(const int64_t*, int64_t, const int64_t*, int64_t)
@@ -23,7 +23,7 @@ cdef extern from "run_lengths.h" nogil:
 
 cdef enum:
     # Cells below which starting threads costs more than the work.
-    SMALL = 131072
+    SMALL = 2097152
     # Cells of a column strip that stay in the nearest caches between two walks.
     STRIP = 524288
 
@@ -68,7 +68,8 @@ cdef uint32_t[::1] _list_line(const uint8_t* mask, int64_t size):
         total += here
     places = np.empty(total + 1, np.uint32)
     for k in prange(parts, nogil=True, schedule="static", num_threads=threads):
-        runs_list_line(mask, size * k // parts, size * (k + 1) // parts, &places[at[k]])
+        runs_list_line(mask, size * k // parts, size * (k + 1) // parts, &places[at[k]],
+                       (at[k + 1] if k + 1 < parts else total) - at[k])
     return places
 
 
