@@ -13,7 +13,9 @@ from segalgo import instances as instances
 from segalgo import interpolation as interpolation
 from segalgo import labeling as labeling
 from segalgo import local_thresholding as local_thresholding
+from segalgo import masks as masks
 from segalgo import measurement as measurement
+from segalgo import metrics as metrics
 from segalgo import normalization as normalization
 from segalgo import output_sizes as output_sizes
 from segalgo import pictures as pictures

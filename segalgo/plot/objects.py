@@ -166,7 +166,7 @@ def _write(
         if not fits:
             row, column = _place_beside(boxes[k], plane, height, width, taken)
         taken.append(_edges(row, column, height, width))
-        shade = "white" if fits else 0.6 * COLOURS[colour[k]] / 255 + 0.4
+        shade = "white" if fits else 0.5 * COLOURS[colour[k]] / 255 + 0.5
         ax.text(
             column, row, texts[k], fontsize=size, color=shade, ha="center", va="center_baseline", clip_on=True,
             path_effects=halo,
