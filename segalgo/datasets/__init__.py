@@ -10,6 +10,7 @@ from segalgo.datasets.cityscapes import KITTI, Cityscapes
 from segalgo.datasets.classes import ENCODINGS, LabelEncoding, plain_encoding
 from segalgo.datasets.coco import COCOInstances
 from segalgo.datasets.coco_panoptic import COCOPanoptic
+from segalgo.datasets.coco_writing import COCOWriter
 from segalgo.datasets.dataset import Dataset, Record, Sample
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.folders import ImageFolders
@@ -19,7 +20,7 @@ from segalgo.datasets.uci import UCISegmentation
 from segalgo.datasets.voc import PascalVOC
 
 __all__ = [
-    "ADE20K", "ENCODINGS", "KITTI", "READERS", "COCOInstances", "COCOPanoptic", "CamVid", "Cityscapes", "Dataset",
+    "ADE20K", "ENCODINGS", "KITTI", "READERS", "COCOInstances", "COCOPanoptic", "COCOWriter", "CamVid", "Cityscapes", "Dataset",
     "DatasetError", "ISBIStack", "ImageFolders", "LabelEncoding", "PascalVOC", "Record", "Sample", "UCISegmentation",
     "open_dataset", "plain_encoding",
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """COCO's instance annotations: JSON with polygons and run-length codes beside a folder of pictures."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -12,6 +13,9 @@ from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.dataset import Dataset, Sample, choose_split
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_json, require, safe_name
+
+
+MOST_CELLS = 2**28  # pixels of a picture: what a file may ask for at most
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,8 @@ class COCOFiles(Dataset):
             number = require(entry, "id", int, path, place)
             if min(size) < 1:
                 raise DatasetError(path, f"has size {size[0]} x {size[1]}: expected at least 1 x 1", place)
+            if size[0] * size[1] > MOST_CELLS:
+                raise DatasetError(path, f"has size {size[0]} x {size[1]}: expected at most {MOST_CELLS} pixels", place)
             if number in found:
                 raise DatasetError(path, f"has the id {number} of another picture", place)
             found[number] = name, size
@@ -206,39 +212,66 @@ class COCOInstances(COCOFiles):
 
     def read_masks(self, record: COCORecord) -> np.ndarray:
         """Draw every annotation's mask."""
+        from segalgo.masks import rle_to_mask
+
         self.check_image(record)
         masks = np.zeros((len(record.annotations), *record.size), bool)
-        for mask, annotation, place in zip(masks, record.annotations, record.places, strict=True):
-            mask[:] = self._draw(annotation, place, record)
+        for mask, code in zip(masks, self.read_codes(record), strict=True):
+            mask[:] = rle_to_mask(code)
         return masks
 
     def read_labels(self, record: COCORecord) -> np.ndarray:
-        """Paint the classes, large objects first."""
+        """Paint the classes, large objects first, after a look at the picture's size."""
+        self.check_image(record)
+        return self.paint_labels(record)
+
+    def read_instances(self, record: COCORecord) -> np.ndarray:
+        """Paint the numbered objects, large ones first, after a look at the picture's size."""
+        self.check_image(record)
+        return self.paint_instances(record)
+
+    def paint_labels(self, record: COCORecord) -> np.ndarray:
+        """Paint the classes; the picture itself may be missing."""
         labels = np.zeros(record.size, np.uint8)
         for k, mask in self._painted(record):
             labels[mask] = self.class_of_category[record.annotations[k]["category_id"]] + 1
         return labels
 
-    def read_instances(self, record: COCORecord) -> np.ndarray:
-        """Paint the numbered objects, large ones first."""
+    def paint_instances(self, record: COCORecord) -> np.ndarray:
+        """Paint the numbered objects; the picture itself may be missing."""
         instances = np.zeros(record.size, np.int32)
         for k, mask in self._painted(record):
             instances[mask] = 0 if record.annotations[k].get("iscrowd") else k + 1
         return instances
 
-    def _painted(self, record: COCORecord) -> Any:
+    def _painted(self, record: COCORecord) -> Iterator[tuple[int, np.ndarray]]:
         """Yield place and mask of every annotation in the order of painting; one mask in memory at a time."""
-        self.check_image(record)
-        masks = (
-            (k, self._draw(record.annotations[k], record.places[k], record)) for k in range(len(record.annotations))
-        )
-        areas = [int(mask.sum()) for _, mask in masks]
-        crowd = [bool(annotation.get("iscrowd")) for annotation in record.annotations]
-        for k in sorted(range(len(areas)), key=lambda k: (not crowd[k], -areas[k], k)):
-            yield k, self._draw(record.annotations[k], record.places[k], record)
+        from segalgo.masks import rle_area, rle_to_mask
 
-    def _draw(self, annotation: dict[str, Any], place: str, record: COCORecord) -> np.ndarray:
-        try:
-            return draw_segmentation(annotation["segmentation"], record.size)
-        except (ValueError, TypeError) as error:
-            raise DatasetError(self.annotation_file, str(error), place) from None
+        codes = self.read_codes(record)
+        areas = [rle_area(code) for code in codes]
+        crowd = [bool(annotation.get("iscrowd")) for annotation in record.annotations]
+        for k in sorted(range(len(codes)), key=lambda k: (not crowd[k], -areas[k], k)):
+            yield k, rle_to_mask(codes[k]).view(bool)
+
+    def read_codes(self, record: COCORecord) -> list[dict[str, Any]]:
+        """Return the run-length code of every annotation; polygons are drawn as COCO draws them."""
+        codes = []
+        for annotation, place in zip(record.annotations, record.places, strict=True):
+            try:
+                codes.append(segmentation_to_rle(annotation["segmentation"], record.size))
+            except (ValueError, TypeError) as error:
+                raise DatasetError(self.annotation_file, str(error), place) from None
+        return codes
+
+
+def segmentation_to_rle(segmentation: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """Return a run-length code of the picture's size, from polygons or from a code."""
+    from segalgo.masks import polygon_to_rle, rle_area
+
+    if isinstance(segmentation, list):
+        return polygon_to_rle(segmentation, size)
+    rle_area(segmentation)  # raises where the code is none
+    if tuple(segmentation["size"]) != size:
+        raise ValueError(f"segmentation has size {list(segmentation['size'])}: expected {list(size)}, the picture's")
+    return segmentation
