@@ -1,6 +1,7 @@
 """Scores of segmentations: of classes, boundaries, instances, panoptic maps and partitions."""
 
 from segalgo.metrics.confusion import ConfusionMatrix, confusion_matrix
+from segalgo.metrics.detections import AveragePrecision, average_precision
 from segalgo.metrics.scores import (
     class_accuracy,
     dice,
@@ -13,7 +14,9 @@ from segalgo.metrics.scores import (
 )
 
 __all__ = [
+    "AveragePrecision",
     "ConfusionMatrix",
+    "average_precision",
     "class_accuracy",
     "confusion_matrix",
     "dice",
