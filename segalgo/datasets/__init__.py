@@ -20,7 +20,24 @@ from segalgo.datasets.uci import UCISegmentation
 from segalgo.datasets.voc import PascalVOC
 
 __all__ = [
-    "ADE20K", "ENCODINGS", "KITTI", "READERS", "COCOInstances", "COCOPanoptic", "COCOWriter", "CamVid", "Cityscapes", "Dataset",
-    "DatasetError", "ISBIStack", "ImageFolders", "LabelEncoding", "PascalVOC", "Record", "Sample", "UCISegmentation",
-    "open_dataset", "plain_encoding",
-]  # fmt: skip
+    "ADE20K",
+    "ENCODINGS",
+    "KITTI",
+    "READERS",
+    "COCOInstances",
+    "COCOPanoptic",
+    "COCOWriter",
+    "CamVid",
+    "Cityscapes",
+    "Dataset",
+    "DatasetError",
+    "ISBIStack",
+    "ImageFolders",
+    "LabelEncoding",
+    "PascalVOC",
+    "Record",
+    "Sample",
+    "UCISegmentation",
+    "open_dataset",
+    "plain_encoding",
+]

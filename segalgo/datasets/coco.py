@@ -14,7 +14,6 @@ from segalgo.datasets.dataset import Dataset, Sample, choose_split
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_json, require, safe_name
 
-
 MOST_CELLS = 2**28  # pixels of a picture: what a file may ask for at most
 
 

@@ -33,9 +33,7 @@ class COCOWriter:
             "categories": [{"id": k, "name": name} for k, name in enumerate(categories, 1)],
         }
 
-    def add(
-        self, file_name: str, labels: Any, categories: Any = None, scores: Sequence[float] | None = None
-    ) -> None:
+    def add(self, file_name: str, labels: Any, categories: Any = None, scores: Sequence[float] | None = None) -> None:
         """Add a picture and its objects.
 
         Parameters
