@@ -1,5 +1,6 @@
 """The boundary F1 score: whether contours are where they should be."""
 
+import itertools
 import operator
 from typing import Any
 
@@ -132,7 +133,7 @@ def _boundary_cells(labels: np.ndarray, ignored: np.ndarray, num_classes: int) -
     classes, cells = values[fresh].astype(np.int64), np.broadcast_to(places, values.shape)[fresh]
     order = np.lexsort((cells, classes))
     bounds = np.searchsorted(classes[order], np.arange(num_classes + 1))
-    return [cells[order[a:b]] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [cells[order[a:b]] for a, b in itertools.pairwise(bounds)]
 
 
 def _blocks(plane: np.ndarray) -> np.ndarray:
