@@ -54,16 +54,16 @@ cdef void _count_chunk(const Labels* target, const Labels* prediction, int64_t f
     cdef const char* y = prediction.data + first * prediction.width
     if target.width == 1:
         segalgo_row_starts_uint8_t(<const uint8_t*> x, n, target.limit, target.ignores,
-                                  <uint8_t> target.ignored, classes, numbers)
+                                   <uint8_t> target.ignored, classes, numbers)
     elif target.width == 2:
         segalgo_row_starts_uint16_t(<const uint16_t*> x, n, target.limit, target.ignores,
-                                   <uint16_t> target.ignored, classes, numbers)
+                                    <uint16_t> target.ignored, classes, numbers)
     elif target.width == 4:
         segalgo_row_starts_uint32_t(<const uint32_t*> x, n, target.limit, target.ignores,
-                                   <uint32_t> target.ignored, classes, numbers)
+                                    <uint32_t> target.ignored, classes, numbers)
     else:
         segalgo_row_starts_uint64_t(<const uint64_t*> x, n, target.limit, target.ignores,
-                                   <uint64_t> target.ignored, classes, numbers)
+                                    <uint64_t> target.ignored, classes, numbers)
     if prediction.width == 1:
         segalgo_add_columns_uint8_t(<const uint8_t*> y, n, prediction.limit, classes, numbers)
     elif prediction.width == 2:

@@ -81,7 +81,8 @@ cdef inline int64_t _step(int64_t start, double slope, int64_t u, int64_t steps)
 # these steps are computed. Without `places` they are counted.
 cdef int64_t _edge_changes(int64_t u0, int64_t v0, int64_t u1, int64_t v1, int64_t h, int64_t w,
                            uint32_t* places) noexcept nogil:
-    cdef int64_t du = llabs(u1 - u0), dv = llabs(v1 - v0), low = min(u0, u1), high = max(u0, u1), first, last, j, u, v, t
+    cdef int64_t du = llabs(u1 - u0), dv = llabs(v1 - v0), low = min(u0, u1), high = max(u0, u1)
+    cdef int64_t first, last, j, u, v, t
     cdef double slope, row
     first = (low + 2) // 5 if low > 2 else 0
     last = min(w, (high + 2) // 5) if high > 2 else 0

@@ -107,7 +107,7 @@ def polygon_to_rle(
     --------
     >>> from segalgo.masks import polygon_to_rle
     >>> polygon_to_rle([1, 1, 4, 1, 4, 3, 1, 3], (5, 6))
-    {'size': [5, 6], 'counts': b'6230G'}
+    {'size': [5, 6], 'counts': b'6230009'}
     """
     one_of(rule, "rule", ("center", "coco"))
     if rule == "center":
@@ -185,7 +185,9 @@ def _check_crossings(rings: list[np.ndarray], crossings: str) -> None:
     for k, ring in enumerate(rings):
         found = _first_crossing(ring)
         if found:
-            raise ValueError(f"ring {k} crosses itself: its edges {found[0]} and {found[1]} cross; expected none that do")
+            raise ValueError(
+                f"ring {k} crosses itself: its edges {found[0]} and {found[1]} cross; expected none that do"
+            )
 
 
 def _first_crossing(ring: np.ndarray) -> tuple[int, int] | None:

@@ -263,9 +263,7 @@ def rle_bounding_box(rle: Mapping[str, Any]) -> tuple[int, int, int, int]:
     return (0, 0, 0, 0) if right < 0 else (left, top, right - left + 1, bottom - top + 1)
 
 
-def rle_iou(
-    rles: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], is_crowd: Any = None
-) -> np.ndarray:
+def rle_iou(rles: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]], is_crowd: Any = None) -> np.ndarray:
     """Return the intersection over union of each object with each other.
 
     Where an other is a crowd, the intersection over the area of the object: a crowd may hold many objects. Two empty
@@ -396,7 +394,9 @@ def _size_of(rle: Any, name: str) -> tuple[int, int]:
         height, width = operator.index(height), operator.index(width)
     except (KeyError, TypeError, ValueError):
         shown = rle.get("size", "missing") if isinstance(rle, Mapping) else f"that of {type(rle).__name__}"
-        raise ValueError(f"{name} has size {str(shown)[:40]}: expected a dictionary with size [height, width]") from None
+        raise ValueError(
+            f"{name} has size {str(shown)[:40]}: expected a dictionary with size [height, width]"
+        ) from None
     if height < 0 or width < 0 or height * width > MOST_CELLS:
         raise ValueError(f"{name} has size [{height}, {width}]: expected 0 to {MOST_CELLS} cells")
     return height, width
@@ -417,7 +417,9 @@ def _raw_counts(rle: Mapping[str, Any], name: str) -> Any:
     except (OverflowError, ValueError):
         fits = False
     if not fits:
-        raise ValueError(f"{name} has counts of type {type(counts).__name__}: expected a list of integers, str or bytes")
+        raise ValueError(
+            f"{name} has counts of type {type(counts).__name__}: expected a list of integers, str or bytes"
+        )
     outside = (array < 0) | (array > MOST_CELLS)
     if outside.any():
         k = int(outside.argmax())
@@ -431,7 +433,9 @@ def _joined(parts: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     counts, offsets, fault = host_wing("run_lengths").texts_to_counts(texts)
     if fault is not None:
         k = [k for k, part in enumerate(parts) if isinstance(part, bytes)][fault[0]]
-        raise ValueError(f"{name(k)} has counts that are no run-length string at character {fault[1]}: {_shown(parts[k])}")
+        raise ValueError(
+            f"{name(k)} has counts that are no run-length string at character {fault[1]}: {_shown(parts[k])}"
+        )
     if len(texts) == len(parts):
         return counts, offsets
     read = iter(np.split(counts, offsets[1:-1]) if texts else ())

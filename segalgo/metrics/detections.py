@@ -155,7 +155,7 @@ def average_precision(
     --------
     >>> from segalgo.metrics import average_precision
     >>> found = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10]}
-    >>> average_precision([found], [found | {"score": 0.9}], "bbox").summary["AP"]
+    >>> round(average_precision([found], [found | {"score": 0.9}], "bbox").summary["AP"], 9)
     1.0
     """
     one_of(iou_type, "iou_type", ("segm", "bbox"))
@@ -382,8 +382,10 @@ def _match(
     truth: _Records, found: _Records, iou_type: str, thresholds: np.ndarray, areas: dict[str, tuple[float, float]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the flags of detections, those of true objects, and the place of each detection in its group."""
-    keys = [table.category * (1 + max(truth.picture.max(initial=0), found.picture.max(initial=0))) + table.picture
-            for table in (found, truth)]
+    keys = [
+        table.category * (1 + max(truth.picture.max(initial=0), found.picture.max(initial=0))) + table.picture
+        for table in (found, truth)
+    ]
     groups = np.unique(np.concatenate(keys))
     first, other_first = (np.searchsorted(key, np.append(groups, np.iinfo(np.int64).max)) for key in keys)
     kernels = host_wing("detections")

@@ -4,6 +4,7 @@ Points are (column, row) in units of pixels: cell (i, j) covers columns j ... j 
 one array of points and where each begins, ``offsets``; the last point of a ring joins its first.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ def fill_rings(points: Any, offsets: Any, height: int, width: int) -> Any:
     the crossing on. So an edge that two polygons share splits the cells between them: none twice, none left.
     """
     mask = np.zeros((height, width + 1), np.uint8)
-    for first, last in zip(offsets[:-1], offsets[1:], strict=True):
+    for first, last in itertools.pairwise(offsets):
         ring = points[first:last]
         for a, b in zip(ring.tolist(), np.roll(ring, -1, axis=0).tolist(), strict=True):
             # Always from the upper end, so that both neighbours of an edge compute the same crossings.

@@ -4,6 +4,7 @@ Counts are the lengths of runs in column order (cell (i, j) of h rows is number 
 turn, zeros first. Several codes travel as one array of counts and where each begins: ``offsets``.
 """
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -84,13 +85,13 @@ def _read_text(text: bytes) -> tuple[list[int], int | None]:
 
 def areas(counts: Any, offsets: Any) -> Any:
     """Return how many ones each code has."""
-    return np.array([counts[a + 1 : b : 2].sum(dtype=np.int64) for a, b in zip(offsets[:-1], offsets[1:], strict=True)])
+    return np.array([counts[a + 1 : b : 2].sum(dtype=np.int64) for a, b in itertools.pairwise(offsets)])
 
 
 def bounding_boxes(counts: Any, offsets: Any, heights: Any) -> Any:
     """Return (first row, last row, first column, last column) of each code's ones; (h, -1, -1, -1) without ones."""
     boxes = np.empty((heights.size, 4), np.int64)
-    for box, a, b, h in zip(boxes, offsets[:-1], offsets[1:], heights.tolist(), strict=True):
+    for box, (a, b), h in zip(boxes, itertools.pairwise(offsets), heights.tolist(), strict=True):
         ends = np.cumsum(counts[a:b], dtype=np.int64)[: (b - a) // 2 * 2].reshape(-1, 2)
         start, last = ends[ends[:, 0] < ends[:, 1]].T - np.array([[0], [1]])
         if start.size == 0:
@@ -141,7 +142,7 @@ def _common(ends: Any, other_ends: Any) -> int:
 
 def merge_counts(counts: Any, offsets: Any, size: int, intersect: bool) -> Any:
     """Return the counts of the union, or the intersection, of codes of `size` cells."""
-    ends = [np.cumsum(counts[a:b], dtype=np.int64) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    ends = [np.cumsum(counts[a:b], dtype=np.int64) for a, b in itertools.pairwise(offsets)]
     places = np.unique(np.concatenate([[0], *ends]))
     places = places[places < size]
     inside = np.array([np.searchsorted(e, places, side="right") % 2 == 1 for e in ends])
