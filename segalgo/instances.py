@@ -105,7 +105,7 @@ def semantic_to_instances(
             counted &= present != number
     shifted = np.where(counted, np.arange(1, len(present) + 1), 0)[numbered].reshape(plane.shape)
     labels = label(shifted, connectivity=connectivity)
-    if split_touching:
+    if split_touching and labels.size:
         labels = _split(labels, depth, connectivity)
     count = int(labels.max(initial=0))
     found = np.zeros(count + 1, np.int64)

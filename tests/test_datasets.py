@@ -12,7 +12,6 @@ import pytest
 from data_trees import CITYSCAPES_IDS, PANOPTIC_IDS, SHAPE, TREES, plane
 
 from segalgo.datasets import ENCODINGS, COCOPanoptic, ImageFolders, open_dataset
-from segalgo.datasets.classes import voc_colours
 
 SHARED = Path(os.environ.get("SEGALGO_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -101,11 +100,6 @@ def test_voc(tmp_path):
     assert test[0].instances is None
     assert test[0].image.shape == (*SHAPE, 3)
     assert open_dataset(tmp_path, "val").names == ["2007_000039", "2007_000063"]
-
-
-def test_vocs_colours_by_hand():
-    colours = voc_colours(256)
-    assert colours[[0, 1, 2, 8, 255]].tolist() == [[0, 0, 0], [128, 0, 0], [0, 128, 0], [64, 0, 0], [224, 224, 192]]
 
 
 @pytest.mark.parametrize("tree", ["cityscapes", "kitti"])

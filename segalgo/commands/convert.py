@@ -166,30 +166,17 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
 
 
 def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
+    from segalgo.masks import colormap, write_palette_picture
     from segalgo.pictures import write_label_map
 
     if form == "labels":
         write_label_map(path.with_suffix(""), labels)
         return
-    write_palette_picture(path, labels, colours)
+    palette = colormap("voc")
+    if colours is not None:
+        palette[: len(colours)] = colours
+    write_palette_picture(path, labels, palette)
 
 
 def _plural(count: int) -> str:
     return "" if count == 1 else "s"
-
-
-def write_palette_picture(path: Path, labels: np.ndarray, colours: Any = None) -> None:
-    """Write a label map of numbers up to 255 as a PNG with a palette: VOC's, its first colours replaced if given."""
-    from PIL import Image
-
-    from segalgo.datasets.classes import voc_colours
-
-    if labels.size and not (labels.min() >= 0 and labels.max() <= 255):
-        wrong = labels.max() if labels.max() > 255 else labels.min()
-        raise ValueError(f"label {wrong}: a palette has the numbers 0 to 255")
-    palette = voc_colours(256)
-    if colours is not None:
-        palette[: len(colours)] = colours
-    picture = Image.fromarray(labels.astype(np.uint8))
-    picture.putpalette(palette.tobytes())
-    picture.save(path)

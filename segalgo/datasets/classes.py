@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from segalgo.datasets.errors import DatasetError
+from segalgo.masks.colors import colormap
 
 IGNORE_INDEX = 255
 _UNKNOWN = -1
@@ -119,23 +120,13 @@ def _ranges(values: Mapping[int, int]) -> str:
     return ", ".join(f"{low}" if low == high else f"{low} to {high}" for low, high in runs)
 
 
-def voc_colours(count: int) -> np.ndarray:
-    """Return the first colours of PASCAL VOC's scheme, (count, 3) uint8: bits of the index, spread over R, G and B."""
-    index = np.arange(count)
-    colours = np.zeros((count, 3), np.int64)
-    for bit in range(8):
-        for channel in range(3):
-            colours[:, channel] |= (index >> (3 * bit + channel) & 1) << (7 - bit)
-    return colours.astype(np.uint8)
-
-
 def plain_encoding(class_names: Sequence[str], colours: np.ndarray | None = None) -> LabelEncoding:
     """Return an encoding in which label files hold class indices, and 255 where a pixel is to be ignored."""
     names = tuple(class_names)
     if not 1 <= len(names) <= IGNORE_INDEX:
         raise ValueError(f"class_names holds {len(names)} names: expected 1 to {IGNORE_INDEX}")
     values = {index: index for index in (*range(len(names)), IGNORE_INDEX)}
-    return LabelEncoding(names, voc_colours(len(names)) if colours is None else colours, values)
+    return LabelEncoding(names, colormap("voc", len(names)) if colours is None else colours, values)
 
 
 def _table(text: str) -> list[list[str]]:
@@ -224,7 +215,7 @@ def _camvid() -> LabelEncoding:
 
 def _ade20k() -> LabelEncoding:
     values = {0: IGNORE_INDEX} | {index + 1: index for index in range(len(ADE20K_NAMES))}
-    return LabelEncoding(ADE20K_NAMES, voc_colours(len(ADE20K_NAMES) + 1)[1:], values)
+    return LabelEncoding(ADE20K_NAMES, colormap("voc", len(ADE20K_NAMES) + 1)[1:], values)
 
 
 ENCODINGS: Mapping[str, LabelEncoding] = {

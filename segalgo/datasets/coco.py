@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding, voc_colours
+from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.dataset import Dataset, Sample, choose_split
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_json, require, safe_name
+from segalgo.masks.colors import colormap
 
 MOST_CELLS = 2**28  # pixels of a picture: what a file may ask for at most
 
@@ -176,7 +177,7 @@ class COCOInstances(COCOFiles):
     def find_encoding(self) -> LabelEncoding:
         """Return background and the categories, coloured by VOC's scheme."""
         names = ("background", *(category["name"] for category in self.categories))
-        return plain_encoding(names, voc_colours(len(names)))
+        return plain_encoding(names, colormap("voc", len(names)))
 
     def find_records(self) -> list[COCORecord]:
         """Sort the annotations to their pictures."""

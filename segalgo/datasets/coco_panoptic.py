@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding, voc_colours
+from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.coco import COCOFiles, holds_segments
 from segalgo.datasets.dataset import Sample, check_size
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import read_photograph, require, safe_name
+from segalgo.masks.colors import colormap
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class COCOPanoptic(COCOFiles):
 
     def find_encoding(self) -> LabelEncoding:
         """Return the categories in their own colours where the file names them."""
-        colours = voc_colours(len(self.categories) + 1)[1:]
+        colours = colormap("voc", len(self.categories) + 1)[1:]
         for k, category in enumerate(self.categories):
             if "color" in category:
                 colour = category["color"]

@@ -158,7 +158,7 @@ def show_histogram(
     ax : matplotlib Axes, optional
         Where to draw; a new figure if not given.
     bins : int, default 256
-        Number of bins; integers of 8 bits have one for each value.
+        Number of bins; integers of up to 256 values have one for each.
     mask : bool array (H, W), optional
         Count these pixels alone.
     log : bool, default False
@@ -188,8 +188,11 @@ def show_histogram(
     pixels = pixels.get() if is_cupy(pixels) else pixels
     if pixels.ndim != 2:
         raise ValueError(f"image has shape {pixels.shape}: expected (H, W)")
-    counts, centres = histogram_of(pixels, bins, mask, None)
+    counts, centres = histogram_of(pixels, bins, None, mask)
     centres = centres.astype(np.float64)
+    if len(counts) > max(bins, 256):  # integers of 16 bits have a count for each value
+        counts, edges = np.histogram(centres, bins, weights=counts)
+        centres = (edges[1:] + edges[:-1]) / 2
     lines = _named_thresholds(thresholds)
     ax = new_axes(ax, (7, 3.5))
     ax.fill_between(centres, counts, step="mid", color="0.72", linewidth=0)
