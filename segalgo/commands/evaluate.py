@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from segalgo.commands.detections import report_detections, score_detections
 from segalgo.commands.refusal import Refusal, refusing
 
 EXAMPLES = """
@@ -18,6 +19,7 @@ Examples:
   segalgo evaluate predictions/ VOCdevkit --split val --json scores.json --picture confusion.png
   segalgo evaluate predictions/ camvid/val/labels --dataset camvid
   segalgo evaluate results/ cityscapes/ --split val --class-indices
+  segalgo evaluate detections.json annotations/instances_val2017.json
 """
 LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco", "coco-panoptic", "folders")
 
@@ -47,17 +49,29 @@ def evaluate_command(
     json_file: Path | None,
     picture: Path | None,
 ) -> None:
-    """Score label maps against the truth: IoU, precision, recall and Dice of each class, and their means.
+    """Score label maps or detections against the truth.
+
+    Label maps get IoU, precision, recall and Dice of each class, and their means.
 
     TARGETS is a data set in the layout in which it is downloaded, or, with --dataset, a folder of its label pictures.
     PREDICTIONS is a folder with one label picture for each target, named as the target (or with a suffix after an
     underscore, or as NAME/labels.png), in the numbers of the data set's own label files: labelIds of Cityscapes, 1 to
     150 of ADE20K. All pictures count together, not the mean over pictures.
+
+    Where PREDICTIONS is a .json file of COCO's detections (segmentation or bbox, and score), TARGETS is COCO's
+    annotation file or its folder, and the numbers are COCO's average precision and recall.
     """
+    detections = predictions.suffix == ".json"
+    if detections and (picture is not None or class_indices or kind not in (None, "coco")):
+        raise Refusal(
+            f"{predictions}: COCO detections go without --picture, --class-indices, other data sets"
+        )
     with refusing():
-        pairs = _pair(predictions, targets, kind, split)
-        scores, matrix = _score(pairs, class_indices)
-    _report(scores)
+        if detections:
+            scores = score_detections(predictions, targets, split)
+        else:
+            scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
+    (report_detections if detections else _report)(scores)
     if json_file is not None:
         with refusing(json_file):
             json_file.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
@@ -202,7 +216,7 @@ def _report(scores: dict[str, Any]) -> None:
     width = max(5, *(len(row["name"]) for row in scores["classes"]))
     click.echo(f"  {'class':{width}} {'pixels':>12} {'IoU':>7} {'prec.':>7} {'recall':>7} {'Dice':>7}")
     for row in scores["classes"]:
-        shown = " ".join(_percent(row[key]) for key in ("iou", "precision", "recall", "dice"))
+        shown = " ".join(percent(row[key]) for key in ("iou", "precision", "recall", "dice"))
         click.echo(f"  {row['name']:{width}} {row['pixels']:>12} {shown}")
     click.echo()
     for key, title in (
@@ -212,14 +226,15 @@ def _report(scores: dict[str, Any]) -> None:
         ("frequency_weighted_iou", "frequency-weighted IoU"),
         ("mean_dice", "mean Dice"),
     ):
-        click.echo(f"  {title:24}{_percent(scores[key])}")
+        click.echo(f"  {title:24}{percent(scores[key])}")
     if scores["pixels_without_class"]:
         click.echo(
             f"\n{scores['pixels_without_class']} pixels were predicted as no class at all: they count as mistakes"
         )
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
+    """Write a share as a percentage of seven characters, "-" where it is undefined."""
     return f"{'-':>7}" if math.isnan(value) else f"{100 * value:7.2f}"
 
 
