@@ -98,12 +98,12 @@ def semantic_to_instances(
     if not depth > 0:
         raise ValueError(f"depth={depth!r}: expected a number above 0")
     # Classes shifted to 1, 2 ... leave 0 for what is no object, whatever numbers the classes have.
-    present, numbered = np.unique(plane, return_inverse=True)
+    present, ranks = _ranked(plane)
     counted = np.ones(len(present), bool) if classes is None else np.isin(present, list(classes))
     for number in (background, ignore_index):
         if number is not None:
             counted &= present != number
-    shifted = np.where(counted, np.arange(1, len(present) + 1), 0)[numbered].reshape(plane.shape)
+    shifted = np.where(counted, np.arange(1, len(present) + 1, dtype=np.int32), 0)[ranks]
     labels = label(shifted, connectivity=connectivity)
     if split_touching and labels.size:
         labels = _split(labels, depth, connectivity)
@@ -262,9 +262,9 @@ def to_panoptic(
     keep = valid & ~(is_thing & (number == 0))
     # One key per (class, object): ordered by class, then by object.
     span = int(number.max(initial=0)) + 1
-    keys, where = np.unique(plane[keep].astype(np.int64) * span + number[keep], return_inverse=True)
+    keys, ranks = _ranked(plane[keep].astype(np.int64) * span + number[keep])
     labels = np.zeros(plane.shape, np.int32)
-    labels[keep] = where + 1
+    labels[keep] = ranks + 1
     return Panoptic(labels, _describe(labels, keys // span, np.isin(keys // span, counted)))
 
 
@@ -368,6 +368,18 @@ def count_objects(labels: Any, classes: Any = None) -> int | Mapping[int, int]:
         int(number): int(count)
         for number, count in zip(*np.unique(listed[present - 1], return_counts=True), strict=True)
     }
+
+
+def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the values that occur, ascending, and the place of every cell's value among them."""
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    if not 0 <= low <= high <= max(2**16, values.size):
+        present, ranks = np.unique(values, return_inverse=True)
+        return present, ranks.reshape(values.shape)
+    # Small numbers need no sorting: a table says which occur.
+    occurs = np.bincount(values.reshape(-1), minlength=1) > 0
+    present = np.flatnonzero(occurs) if values.size else np.zeros(0, np.int64)
+    return present, (np.cumsum(occurs) - 1)[values]
 
 
 def _as_plane(values: Any, name: str) -> np.ndarray:

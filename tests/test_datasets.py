@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from data_trees import CITYSCAPES_IDS, PANOPTIC_IDS, SHAPE, TREES, plane
 
-from segalgo.datasets import ENCODINGS, COCOPanoptic, ImageFolders, open_dataset
+from segalgo.datasets import ENCODINGS, COCOPanoptic, DatasetError, ImageFolders, open_dataset
 
 SHARED = Path(os.environ.get("SEGALGO_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
@@ -125,6 +125,14 @@ def test_camvid_by_indices(tmp_path, tree):
     assert open_dataset(tmp_path, "val").names == ["0016E5_07959"]
 
 
+def test_camvid_of_other_frame_names(tmp_path):
+    data_trees.picture(tmp_path / "images" / "frame.jpg", data_trees.photograph())
+    data_trees.picture(tmp_path / "labels" / "frame.png", data_trees.CAMVID_LABELS.astype(np.uint8))
+    with pytest.raises(DatasetError, match="names no classes"):
+        open_dataset(tmp_path)
+    assert (open_dataset(tmp_path, kind="camvid")[0].labels == plane([0, 3, 255, 10])).all()
+
+
 def test_camvid_by_colours(tmp_path):
     dataset = open_dataset(data_trees.camvid_colours(tmp_path))
     assert (dataset[0].labels == plane([3, 3, 1, 255])).all()
@@ -157,6 +165,18 @@ def test_ade20k(tmp_path):
     assert len(dataset.class_names) == 150
     assert (dataset.class_names[0], dataset.class_names[149]) == ("wall", "flag")
     assert dataset.class_names[130] == "projection screen"
+
+
+def test_black_and_white_labels_of_photographs_are_no_membranes(tmp_path):
+    data_trees.isbi_folders(tmp_path)
+    for path in (tmp_path / "images").iterdir():
+        data_trees.picture(path, data_trees.photograph())
+    with pytest.raises(DatasetError, match="names no classes"):
+        open_dataset(tmp_path)
+    assert open_dataset(tmp_path, kind="isbi")[0].image.shape == SHAPE
+    (tmp_path / "classes.txt").write_text("ground\n")
+    data_trees.isbi_folders(tmp_path)
+    assert open_dataset(tmp_path).kind == "folders"
 
 
 def test_folders_need_class_names(tmp_path):

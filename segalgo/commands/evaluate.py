@@ -63,9 +63,7 @@ def evaluate_command(
     """
     detections = predictions.suffix == ".json"
     if detections and (picture is not None or class_indices or kind not in (None, "coco")):
-        raise Refusal(
-            f"{predictions}: COCO detections go without --picture, --class-indices, other data sets"
-        )
+        raise Refusal(f"{predictions}: COCO detections go without --picture, --class-indices, other data sets")
     with refusing():
         if detections:
             scores = score_detections(predictions, targets, split)

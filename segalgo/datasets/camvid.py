@@ -39,6 +39,11 @@ class CamVid(Dataset):
         return None
 
     @classmethod
+    def accept_root(cls, path: Path) -> Path | None:
+        """Return the folder that has splits, whatever its frames are called."""
+        return cls.find_root(path) or (path if cls.find_splits(path) else None)
+
+    @classmethod
     def find_splits(cls, root: Path) -> tuple[str, ...]:
         """List the splits; "all" where frames are not split."""
         return tuple(split for split in (*SPLITS, "all") if cls._folders(root, split) is not None)

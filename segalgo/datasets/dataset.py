@@ -112,7 +112,7 @@ class Dataset(Sequence[Sample]):
     records: Sequence[Any]
 
     def __init__(self, path: str | Path, split: str | None = None) -> None:
-        self.root = self.find_root(Path(path)) or self._refuse(Path(path))
+        self.root = self.accept_root(Path(path)) or self._refuse(Path(path))
         self.splits = self.find_splits(self.root)
         self.split = choose_split(self.root, self.splits, split)
         self.encoding = self.find_encoding()
@@ -122,6 +122,11 @@ class Dataset(Sequence[Sample]):
     def find_root(cls, path: Path) -> Path | None:
         """Return the folder in which this data set lies under `path`, or None where it is another one."""
         raise NotImplementedError
+
+    @classmethod
+    def accept_root(cls, path: Path) -> Path | None:
+        """Return the folder where somebody says that it is this data set: the layout alone must fit."""
+        return cls.find_root(path)
 
     @classmethod
     def find_splits(cls, root: Path) -> tuple[str, ...]:

@@ -85,6 +85,11 @@ def picture_size(path: Path, record: str | None = None) -> tuple[int, int]:
     return _read(path, record, lambda picture: picture.size[::-1])
 
 
+def is_grey(path: Path) -> bool:
+    """Return whether a picture has no colours, from its header."""
+    return _read(path, None, lambda picture: picture.mode in ("1", "L") or picture.mode.startswith("I"))
+
+
 def _read(path: Path, record: str | None, convert: Callable[[Any], Any]) -> Any:
     """Open a picture, hand it to `convert`, and close it; decoders' errors become ours."""
     from PIL import Image

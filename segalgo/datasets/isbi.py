@@ -9,7 +9,7 @@ import numpy as np
 from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record, check_size
 from segalgo.datasets.errors import DatasetError
-from segalgo.datasets.files import list_pictures, pair_pictures, picture_size, read_grey, read_indices
+from segalgo.datasets.files import is_grey, list_pictures, pair_pictures, picture_size, read_grey, read_indices
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "raw")
 LABEL_FOLDERS = ("labels", "label", "masks", "membranes")
@@ -25,19 +25,28 @@ class ISBIStack(Dataset):
 
     kind = "isbi"
     title = "ISBI EM stack"
-    looks_for = "train-volume.tif and train-labels.tif, or images/ and labels/ with label pictures of 0 and 255"
+    looks_for = (
+        "train-volume.tif and train-labels.tif, or images/ and labels/ with grey pictures and labels of 0 and 255"
+    )
 
     @classmethod
     def find_root(cls, path: Path) -> Path | None:
-        """Return the folder of the stacks, or of folders whose first label picture holds 0 and 255 alone."""
+        """Return the folder of the stacks, or of folders of grey pictures with labels of 0 and 255 alone."""
         if _stack(path, "train") or _stack(path, "test"):
             return path
+        if any((folder / "classes.txt").is_file() for folder in (path, path.parent)):
+            return None  # classes of its own: image folders
         for split in cls.find_splits(path):
-            folders = _folders(path, split)
-            first = list_pictures(folders[1])[:1] if folders and folders[1] else []
-            if first and np.isin(read_indices(first[0], rgb=True), (0, 255)).all():
+            images, labels = _folders(path, split) or (None, None)
+            first = [*list_pictures(images)[:1], *list_pictures(labels)[:1]] if images and labels else []
+            if len(first) == 2 and is_grey(first[0]) and is_black_and_white(first[1]):
                 return path
         return None
+
+    @classmethod
+    def accept_root(cls, path: Path) -> Path | None:
+        """Return the folder of the stacks or of folders, whatever the pictures hold."""
+        return path if cls.find_splits(path) else None
 
     @classmethod
     def find_splits(cls, root: Path) -> tuple[str, ...]:
@@ -96,6 +105,11 @@ def _folders(root: Path, split: str) -> tuple[Path, Path | None] | None:
     if images is None or (labels is None and split != "test"):
         return None
     return images, labels
+
+
+def is_black_and_white(path: Path) -> bool:
+    """Return whether a picture holds 0 and 255, and nothing else."""
+    return set(np.unique(read_indices(path, rgb=True)).tolist()) == {0, 255}
 
 
 def _first_folder(base: Path, names: Sequence[str]) -> Path | None:
