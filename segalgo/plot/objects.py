@@ -126,7 +126,8 @@ def _draw_outlines(ax: Any, plane: np.ndarray, present: np.ndarray, colour: np.n
             segments.append(pair if axis == 0 else pair[..., ::-1])
             numbers.append(mine[i, j])
     chosen = COLOURS[colour[np.searchsorted(present, np.concatenate(numbers))]] / 255
-    lines = LineCollection(np.concatenate(segments), colors=chosen, linewidths=1.6, capstyle="round")
+    width = float(np.clip(1.1 * _points_per_pixel(ax, plane.shape), 0.5, 1.6))  # small pictures need thin lines
+    lines = LineCollection(np.concatenate(segments), colors=chosen, linewidths=width, capstyle="round")
     ax.add_collection(lines, autolim=False)
 
 
@@ -166,7 +167,7 @@ def _write(
         if not fits:
             row, column = _place_beside(boxes[k], plane, height, width, taken)
         taken.append(_edges(row, column, height, width))
-        shade = "white" if fits else 0.5 * COLOURS[colour[k]] / 255 + 0.5
+        shade = "white" if fits else 0.4 * COLOURS[colour[k]] / 255 + 0.6
         ax.text(
             column, row, texts[k], fontsize=size, color=shade, ha="center", va="center_baseline", clip_on=True,
             path_effects=halo,
