@@ -22,7 +22,7 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
     width = max(target.itemsize, prediction.itemsize)
     unsigned = np.dtype(f"u{width}")
     # Negative labels turn into large ones of their own width first: widening must not make classes of them.
-    x, y = (array.view(f"u{array.itemsize}").astype(unsigned, copy=False) for array in (target, prediction))
+    x, y = (array.reshape(-1).view(f"u{array.itemsize}").astype(unsigned, copy=False) for array in (target, prediction))
     bounds = (np.uint64(min(num_classes, int(np.iinfo(array.dtype).max) + 1)) for array in (target, prediction))
     ignored = unsigned.type(ignore_index % (1 << 8 * target.itemsize) if ignores else 0)
     if target.size:

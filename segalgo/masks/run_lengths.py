@@ -410,7 +410,7 @@ def _raw_counts(rle: Mapping[str, Any], name: str) -> Any:
     if isinstance(counts, bytes):
         return counts
     if isinstance(counts, str):
-        return counts.encode("ascii", "backslashreplace")
+        return counts.encode("utf-8", "surrogatepass")
     try:
         array = np.asarray(counts)
         fits = array.ndim == 1 and (array.size == 0 or array.dtype.kind in "iu")
