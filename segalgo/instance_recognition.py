@@ -95,6 +95,8 @@ class InstanceRecognizer:
             raise ValueError(f"names holds {len(names)}: expected {len(rows)}, one for each descriptor")
         if not all(isinstance(name, str) for name in names):
             raise TypeError("names holds other things than str: expected a name for each descriptor")
+        if any("\0" in name for name in names):
+            raise ValueError("names holds a name with a zero character: expected names without")
         self.descriptors = np.concatenate([self.descriptors, rows]) if self.names else rows.copy()
         self.names += names
 
@@ -151,7 +153,8 @@ class InstanceRecognizer:
 
     def _as_rows(self, descriptors: Any) -> np.ndarray:
         rows = as_array(descriptors, "descriptors")
-        rows = rows.get() if is_cupy(rows) else rows
+        if is_cupy(rows):
+            raise TypeError("descriptors is a CuPy array: expected NumPy's, fetch it with .get()")
         if rows.dtype.kind not in "biuf":
             raise TypeError(f"descriptors has dtype {rows.dtype}: expected real numbers")
         rows = rows.astype(np.float64)
@@ -269,15 +272,17 @@ def describe_objects(labels: Any, image: Any = None) -> np.ndarray:
     [[0.69, 1.0, 0.69], [0.0, 1.0, 0.0]]
     """
     plane = as_array(labels, "labels")
+    if is_cupy(plane) or is_cupy(image):
+        raise TypeError("labels or image is a CuPy array: expected NumPy's, fetch it with .get()")
     if plane.ndim != 2:
         raise ValueError(f"labels has shape {plane.shape}: expected (H, W)")
     statistics = label_statistics(plane, image)
-    measures = [field.get() if is_cupy(field) else field for field in statistics if field is not None]
-    area, box = measures[1], measures[2]
+    area, box = statistics.area, statistics.bounding_box
     if not (area > 0).all():
         raise ValueError(f"labels holds no object {int(np.argmin(area > 0)) + 1}: expected all up to {len(area)}")
     sides = np.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], 1).astype(np.float64)
     columns = [np.log(area), area / sides.prod(1), np.log(sides.max(1) / sides.min(1))]
     if image is not None:
-        columns += [measure.astype(np.float64) for measure in measures[4:7]]
+        measures = (statistics.intensity_mean, statistics.intensity_min, statistics.intensity_max)
+        columns += [measure.astype(np.float64) for measure in measures]
     return np.stack(columns, 1) if len(area) else np.zeros((0, len(columns)))

@@ -383,10 +383,10 @@ def _ranked(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _as_plane(values: Any, name: str) -> np.ndarray:
-    """Return a (H, W) integer array on the host."""
+    """Return a (H, W) integer array of NumPy."""
     plane = as_array(values, name)
     if is_cupy(plane):
-        plane = plane.get()
+        raise TypeError(f"{name} is a CuPy array: expected NumPy's, fetch it with .get()")
     if plane.dtype.kind not in "iub":
         raise TypeError(f"{name} has dtype {plane.dtype}: expected integers")
     if plane.ndim != 2:

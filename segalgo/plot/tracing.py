@@ -17,8 +17,9 @@ ARROW_CELLS = 6  # pooling indices are drawn for a window of at most this many c
 @dataclass
 class _Step:
     name: str
+    shape: tuple[int, ...]
     maps: np.ndarray
-    """(C, H, W), or (1, 1, C) of a vector."""
+    """The maps that are shown, (C, H, W), or (1, 1, C) of a vector; copies, so that the rest can be forgotten."""
     source: np.ndarray | None = None
     """Of pooling indices: the maps that were pooled, or None where the trace does not hold them."""
 
@@ -87,7 +88,7 @@ def show_trace(
                 _draw_arrows(ax, step, c)
             else:
                 _draw_map(ax, step.maps[c])
-        size = " x ".join(map(str, step.maps.shape))
+        size = " x ".join(map(str, step.shape))
         row[0].set_ylabel(f"{step.name}\n{size}", rotation=0, ha="right", va="center", fontsize=8, labelpad=6)
     return axes
 
@@ -107,7 +108,8 @@ def _collect(trace: Iterable[tuple[str, Any]], patterns: list[str], batch: int, 
             # Two are enough: what was pooled, and the result where it comes before its indices.
             earlier = [*earlier[-2:], (name, maps)]
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
-            steps.append(_Step(name, maps, source))
+            shown = None if source is None else source[:channels].copy()
+            steps.append(_Step(name, maps.shape, maps[:channels].copy(), shown))
     return steps
 
 
