@@ -153,6 +153,31 @@ def test_detections_of_coco(tmp_path):
     refused(run("evaluate", tmp_path / "none.json", root), "none.json")
 
 
+def test_panoptic_files_of_coco(tmp_path):
+    root = data_trees.coco_panoptic(tmp_path / "coco")
+    found = root / "annotations" / "panoptic_val2017.json"
+    (root / "val2017" / "000000000009.jpg").unlink()  # the photographs are not needed
+    text = done(run("evaluate", found, root, "--json", tmp_path / "scores.json"))
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["pq_all"] == scores["rq_things"] == scores["sq_stuff"] == 1
+    assert "PQ" in text
+    content = data_trees.panoptic_content()
+    # The sky is taken for persons: one segment too many of one class, one missed of the other.
+    content["annotations"][0]["segments_info"][0]["category_id"] = 1
+    other = data_trees.coco_panoptic(tmp_path / "other", content) / "annotations" / "panoptic_val2017.json"
+    done(run("evaluate", other, root, "--json", tmp_path / "scores.json"))
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert scores["pq_stuff"] == 0
+    assert scores["classes"][0]["rq"] == pytest.approx(2 / 2.5)
+    picture(other.parent / "panoptic_val2017" / "000000000009.png", np.zeros((5, 8, 3), np.uint8))
+    refused(run("evaluate", other, root), "000000000009.png", "is 5 x 8: expected 6 x 8")
+    content["annotations"] = [{"image_id": 1, "file_name": "a.png", "segments_info": []}]
+    other.write_text(json.dumps(content))
+    refused(run("evaluate", other, root), str(other), "holds no annotation of picture 9")
+    other.write_text('{"annotations": [{"segments_info": []}]}')
+    refused(run("evaluate", other, root), str(other), "annotations[0]", "has no key 'image_id'")
+
+
 def test_palette_pictures_keep_their_numbers(tmp_path):
     labels = plane([0, 3, 11, 10]).astype(np.uint8)
     picture(tmp_path / "labels" / "a.png", labels)

@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from segalgo.commands.detections import report_detections, score_detections
+from segalgo.commands.panoptic import report_panoptic, score_panoptic
 from segalgo.commands.refusal import Refusal, refusing
 
 EXAMPLES = """
@@ -59,17 +60,23 @@ def evaluate_command(
     150 of ADE20K. All pictures count together, not the mean over pictures.
 
     Where PREDICTIONS is a .json file of COCO's detections (segmentation or bbox, and score), TARGETS is COCO's
-    annotation file or its folder, and the numbers are COCO's average precision and recall.
+    annotation file or its folder, and the numbers are COCO's average precision and recall; of panoptic files
+    (segments_info, pictures in the folder of the file's name) panoptic quality.
     """
-    detections = predictions.suffix == ".json"
-    if detections and (picture is not None or class_indices or kind not in (None, "coco")):
-        raise Refusal(f"{predictions}: COCO detections go without --picture, --class-indices, other data sets")
+    coco_file = predictions.suffix == ".json"
+    if coco_file and (picture is not None or class_indices or kind not in (None, "coco", "coco-panoptic")):
+        raise Refusal(f"{predictions}: COCO's files go without --picture, --class-indices, other data sets")
+    report = _report
     with refusing():
-        if detections:
-            scores = score_detections(predictions, targets, split)
+        from segalgo.datasets.coco import holds_segments
+
+        if coco_file and holds_segments(predictions):
+            scores, report = score_panoptic(predictions, targets, split), report_panoptic
+        elif coco_file:
+            scores, report = score_detections(predictions, targets, split), report_detections
         else:
             scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
-    (report_detections if detections else _report)(scores)
+    report(scores)
     if json_file is not None:
         with refusing(json_file):
             json_file.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 
 from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.coco import COCOFiles, holds_segments
-from segalgo.datasets.dataset import Sample, check_size
+from segalgo.datasets.dataset import Sample
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import read_photograph, require, safe_name
 from segalgo.masks.colors import colormap
@@ -20,6 +20,7 @@ class PanopticRecord:
 
     name: str
     image: Path
+    id: int
     labels: Path
     size: tuple[int, int]
     segments: tuple[dict[str, Any], ...]
@@ -90,7 +91,7 @@ class COCOPanoptic(COCOFiles):
                     )
             name, size = entries[number]
             labels = path.parent / path.stem / file_name
-            records.append(PanopticRecord(name, self.find_image(name), labels, size, tuple(segments), place))
+            records.append(PanopticRecord(name, self.find_image(name), number, labels, size, tuple(segments), place))
         return records
 
     def make_sample(self, record: PanopticRecord) -> PanopticSample:
@@ -99,13 +100,11 @@ class COCOPanoptic(COCOFiles):
 
     def read_segment_ids(self, record: PanopticRecord) -> np.ndarray:
         """Read the picture of segment numbers."""
-        self.check_image(record)
-        colours = read_photograph(record.labels, record.name)
-        check_size(colours.shape[:2], record.size, record)
-        return colours @ np.array([1, 256, 65536], np.int32)
+        return read_ids(record.labels, record.size, record.name)
 
     def read_labels(self, record: PanopticRecord) -> np.ndarray:
-        """Translate segment numbers to classes."""
+        """Translate segment numbers to classes, after a look at the photograph's size."""
+        self.check_image(record)
         return self._translate(
             record, [self.class_of_category[segment["category_id"]] for segment in record.segments], IGNORE_INDEX
         ).astype(np.uint8)
@@ -127,3 +126,14 @@ class COCOPanoptic(COCOFiles):
                 record.name,
             )
         return np.array([table[int(number)] for number in present])[where].reshape(record.size)
+
+
+def read_ids(path: Path, size: tuple[int, int], record: str) -> np.ndarray:
+    """Read a picture of segment numbers, (H, W) int32; refuse one of another size."""
+    from segalgo.metrics import id_of_rgb
+
+    colours = read_photograph(path, record)
+    if colours.shape[:2] != size:
+        shape = f"{colours.shape[0]} x {colours.shape[1]}"
+        raise DatasetError(path, f"is {shape}: expected {size[0]} x {size[1]}", record)
+    return id_of_rgb(colours).astype(np.int32)
