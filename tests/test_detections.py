@@ -29,7 +29,12 @@ def scene(rng, pictures=25, shape=(120, 150), categories=4, objects=7, detection
             points = star(rng, shape, rng.uniform(2, 60))
             record = {"image_id": image["id"], "category_id": int(3 * rng.integers(0, categories) + 1)}
             code = masks.polygon_to_rle(points, shape)
-            forms = (code, {**code, "counts": code["counts"].decode()}, masks.decompress_rle(code), [points.ravel().tolist()])
+            forms = (
+                code,
+                {**code, "counts": code["counts"].decode()},
+                masks.decompress_rle(code),
+                [points.ravel().tolist()],
+            )
             record["segmentation"] = forms[rng.integers(0, 4)]
             record["bbox"] = list(map(float, masks.rle_bounding_box(code)))
             record["area"] = masks.rle_area(code) * float(rng.choice([0.5, 1, 1.3]))

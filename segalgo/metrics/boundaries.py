@@ -1,6 +1,7 @@
 """The boundary F1 score: whether contours are where they should be."""
 
 import itertools
+import math
 import operator
 from typing import Any
 
@@ -91,7 +92,8 @@ def boundary_f1(
     if not 0 <= reach <= height + width:
         raise ValueError(f"tolerance={tolerance}: expected 0 to the picture's size, in pixels")
     ignored = np.zeros(x.shape, bool) if ignore_index is None else x == operator.index(ignore_index)
-    planes = [plane.reshape(-1, height, width) for plane in (x, y, ignored)]
+    count = math.prod(x.shape[:-2])
+    planes = [plane.reshape(count, height, width) for plane in (x, y, ignored)]
     rows = [_score_picture(*picture, num_classes, reach, matching, empty) for picture in zip(*planes, strict=True)]
     return np.array(rows, np.float64).reshape(*x.shape[:-2], num_classes)
 
