@@ -102,6 +102,17 @@ def test_predictions_in_folders_of_their_names(tmp_path):
     assert "100.00" in done(run("evaluate", tmp_path / "out", root, "--split", "val", "--dataset", "camvid"))
 
 
+@pytest.mark.parametrize("tree", ["isbi-stack", "isbi-folders"])
+def test_a_named_data_set_whose_folder_holds_pictures(tmp_path, tree):
+    root = TREES[tree](tmp_path / "data")
+    copy_labels(open_dataset(root), tmp_path / "found")
+    text = done(run("evaluate", tmp_path / "found", root, "--dataset", "isbi"))
+    assert "11 pictures" in text
+    assert "mean IoU                 100.00" in text
+    if tree == "isbi-folders":
+        assert "11 pictures" in done(run("evaluate", tmp_path / "found", root / "labels", "--dataset", "isbi"))
+
+
 def test_bad_predictions_are_one_line(tmp_path):
     root = data_trees.camvid_folders(tmp_path / "data")
     found = tmp_path / "found"

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,15 +89,18 @@ def evaluate_command(
         click.echo(f"picture written to {picture}")
 
 
+@dataclass(frozen=True)
 class _Pairs:
-    """The targets of a data set, and the predictions that belong to them."""
+    """The targets of a data set, and the predictions that belong to them; nothing is read yet."""
 
-    def __init__(self, title: str, split: str | None, encoding: Any, items: list[tuple[str, Any, Path]]) -> None:
-        self.title, self.split, self.encoding, self.items = title, split, encoding, items
+    title: str
+    split: str | None
+    encoding: Any
+    items: list[tuple[str, Callable[[], np.ndarray | None], Path]]
 
 
 def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None) -> _Pairs:
-    from segalgo.datasets import ENCODINGS, DatasetError, UCISegmentation, open_dataset
+    from segalgo.datasets import ENCODINGS, READERS, DatasetError, UCISegmentation, open_dataset
     from segalgo.datasets.files import list_pictures
 
     for path in (predictions, targets):
@@ -103,26 +108,36 @@ def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None)
             raise DatasetError(path, "no such file or folder")
     if not predictions.is_dir():
         raise DatasetError(predictions, "is no folder: expected one of label pictures")
-    if kind in ENCODINGS and list_pictures(targets):
+    found = _index(predictions)
+    if kind in ENCODINGS and READERS[kind].accept_root(targets) is None and list_pictures(targets):
         if split is not None:
             raise Refusal(f"--split {split}: {targets} is a folder of label pictures, which has no splits")
-        items = [
-            (path.stem.removesuffix("_L") if kind == "camvid" else path.stem, path) for path in list_pictures(targets)
-        ]
-        pairs = _Pairs(kind or "", None, ENCODINGS[kind or ""], [(name, path, Path()) for name, path in items])
-    else:
-        dataset = open_dataset(targets, split, kind=kind)
-        if isinstance(dataset, UCISegmentation):
-            raise DatasetError(targets, "is a table without label maps")
-        items = [(_stem(sample.name), sample) for sample in dataset]
-        pairs = _Pairs(
-            dataset.title, dataset.split, dataset.encoding, [(name, sample, Path()) for name, sample in items]
-        )
-    if not pairs.items:
+        return _Pairs(kind, None, ENCODINGS[kind], _pair_pictures(list_pictures(targets), kind, found, predictions))
+    dataset = open_dataset(targets, split, kind=kind)
+    if isinstance(dataset, UCISegmentation):
+        raise DatasetError(targets, "is a table without label maps")
+    if not len(dataset):
         raise DatasetError(targets, "holds no label maps")
-    found = _index(predictions)
-    pairs.items = [(name, target, _find(found, name, predictions)) for name, target, _ in pairs.items]
-    return pairs
+    # Records, not samples: a sample would keep the label map that it has read.
+    named = [(_stem(record.name), partial(dataset.read_labels, record)) for record in dataset.records]
+    items = [(name, read, _find(found, name, predictions)) for name, read in named]
+    return _Pairs(dataset.title, dataset.split, dataset.encoding, items)
+
+
+def _pair_pictures(
+    labels: list[Path], kind: str, found: dict[str, Path], predictions: Path
+) -> list[tuple[str, Callable[[], np.ndarray], Path]]:
+    """Pair label pictures of a data set with their predictions."""
+    from segalgo.datasets import ENCODINGS
+    from segalgo.datasets.files import read_indices
+
+    encoding = ENCODINGS[kind]
+
+    def read(path: Path, name: str) -> np.ndarray:
+        return encoding.decode(read_indices(path, name, rgb=encoding.reads_rgb), path, name)
+
+    named = [(path.stem.removesuffix("_L") if kind == "camvid" else path.stem, path) for path in labels]
+    return [(name, partial(read, path, name), _find(found, name, predictions)) for name, path in named]
 
 
 def _stem(name: str) -> str:
@@ -196,11 +211,8 @@ def _read(pairs: _Pairs, class_indices: bool) -> Iterator[tuple[np.ndarray, np.n
 
     encoding = pairs.encoding
     reading = plain_encoding(encoding.class_names) if class_indices else encoding
-    for name, target, path in tqdm(pairs.items, unit="picture", disable=None):
-        if isinstance(target, Path):
-            truth = encoding.decode(read_indices(target, name, rgb=encoding.reads_rgb), target, name)
-        else:
-            truth = target.labels
+    for name, read, path in tqdm(pairs.items, unit="picture", disable=None):
+        truth = read()
         if truth is None:
             raise DatasetError(path, f"split {pairs.split!r} of {pairs.title} has no labels to compare with", name)
         prediction = reading.decode(read_indices(path, name, rgb=reading.reads_rgb), path, name)
