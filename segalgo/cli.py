@@ -99,7 +99,7 @@ def segment_command(
         picture, grey, found = _segment_file(pictures[0], options)
         paths = write_results(folders[0], picture, grey, found)
         if annotations:
-            annotations.add(pictures[0], found)
+            annotations.add(pictures[0], found.labels)
             paths["coco"] = annotations.write()
         _report(pictures[0], found, options, paths)
         return
@@ -109,7 +109,7 @@ def segment_command(
             picture, grey, found = _segment_file(path, options)
             write_results(folder, picture, grey, found)
             if annotations:
-                annotations.add(path, found)
+                annotations.add(path, found.labels)
             _say(f"{path}: {_objects(found.count)}")
         except Refusal as refusal:
             failures.append(refusal.format_message())

@@ -224,3 +224,31 @@ def test_panoptic_damage(tmp_path):
     content["categories"][0]["color"] = [1, 2]
     root = data_trees.coco_panoptic(tmp_path / "colour", content)
     refused(lambda: open_dataset(root), "panoptic_val2017.json", "has the color [1, 2]", record="categories[0]")
+
+
+@pytest.mark.parametrize("tree", TREES)
+def test_whatever_is_damaged_one_error_names_a_file(tmp_path, tree):
+    """Each file in turn is cut, emptied, overwritten or removed: reading all succeeds or names what is wrong."""
+    root = TREES[tree](tmp_path / "data")
+    rng = np.random.default_rng(5)
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    failures = 0
+    for path in files:
+        whole = path.read_bytes()
+        flipped = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            flipped[place] ^= int(rng.integers(1, 256))
+        for damaged in (whole[: len(whole) // 2], b"", b"\x00\xff words {", bytes(flipped), None):
+            if damaged is None:
+                path.unlink()
+            else:
+                path.write_bytes(damaged)
+            try:
+                for sample in open_dataset(root):
+                    if tree != "uci":
+                        _ = sample.image, sample.labels, sample.instances
+            except DatasetError as error:
+                failures += 1
+                assert str(error.path) in str(error)
+            path.write_bytes(whole)
+    assert failures >= len(files)
