@@ -350,6 +350,29 @@ def test_coco_masks_are_those_of_pycocotools(tmp_path):
         assert (read.annToMask(annotation) == mask).all()
 
 
+@pytest.mark.peers
+def test_scores_are_those_of_scikit_learn(tmp_path, rng):
+    from sklearn import metrics
+
+    truth = rng.choice([*range(11), 11], (3, 20, 30)).astype(np.uint8)
+    found = rng.integers(0, 11, truth.shape, np.uint8)
+    for k in range(3):
+        picture(tmp_path / "truth" / f"{k}.png", truth[k])
+        picture(tmp_path / "found" / f"{k}.png", found[k])
+    done(run("evaluate", tmp_path / "found", tmp_path / "truth", "--dataset", "camvid", "--json", tmp_path / "s.json"))
+    scores = json.loads((tmp_path / "s.json").read_text())
+    valid = truth != 11
+    pair = truth[valid], found[valid]
+    assert scores["mean_iou"] == pytest.approx(metrics.jaccard_score(*pair, average="macro"), rel=1e-12)
+    assert scores["frequency_weighted_iou"] == pytest.approx(
+        metrics.jaccard_score(*pair, average="weighted"), rel=1e-12
+    )
+    assert scores["pixel_accuracy"] == pytest.approx(metrics.accuracy_score(*pair), rel=1e-12)
+    assert scores["class_accuracy"] == pytest.approx(metrics.balanced_accuracy_score(*pair), rel=1e-12)
+    assert scores["mean_dice"] == pytest.approx(metrics.f1_score(*pair, average="macro"), rel=1e-12)
+    assert scores["confusion_matrix"][3][:11] == metrics.confusion_matrix(*pair)[3].tolist()
+
+
 def test_commands_start_without_heavy_imports():
     code = "import sys, segalgo.cli; print(*{name.partition('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()

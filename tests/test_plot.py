@@ -190,12 +190,23 @@ def test_trace_shows_maps_and_arrows(rng):
     end = start + np.stack([arrows.V, arrows.U], -1)
     ends = np.rint(end).astype(int).reshape(-1, 2)
     indices = layers[2][1][1, 0]
-    window = indices[:6, : min(6, indices.shape[1])] if indices.shape[1] <= 6 else indices[:6, 0:6]
-    assert set(map(tuple, ends)) == {divmod(int(k), 14) for k in window[:5].reshape(-1)}
+    (left, right), (bottom, top) = axes[2, 0].get_xlim(), axes[2, 0].get_ylim()
+    window = indices[round(top + 0.5) // 2 : round(bottom + 0.5) // 2, round(left + 0.5) // 2 : round(right + 0.5) // 2]
+    assert window.shape == (5, 6)
+    assert set(map(tuple, ends)) == {divmod(int(k), 14) for k in window.reshape(-1)}
     assert np.abs(end - start).max() == 0.5
     assert axes[3, 0].images[0].get_array().shape == (1, 3)
     assert "pool_indices" in axes[2, 0].get_ylabel()
     drawn(axes[0, 0])
+
+
+def test_arrows_stand_where_something_happens():
+    x = np.zeros((1, 40, 60), np.float32)
+    x[0, 31, 47] = 1
+    pooled, indices = segalgo.max_pool2d(x, 2, return_indices=True)
+    ax = segalgo.show_trace([("x", x), ("p_indices", indices), ("p", pooled)], channels=1, layers="*_indices")[0, 0]
+    assert ax.get_xlim()[0] < 47 < ax.get_xlim()[1]
+    assert ax.get_ylim()[1] < 31 < ax.get_ylim()[0]
 
 
 def test_trace_of_some_layers(rng):

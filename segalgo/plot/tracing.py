@@ -35,8 +35,8 @@ def show_trace(
     """Show what a network computes: a row for each layer, a column for each of its first feature maps.
 
     Every map is spread over the full range of colours on its own; its lowest and highest value stand below it. The
-    indices of max-pooling are shown as arrows, from each pooled cell to the place that its value came from, over a
-    window in the middle of the map that was pooled.
+    indices of max-pooling are shown as arrows, from each pooled cell to the place that its value came from, over the
+    window of the map in which the pooled values vary most.
 
     Parameters
     ----------
@@ -151,6 +151,15 @@ def _draw_map(ax: Any, plane: np.ndarray) -> None:
     ax.set_xlabel(f"{low:.3g} to {high:.3g}", fontsize=6, labelpad=1)
 
 
+def _liveliest_window(pooled: np.ndarray) -> tuple[int, int]:
+    """Return the corner of the window in which the pooled values vary most: arrows over a plain say nothing."""
+    size = tuple(min(ARROW_CELLS, n) for n in pooled.shape)
+    finite = np.nan_to_num(pooled.astype(np.float64), posinf=0, neginf=0)
+    spread = np.lib.stride_tricks.sliding_window_view(finite, size).std((-2, -1))
+    i, j = np.unravel_index(int(spread.argmax()), spread.shape)
+    return int(i), int(j)
+
+
 def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
     """Draw a window of the pooled map with an arrow for each pooled cell."""
     if step.source is None or step.maps[c].size == 0:
@@ -158,7 +167,7 @@ def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
         return
     plane, indices = step.source[c], step.maps[c]
     (height, width), (rows, columns) = plane.shape, indices.shape
-    i0, j0 = max(0, (rows - ARROW_CELLS) // 2), max(0, (columns - ARROW_CELLS) // 2)
+    i0, j0 = _liveliest_window(plane.reshape(-1)[indices])
     window = indices[i0 : i0 + ARROW_CELLS, j0 : j0 + ARROW_CELLS]
     # A pooled cell stands where its share of the plane lies: exact where windows tile the plane.
     si, sj = -(-height // rows), -(-width // columns)
@@ -180,4 +189,4 @@ def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
     )  # fmt: skip
     ax.set_xlim(left - 0.5, right - 0.5)
     ax.set_ylim(bottom - 0.5, top - 0.5)
-    ax.set_xlabel(f"rows {top} to {bottom - 1}", fontsize=6, labelpad=1)
+    ax.set_xlabel(f"rows {top} to {bottom - 1}, columns {left} to {right - 1}", fontsize=6, labelpad=1)
