@@ -225,7 +225,7 @@ def test_a_header_that_claims_a_petabyte_costs_nothing(tmp_path):
     path.write_bytes(
         b"\x89PNG\r\n\x1a\n" + header + chunk(b"PLTE", bytes(12)) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
     )
-    with pytest.raises(PictureError, match="huge.png"):
+    with pytest.raises(PictureError, match=r"huge\.png"):
         masks.read_palette_picture(path)
 
 
@@ -237,7 +237,7 @@ def test_labels_that_have_no_colour_are_not_written(tmp_path):
         masks.write_palette_picture(path, np.array([[2]]), np.zeros((2, 3), int))
     with pytest.raises(ValueError, match=r"palette has shape \(257, 3\)"):
         masks.write_palette_picture(path, np.array([[2]]), np.zeros((257, 3), int))
-    with pytest.raises(PictureError, match="expected a name that ends in .png"):
+    with pytest.raises(PictureError, match=r"expected a name that ends in \.png"):
         masks.write_palette_picture(tmp_path / "a.jpg", np.array([[2]]))
     with pytest.raises(PictureError, match="cannot be written"):
         masks.write_palette_picture(tmp_path / "none" / "a.png", np.array([[2]]))

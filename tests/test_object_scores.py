@@ -168,10 +168,8 @@ def test_matches_are_the_best_of_all(rng):
             table[i, j] = (a & b).sum() / max((a | b).sum(), 1)
         table[table < 0.1] = 0
         best = max(
-            (
-                (sum(table[i, j] > 0 for i, j in enumerate(order)), sum(table[i, j] for i, j in enumerate(order)))
-                for order in itertools.permutations(range(3))
-            )
+            (sum(table[i, j] > 0 for i, j in enumerate(order)), sum(table[i, j] for i, j in enumerate(order)))
+            for order in itertools.permutations(range(3))
         )
         assert (len(got.pairs), got.ious.sum()) == pytest.approx(best)
 
@@ -185,7 +183,7 @@ def test_no_objects():
     assert only.missed.tolist() == [5]
     assert (only.recall(), only.panoptic_quality()) == (0, 0)
     assert np.isnan(only.precision())
-    with pytest.raises(ValueError, match="threshold=1.5"):
+    with pytest.raises(ValueError, match=r"threshold=1\.5"):
         metrics.match_instances(np.array([1]), np.array([1]), 1.5)
     with pytest.raises(ValueError, match="prediction has shape"):
         metrics.match_instances(np.array([1]), np.array([1, 2]))

@@ -121,7 +121,7 @@ def test_runs_of_length_zero_are_no_cells(host_backend):
 
 def test_iou_and_merge(host_backend, rng):
     shape = (31, 23)
-    drawn = [mask for mask in some_masks(rng, shape)] + [blobs(rng, shape) for _ in range(4)]
+    drawn = list(some_masks(rng, shape)) + [blobs(rng, shape) for _ in range(4)]
     codes = [masks.mask_to_rle(mask) for mask in drawn]
     crowd = rng.random(len(drawn)) < 0.4
     got = masks.rle_iou(codes, codes[::-1], crowd)

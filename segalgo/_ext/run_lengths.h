@@ -43,9 +43,13 @@ static uint8_t runs_count_columns(const uint8_t* mask, int64_t h, int64_t w, int
             for (int64_t i = top; i < bottom; i++) {
                 const uint8_t* row = mask + i * w + left;
                 const uint8_t* above = row - w;
-                for (int64_t j = 0; j < n; j++) {
-                    few[j] += row[j] != above[j];
-                    seen[j] |= row[j];
+                for (int64_t j = 0; j < n; j += 64) {
+                    const int64_t end = n - j < 64 ? n : j + 64;
+                    if (end - j == 64 && runs_equal(row + j, above + j)) continue; /* and no new bytes */
+                    for (int64_t k = j; k < end; k++) {
+                        few[k] += row[k] != above[k];
+                        seen[k] |= row[k];
+                    }
                 }
             }
             for (int64_t j = 0; j < n; j++) changes[left + j] += few[j];
@@ -93,15 +97,18 @@ static void runs_list_columns(const uint8_t* mask, int64_t h, int64_t w, int64_t
 /* The same two for a mask in column order, of which cells first ... last - 1 are asked. */
 static int64_t runs_count_line(const uint8_t* mask, int64_t first, int64_t last, uint8_t* all) {
     int64_t changes = 0, k = first;
-    uint8_t seen = 0;
+    uint8_t seen = first < last ? mask[first] : 0;
     if (k == 0 && k < last) {
-        seen = mask[0];
         changes = mask[0] != 0;
         k = 1;
     }
     while (k < last) {
-        const int64_t end = k + 65536 < last ? k + 65536 : last;
-        int32_t some = 0;
+        const int64_t end = k + 64 < last ? k + 64 : last;
+        if (end - k == 64 && runs_equal(mask + k, mask + k - 1)) {
+            k = end;
+            continue;
+        }
+        int some = 0;
         for (; k < end; k++) {
             some += mask[k] != mask[k - 1];
             seen |= mask[k];
@@ -156,18 +163,28 @@ static int64_t runs_find(const int64_t* ends, int64_t runs, int64_t place) {
 static void runs_fill_columns(const int64_t* ends, int64_t runs, int64_t h, int64_t w, int64_t first, int64_t last,
                               uint8_t* mask) {
     for (int64_t i = 0; i < h; i++) memset(mask + i * w + first, 0, (size_t)(last - first));
+    int64_t j = first, top = first * h; /* the column that the walk is in, and the number of its first cell */
     for (int64_t k = runs_find(ends, runs, first * h); k < runs && ends[2 * k] < last * h; k++) {
         int64_t start = ends[2 * k] > first * h ? ends[2 * k] : first * h;
         const int64_t stop = ends[2 * k + 1] < last * h ? ends[2 * k + 1] : last * h;
         if (start >= stop) continue;
-        int64_t j = start / h, i = start - j * h;
-        while (start < stop) {
-            const int64_t rest = h - i;
-            mask[i * w + j] ^= 1;
-            if (stop - start < rest) mask[(i + stop - start) * w + j] ^= 1;
-            start += rest;
-            i = 0;
+        if (start - top >= 2 * h) {
+            j = start / h;
+            top = j * h;
+        } else if (start - top >= h) {
             j++;
+            top += h;
+        }
+        for (;;) {
+            mask[(start - top) * w + j] ^= 1;
+            if (stop < top + h) {
+                mask[(stop - top) * w + j] ^= 1;
+                break;
+            }
+            if (stop == top + h) break;
+            j++;
+            top += h;
+            start = top;
         }
     }
     for (int64_t i = 1; i < h; i++) {
@@ -229,6 +246,14 @@ static int64_t runs_write_text(const uint32_t* counts, int64_t n, char* text) {
 static int64_t runs_read_text(const char* text, int64_t size, uint32_t* counts) {
     int64_t at = 0, n = 0;
     while (at < size) {
+        const int only = text[at] - 48;
+        if (only >= 0 && only < 32) { /* most counts take one character */
+            const int64_t value = (only ^ 16) - 16 + (n > 2 ? (int64_t)counts[n - 2] : 0);
+            if (value < 0 || value > (int64_t)UINT32_MAX) return -1 - at;
+            counts[n++] = (uint32_t)value;
+            at++;
+            continue;
+        }
         uint64_t bits = 0;
         int shift = 0, more = 1;
         while (more) {

@@ -25,7 +25,7 @@ cdef enum:
     # Cells below which starting threads costs more than the work.
     SMALL = 2097152
     # Cells of a column strip that stay in the nearest caches between two walks.
-    STRIP = 524288
+    STRIP = 2097152
 
 
 cdef int64_t _strip_width(int64_t h, int64_t w) noexcept nogil:
@@ -209,6 +209,19 @@ def areas(const uint32_t[::1] counts, const int64_t[::1] offsets):
     return np.asarray(sums)
 
 
+def totals(const uint32_t[::1] counts, const int64_t[::1] offsets):
+    """See `segalgo.reference.run_lengths.totals`."""
+    cdef int64_t n = offsets.shape[0] - 1, k, m, total
+    cdef int64_t[::1] sums = np.zeros(n, np.int64)
+    with nogil:
+        for k in range(n):
+            total = 0
+            for m in range(offsets[k], offsets[k + 1]):
+                total += counts[m]
+            sums[k] = total
+    return np.asarray(sums)
+
+
 # All pairs of one group; masks whose boxes do not meet share nothing.
 cdef void _group(const int64_t* ends, const int64_t* offsets, const int64_t* boxes, const int64_t* sizes,
                  const int64_t* other_ends, const int64_t* other_offsets, const int64_t* other_boxes,
@@ -255,21 +268,23 @@ def merge_counts(const uint32_t[::1] counts, const int64_t[::1] offsets, int64_t
     """See `segalgo.reference.run_lengths.merge_counts`. Scratch: 8 bytes a count."""
     cdef int64_t n = offsets.shape[0] - 1, total = counts.shape[0], k, m = 0, at, depth = 0, need
     cdef bint inside = False, now
-    # Every end of a run is one more or one less mask that covers what follows.
-    starts = np.asarray(_all_ends(counts, offsets))[:total]
-    lengths = np.diff(np.asarray(offsets))
-    turns = np.where((np.arange(total) - np.repeat(np.asarray(offsets)[:n], lengths)) % 2 == 0, 1, -1)
-    order = np.argsort(starts, kind="stable")
-    cdef int64_t[::1] place = np.ascontiguousarray(starts[order])
-    cdef int64_t[::1] turn = np.ascontiguousarray(turns[order]).astype(np.int64)
+    # Every end of a run is one more or one less mask that covers what follows; the last bit of a key says which.
+    cdef int64_t[::1] keys = np.empty(total, np.int64)
+    for m in range(n):
+        at = 0
+        for k in range(offsets[m], offsets[m + 1]):
+            at += counts[k]
+            keys[k] = 2 * at + ((k - offsets[m]) & 1)
+    np.asarray(keys).sort()
     cdef uint32_t[::1] merged = np.empty(total + 1, np.uint32)
     cdef int64_t last = 0
     need = n if intersect else 1
     k = 0
-    while k < total and place[k] < size:
-        at = place[k]
-        while k < total and place[k] == at:
-            depth += turn[k]
+    m = 0
+    while k < total and keys[k] < 2 * size:
+        at = keys[k] >> 1
+        while k < total and keys[k] >> 1 == at:
+            depth += -1 if keys[k] & 1 else 1
             k += 1
         now = depth >= need
         if now != inside:

@@ -378,12 +378,12 @@ def as_codes(rles: Sequence[Mapping[str, Any]], argument: str, single: bool = Fa
         sizes[k] = _size_of(rle, name(k))
         parts.append(_raw_counts(rle, name(k)))
     counts, offsets = _joined(parts, name)
-    totals = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])[offsets]
-    wrong = np.flatnonzero(np.diff(totals) != sizes[:, 0] * sizes[:, 1])
+    totals = host_wing("run_lengths").totals(counts, offsets)
+    wrong = np.flatnonzero(totals != sizes[:, 0] * sizes[:, 1])
     if wrong.size:
         k = int(wrong[0])
         height, width = sizes[k].tolist()
-        total = int(totals[k + 1] - totals[k])
+        total = int(totals[k])
         raise ValueError(f"{name(k)} has counts that add up to {total}: expected {height} * {width} = {height * width}")
     return Codes(counts, offsets, sizes)
 

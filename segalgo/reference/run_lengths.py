@@ -85,7 +85,12 @@ def _read_text(text: bytes) -> tuple[list[int], int | None]:
 
 def areas(counts: Any, offsets: Any) -> Any:
     """Return how many ones each code has."""
-    return np.array([counts[a + 1 : b : 2].sum(dtype=np.int64) for a, b in itertools.pairwise(offsets)])
+    return np.array([counts[a + 1 : b : 2].sum(dtype=np.int64) for a, b in itertools.pairwise(offsets)], np.int64)
+
+
+def totals(counts: Any, offsets: Any) -> Any:
+    """Return how many cells each code has."""
+    return np.array([counts[a:b].sum(dtype=np.int64) for a, b in itertools.pairwise(offsets)], np.int64)
 
 
 def bounding_boxes(counts: Any, offsets: Any, heights: Any) -> Any:
