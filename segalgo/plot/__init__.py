@@ -4,10 +4,11 @@
 ``plot``): ``ax=`` in, axes out; without ``ax`` they make a figure.
 """
 
+from segalgo.plot.background import blur_background
 from segalgo.plot.colours import COLOURS
 from segalgo.plot.figures import legend, show_confusion, show_histogram, side_by_side
 from segalgo.plot.objects import show_instances
-from segalgo.plot.overlays import blur_background, overlay
+from segalgo.plot.overlays import overlay
 from segalgo.plot.tracing import show_trace
 
 __all__ = [
