@@ -20,6 +20,16 @@ _NAMES = {
     "cross_entropy": ("threshold_li",),
     "fully_connected": ("linear",),
     "index_conventions": ("plane_to_tensor_indices", "tensor_to_plane_indices"),
+    "instance_recognition": ("InstanceRecognizer", "describe_objects"),
+    "instances": (
+        "Instances",
+        "Panoptic",
+        "bounding_boxes",
+        "count_objects",
+        "instances_to_semantic",
+        "semantic_to_instances",
+        "to_panoptic",
+    ),
     "interpolation": ("interpolate", "pad"),
     "labeling": ("Partition", "label", "same_partition"),
     "local_thresholding": (
@@ -34,7 +44,16 @@ _NAMES = {
     "normalization": ("batch_norm", "layer_norm", "local_response_norm"),
     "output_sizes": ("input_sizes", "output_size"),
     "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
-    "plot": ("overlay",),
+    "plot": (
+        "blur_background",
+        "legend",
+        "overlay",
+        "show_confusion",
+        "show_histogram",
+        "show_instances",
+        "show_trace",
+        "side_by_side",
+    ),
     "pooling": ("max_pool2d", "max_unpool2d"),
     "relabeling": (
         "LabelMap",
@@ -58,7 +77,7 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "reference", *(module for module in _NAMES if module[0] != "_"))
+_SUBMODULES = ("cuda", "datasets", "masks", "metrics", "reference", *(module for module in _NAMES if module[0] != "_"))
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

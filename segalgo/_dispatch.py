@@ -70,3 +70,13 @@ def wing(topic: str, *arrays: Any) -> ModuleType:
     if name == "cython":
         return _ext.load(topic)
     return import_module(f"segalgo.{'reference' if name == 'reference' else 'cuda'}.{topic}")
+
+
+def host_wing(topic: str) -> ModuleType:
+    """Return the module that computes a topic whose data live in the host's memory: there is no CUDA wing of it."""
+    name = _forced.get()
+    if name in ("cuda", "simulated"):
+        raise RuntimeError(f"backend {name!r} has no {topic.replace('_', ' ')}: expected 'reference' or 'cython'")
+    if name == "cython" or (name is None and _ext.available()):
+        return _ext.load(topic)
+    return import_module(f"segalgo.reference.{topic}")

@@ -1,4 +1,4 @@
-"""The command line: ``segalgo segment`` and ``segalgo info``."""
+"""The command line: ``segalgo segment`` and ``segalgo info``; further commands in `segalgo.commands`."""
 
 import csv
 import platform
@@ -8,6 +8,10 @@ from typing import Any
 import click
 
 from segalgo._version import __version__
+from segalgo.commands.annotations import AnnotationFile
+from segalgo.commands.convert import convert_command
+from segalgo.commands.evaluate import evaluate_command
+from segalgo.commands.refusal import Refusal
 from segalgo.pictures import SUFFIXES, PictureError, read_picture, to_grey, write_label_map, write_picture
 from segalgo.segmentation import METHODS, Segmentation, segment
 
@@ -23,23 +27,18 @@ Examples:
   segalgo segment page.png --method sauvola --foreground below
   segalgo segment cells.tif --threshold 149 --foreground below --connectivity 4
   segalgo segment photographs/ -o results
+  segalgo segment photographs/ -o results --format coco
 """
-
-
-class Refusal(click.ClickException):
-    """Bad input: one line on stderr, exit code 2."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        """Print the message alone."""
-        click.echo(f"segalgo: {self.format_message()}", err=True)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="segalgo")
 def main() -> None:
     """Classical and deep image segmentation."""
+
+
+main.add_command(convert_command)
+main.add_command(evaluate_command)
 
 
 @main.command("segment", epilog=EXAMPLES)
@@ -62,6 +61,14 @@ def main() -> None:
 @click.option("--fill-holes", is_flag=True, help="Make ground that an object encloses part of it.")
 @click.option("--clear-border", is_flag=True, help="Drop objects that touch the picture's border.")
 @click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(["csv", "coco"]),
+    default="csv",
+    show_default=True,
+    help="coco: besides, all objects of all pictures in one annotation file, annotations.json.",
+)
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -70,7 +77,9 @@ def main() -> None:
     help="Folder for the results; each picture gets a folder of its own in it.",
 )
 @click.pass_context
-def segment_command(context: click.Context, images: tuple[Path, ...], output: Path, **options: Any) -> None:
+def segment_command(
+    context: click.Context, images: tuple[Path, ...], output: Path, table_format: str, **options: Any
+) -> None:
     """Find the objects of pictures: threshold, clean, label, measure, write.
 
     IMAGE is a picture file (PNG, JPEG, TIFF ...; 8 or 16 bits; grey, RGB, RGBA) or a folder of them. Written for
@@ -85,9 +94,13 @@ def segment_command(context: click.Context, images: tuple[Path, ...], output: Pa
     pictures = find_pictures(images)
     _make_folder(output)
     folders = name_folders(pictures, output)
+    annotations = AnnotationFile(output / "annotations.json") if table_format == "coco" else None
     if len(pictures) == 1:
         picture, grey, found = _segment_file(pictures[0], options)
         paths = write_results(folders[0], picture, grey, found)
+        if annotations:
+            annotations.add(pictures[0], found.labels)
+            paths["coco"] = annotations.write()
         _report(pictures[0], found, options, paths)
         return
     failures = []
@@ -95,9 +108,13 @@ def segment_command(context: click.Context, images: tuple[Path, ...], output: Pa
         try:
             picture, grey, found = _segment_file(path, options)
             write_results(folder, picture, grey, found)
+            if annotations:
+                annotations.add(path, found.labels)
             _say(f"{path}: {_objects(found.count)}")
         except Refusal as refusal:
             failures.append(refusal.format_message())
+    if annotations:
+        annotations.write()
     done = len(pictures) - len(failures)
     click.echo(f"{done} of {len(pictures)} pictures segmented, results in {output}")
     if failures:

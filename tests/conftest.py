@@ -86,6 +86,12 @@ def fast_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     yield from _enter(request.param)
 
 
+@pytest.fixture(params=[name for name in BACKENDS if name not in ("simulated", "cuda")])
+def host_backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """As `backend` for topics whose data live in the host's memory: they have no CUDA wing."""
+    yield from _enter(request.param)
+
+
 @pytest.fixture
 def rng() -> np.random.Generator:
     """A generator with a fixed seed."""

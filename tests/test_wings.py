@@ -34,7 +34,7 @@ def parameters(signature: inspect.Signature) -> list[tuple[str, object]]:
 def doors_of(topic: str) -> list[str]:
     """List the public modules that compute with a topic: its own door, or those that share it."""
     call = re.compile(rf'wing\(\s*"{topic}"')
-    return [path.stem for path in PACKAGE.glob("[a-z]*.py") if call.search(path.read_text())]
+    return [path.stem for path in PACKAGE.glob("**/[a-z]*.py") if call.search(path.read_text())]
 
 
 @pytest.mark.parametrize("topic", TOPICS)

@@ -4,11 +4,8 @@ from typing import Any
 
 import numpy as np
 
-# Okabe and Ito (2008), told apart by colour-blind readers; black left out, it would look like ground.
-COLOURS = np.array(
-    [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)],
-    np.uint8,
-)
+from segalgo.plot.colours import COLOURS, as_label_map, as_rgb
+
 READABLE_PIXELS = 900  # smaller pictures are enlarged by a whole factor, so that numbers can be read
 
 
@@ -54,12 +51,8 @@ def overlay(
     >>> segalgo.overlay(np.zeros((40, 60), np.uint8), labels, scale=2).shape
     (80, 120, 3)
     """
-    labels = np.asarray(labels)
-    picture = _as_rgb(np.asarray(image))
-    if labels.shape != picture.shape[:2]:
-        raise ValueError(f"labels has shape {labels.shape}: expected {picture.shape[:2]}, the image's height and width")
-    if labels.dtype.kind not in "iub":
-        raise TypeError(f"labels has dtype {labels.dtype}: expected integers")
+    picture = as_rgb(np.asarray(image))
+    labels = as_label_map(labels, picture.shape)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected 0 to 1")
     if scale is None:
@@ -78,23 +71,6 @@ def overlay(
         rim = inside & _rim(large, max(1, scale // 2))
         drawn[rim] = colour[rim]
     return _numbered(drawn, labels, scale) if numbers and labels.size else drawn
-
-
-def _as_rgb(image: np.ndarray) -> np.ndarray:
-    """Return uint8 RGB."""
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
-        raise ValueError(f"image has shape {image.shape}: expected (H, W), (H, W, 3) or (H, W, 4)")
-    image = image[..., :3] if image.ndim == 3 else image[..., None].repeat(3, -1)
-    if image.dtype == np.uint8:
-        return image
-    if image.dtype == bool:
-        return image.astype(np.uint8) * 255
-    values = image.astype(np.float64)
-    finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
-    with np.errstate(invalid="ignore"):
-        spread = np.clip((values - low) / (high - low if high > low else 1.0), 0, 1)
-    return np.rint(np.nan_to_num(spread) * 255).astype(np.uint8)
 
 
 def _rim(labels: np.ndarray, width: int) -> np.ndarray:

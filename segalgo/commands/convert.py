@@ -1,0 +1,182 @@
+"""``segalgo convert``: between label maps, palette pictures and COCO's annotation files."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from segalgo.commands.refusal import Refusal, refusing
+from segalgo.pictures import SUFFIXES
+
+EXAMPLES = """
+\b
+Examples:
+  segalgo convert labels/ coloured/ --to palette --dataset camvid
+  segalgo convert segalgo-out/coins/labels.png coins.json --to coco --objects
+  segalgo convert VOC2012/SegmentationClass/ voc.json --to coco --dataset voc
+  segalgo convert instances_val2017.json masks/ --to labels
+"""
+KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
+
+
+@click.command("convert", epilog=EXAMPLES)
+@click.argument("source", metavar="INPUT", type=click.Path(path_type=Path))
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--to", "form", required=True, type=click.Choice(["labels", "palette", "coco"]), help="What to write.")
+@click.option(
+    "--dataset", "kind", type=click.Choice(KINDS), help="Whose numbers, names and colours the label maps have."
+)
+@click.option("--objects", is_flag=True, help="The numbers are objects, not classes; of COCO: number the objects.")
+@click.option(
+    "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
+)
+def convert_command(
+    source: Path, output: Path, form: str, kind: str | None, objects: bool, split_touching: bool
+) -> None:
+    r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
+
+    INPUT is a label picture (numbers or a palette), a folder of them, or a COCO annotation file. OUTPUT is a folder
+    for pictures and a .json file for COCO; of a single label picture also a picture file.
+
+    \b
+    labels   one PNG a picture, grey: the numbers themselves (16 bits or TIFF where they are large)
+    palette  one PNG a picture, coloured by a palette, VOC's or the data set's; numbers up to 255
+    coco     objects with run-length codes and boxes: the connected components of each class but 0, or
+             with --objects each number as one object of the category "object"
+    """
+    if split_touching and (form != "coco" or objects):
+        raise Refusal("--split-touching: expected with --to coco, of classes")
+    with refusing():
+        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind)
+        if form == "coco":
+            if output.suffix != ".json":
+                raise Refusal(f"{output}: expected a name that ends with .json")
+            _write_coco(maps, output, objects, split_touching)
+        else:
+            _write_pictures(maps, source, output, form)
+
+
+class _Maps:
+    """Label maps that are read one after the other, and what their numbers mean."""
+
+    def __init__(
+        self, items: list[tuple[str, Any]], names: list[str] | None, colours: Any, background: int | None
+    ) -> None:
+        self.items, self.names, self.colours, self.background = items, names, colours, background
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        from tqdm import tqdm
+
+        for name, read in tqdm(self.items, unit="picture", disable=None):
+            yield name, read()
+
+
+def _read_pictures(source: Path, kind: str | None) -> _Maps:
+    from segalgo.datasets import ENCODINGS, DatasetError
+    from segalgo.datasets.files import list_pictures, read_indices
+
+    if not source.exists():
+        raise DatasetError(source, "no such file or folder")
+    files = list_pictures(source) if source.is_dir() else [source]
+    if not files:
+        raise DatasetError(source, "holds no pictures")
+    if kind is None:
+        return _Maps([(path.name, lambda path=path: _read_any(path)) for path in files], None, None, 0)
+    encoding = ENCODINGS[kind]
+
+    def read(path: Path) -> np.ndarray:
+        return encoding.decode(read_indices(path, rgb=encoding.reads_rgb), path)
+
+    # VOC's class 0 is background; the classes of the others are all something.
+    background = 0 if encoding.class_names[0] == "background" else None
+    items = [(path.name, lambda path=path: read(path)) for path in files]
+    return _Maps(items, list(encoding.class_names), encoding.colours, background)
+
+
+def _read_any(path: Path) -> np.ndarray:
+    """Read label numbers of any size: PNG by its indices, TIFF as it is."""
+    from segalgo.datasets import DatasetError
+    from segalgo.datasets.files import read_indices
+    from segalgo.pictures import read_picture
+
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        return read_indices(path)
+    labels = read_picture(path)
+    if labels.ndim != 2 or labels.dtype.kind not in "iu":
+        raise DatasetError(path, f"holds {labels.dtype} of shape {labels.shape}: expected a label map")
+    return labels
+
+
+def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
+    from segalgo.datasets import COCOInstances
+
+    if kind is not None:
+        raise Refusal(f"--dataset {kind}: {source} names its classes itself")
+    dataset = COCOInstances(source)
+    paint = dataset.paint_instances if objects else dataset.paint_labels
+    items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
+    return _Maps(items, None if objects else list(dataset.class_names), None if objects else dataset.colours, 0)
+
+
+def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) -> None:
+    from segalgo.datasets import COCOWriter
+    from segalgo.instances import semantic_to_instances
+
+    if objects:
+        writer = COCOWriter(["object"])
+        for name, labels in maps:
+            writer.add(name, labels)
+    else:
+        planes: Any = maps
+        names = maps.names
+        if names is None:
+            # The categories stand in the file before the first object: look at all maps for the largest class.
+            largest = max(int(np.where(labels == 255, 0, labels).max(initial=0)) for _, labels in maps)
+            names = [str(k) for k in range(largest + 1)]
+        # Categories count from 1: category k is class k where class 0 is background, else class k - 1.
+        first = 1 if maps.background == 0 else 0
+        writer = COCOWriter(names[first:])
+        for name, labels in planes:
+            found = semantic_to_instances(labels, background=maps.background, split_touching=split_touching)
+            writer.add(name, found.labels, found.classes + 1 - first)
+    writer.write(output)
+    pictures, annotations = len(writer.content["images"]), len(writer.content["annotations"])
+    click.echo(f"{output}: {annotations} object{_plural(annotations)} of {pictures} picture{_plural(pictures)}")
+
+
+def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
+    single = source.suffix != ".json" and not source.is_dir() and output.suffix.lower() == ".png"
+    if not single:
+        if output.suffix.lower() in (*SUFFIXES, ".json"):
+            raise Refusal(f"{output}: expected a folder, or a name that ends with .png for a single label picture")
+        output.mkdir(parents=True, exist_ok=True)
+    count = 0
+    taken: set[str] = set()
+    for name, labels in maps:
+        path = output if single else output / f"{Path(name).stem}.png"
+        if path.name.lower() in taken:
+            raise Refusal(f"{path}: two pictures of {source} have this name")
+        taken.add(path.name.lower())
+        with refusing(path):
+            _write_picture(path, labels, form, maps.colours)
+        count += 1
+    click.echo(f"{output}: {count} picture{_plural(count)}")
+
+
+def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
+    from segalgo.masks import colormap, write_palette_picture
+    from segalgo.pictures import write_label_map
+
+    if form == "labels":
+        write_label_map(path.with_suffix(""), labels)
+        return
+    palette = colormap("voc")
+    if colours is not None:
+        palette[: len(colours)] = colours
+    write_palette_picture(path, labels, palette)
+
+
+def _plural(count: int) -> str:
+    return "" if count == 1 else "s"

@@ -1,0 +1,278 @@
+"""``segalgo evaluate``: label maps against the truth."""
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from segalgo.commands.detections import report_detections, score_detections
+from segalgo.commands.panoptic import report_panoptic, score_panoptic
+from segalgo.commands.refusal import Refusal, refusing
+
+EXAMPLES = """
+\b
+Examples:
+  segalgo evaluate predictions/ camvid/val --dataset camvid
+  segalgo evaluate predictions/ VOCdevkit --split val --json scores.json --picture confusion.png
+  segalgo evaluate predictions/ camvid/val/labels --dataset camvid
+  segalgo evaluate results/ cityscapes/ --split val --class-indices
+  segalgo evaluate detections.json annotations/instances_val2017.json
+"""
+LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco", "coco-panoptic", "folders")
+
+
+@click.command("evaluate", epilog=EXAMPLES)
+@click.argument("predictions", type=click.Path(path_type=Path))
+@click.argument("targets", type=click.Path(path_type=Path))
+@click.option(
+    "--dataset", "kind", type=click.Choice(LABEL_KINDS), help="Which data set TARGETS is; found out if not given."
+)
+@click.option("--split", help="Which split of TARGETS; the first if not given.")
+@click.option(
+    "--class-indices",
+    is_flag=True,
+    help="PREDICTIONS hold class indices 0, 1, 2 ... where the data set's own label files hold other numbers.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers to this file.")
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix to this file."
+)
+def evaluate_command(
+    predictions: Path,
+    targets: Path,
+    kind: str | None,
+    split: str | None,
+    class_indices: bool,
+    json_file: Path | None,
+    picture: Path | None,
+) -> None:
+    """Score label maps or detections against the truth.
+
+    Label maps get IoU, precision, recall and Dice of each class, and their means.
+
+    TARGETS is a data set in the layout in which it is downloaded, or, with --dataset, a folder of its label pictures.
+    PREDICTIONS is a folder with one label picture for each target, named as the target (or with a suffix after an
+    underscore, or as NAME/labels.png), in the numbers of the data set's own label files: labelIds of Cityscapes, 1 to
+    150 of ADE20K. All pictures count together, not the mean over pictures.
+
+    Where PREDICTIONS is a .json file of COCO's detections (segmentation or bbox, and score), TARGETS is COCO's
+    annotation file or its folder, and the numbers are COCO's average precision and recall; of panoptic files
+    (segments_info, pictures in the folder of the file's name) panoptic quality.
+    """
+    coco_file = predictions.suffix == ".json"
+    if coco_file and (picture is not None or class_indices or kind not in (None, "coco", "coco-panoptic")):
+        raise Refusal(f"{predictions}: COCO's files go without --picture, --class-indices, other data sets")
+    report = _report
+    with refusing():
+        from segalgo.datasets.coco import holds_segments
+
+        if coco_file and holds_segments(predictions):
+            scores, report = score_panoptic(predictions, targets, split), report_panoptic
+        elif coco_file:
+            scores, report = score_detections(predictions, targets, split), report_detections
+        else:
+            scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
+    report(scores)
+    if json_file is not None:
+        with refusing(json_file):
+            json_file.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
+        click.echo(f"\nnumbers written to {json_file}")
+    if picture is not None:
+        with refusing(picture):
+            _draw(matrix, [row["name"] for row in scores["classes"]], picture)
+        click.echo(f"picture written to {picture}")
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """The targets of a data set, and the predictions that belong to them; nothing is read yet."""
+
+    title: str
+    split: str | None
+    encoding: Any
+    items: list[tuple[str, Callable[[], np.ndarray | None], Path]]
+
+
+def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None) -> _Pairs:
+    from segalgo.datasets import ENCODINGS, READERS, DatasetError, UCISegmentation, open_dataset
+    from segalgo.datasets.files import list_pictures
+
+    for path in (predictions, targets):
+        if not path.exists():
+            raise DatasetError(path, "no such file or folder")
+    if not predictions.is_dir():
+        raise DatasetError(predictions, "is no folder: expected one of label pictures")
+    found = _index(predictions)
+    if kind in ENCODINGS and READERS[kind].accept_root(targets) is None and list_pictures(targets):
+        if split is not None:
+            raise Refusal(f"--split {split}: {targets} is a folder of label pictures, which has no splits")
+        return _Pairs(kind, None, ENCODINGS[kind], _pair_pictures(list_pictures(targets), kind, found, predictions))
+    dataset = open_dataset(targets, split, kind=kind)
+    if isinstance(dataset, UCISegmentation):
+        raise DatasetError(targets, "is a table without label maps")
+    if not len(dataset):
+        raise DatasetError(targets, "holds no label maps")
+    # Records, not samples: a sample would keep the label map that it has read.
+    named = [(_stem(record.name), partial(dataset.read_labels, record)) for record in dataset.records]
+    items = [(name, read, _find(found, name, predictions)) for name, read in named]
+    return _Pairs(dataset.title, dataset.split, dataset.encoding, items)
+
+
+def _pair_pictures(
+    labels: list[Path], kind: str, found: dict[str, Path], predictions: Path
+) -> list[tuple[str, Callable[[], np.ndarray], Path]]:
+    """Pair label pictures of a data set with their predictions."""
+    from segalgo.datasets import ENCODINGS
+    from segalgo.datasets.files import read_indices
+
+    encoding = ENCODINGS[kind]
+
+    def read(path: Path, name: str) -> np.ndarray:
+        return encoding.decode(read_indices(path, name, rgb=encoding.reads_rgb), path, name)
+
+    named = [(path.stem.removesuffix("_L") if kind == "camvid" else path.stem, path) for path in labels]
+    return [(name, partial(read, path, name), _find(found, name, predictions)) for name, path in named]
+
+
+def _stem(name: str) -> str:
+    """Return a sample's name without the suffix that COCO's names carry."""
+    return Path(name).stem if Path(name).suffix.lower() in (".jpg", ".jpeg", ".png") else Path(name).name
+
+
+def _index(folder: Path) -> dict[str, Path]:
+    """Return the pictures of a folder by name; ``NAME/labels.png`` counts as NAME."""
+    from segalgo.datasets.files import list_pictures
+
+    found = {path.stem: path for path in list_pictures(folder)}
+    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+        for labels in (path / "labels.png", path / "labels.tif"):
+            if labels.is_file():
+                found.setdefault(path.name, labels)
+    return found
+
+
+def _find(found: dict[str, Path], name: str, folder: Path) -> Path:
+    from segalgo.datasets import DatasetError
+
+    if name in found:
+        return found[name]
+    longer = [path for stem, path in found.items() if stem.startswith(f"{name}_")]
+    if len(longer) == 1:
+        return longer[0]
+    what = "no label picture" if not longer else f"{len(longer)} label pictures"
+    raise DatasetError(folder, f"holds {what} for {name}: expected one named {name}.png", name)
+
+
+def _score(pairs: _Pairs, class_indices: bool) -> tuple[dict[str, Any], np.ndarray]:
+    from segalgo.metrics import ConfusionMatrix, dice, iou, pixel_accuracy, precision, recall
+
+    count = len(pairs.encoding.class_names)
+    # One column more: pixels that have a class and got none ("ignore") are mistakes, as in Cityscapes' evaluation.
+    matrix = ConfusionMatrix(count + 1)
+    for target, prediction in _read(pairs, class_indices):
+        matrix.update(target, np.where(prediction == 255, count, prediction))
+    counts = np.asarray(matrix)
+    measures = {"iou": iou, "precision": precision, "recall": recall, "dice": dice}
+    table = {name: np.asarray(measure(counts))[:count] for name, measure in measures.items()}
+    pixels = counts.sum(1)[:count]
+    share = pixels / pixels.sum() if pixels.sum() else np.full(count, np.nan)
+    classes = [
+        {"name": name, "pixels": int(pixels[k]), **{key: float(values[k]) for key, values in table.items()}}
+        for k, name in enumerate(pairs.encoding.class_names)
+    ]
+    scores = {
+        "dataset": pairs.title,
+        "split": pairs.split,
+        "pictures": len(pairs.items),
+        "pixels": int(pixels.sum()),
+        "pixels_without_class": int(counts[:, count].sum()),
+        "pixel_accuracy": float(pixel_accuracy(counts)),
+        "class_accuracy": _mean(table["recall"]),
+        "mean_iou": _mean(table["iou"]),
+        "frequency_weighted_iou": float(np.nansum(share * table["iou"])) if pixels.sum() else math.nan,
+        "mean_dice": _mean(table["dice"]),
+        "classes": classes,
+        "confusion_matrix": counts[:count].tolist(),
+    }
+    return scores, counts[:count, :count]
+
+
+def _read(pairs: _Pairs, class_indices: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    from tqdm import tqdm
+
+    from segalgo.datasets import DatasetError, plain_encoding
+    from segalgo.datasets.files import read_indices
+
+    encoding = pairs.encoding
+    reading = plain_encoding(encoding.class_names) if class_indices else encoding
+    for name, read, path in tqdm(pairs.items, unit="picture", disable=None):
+        truth = read()
+        if truth is None:
+            raise DatasetError(path, f"split {pairs.split!r} of {pairs.title} has no labels to compare with", name)
+        prediction = reading.decode(read_indices(path, name, rgb=reading.reads_rgb), path, name)
+        if prediction.shape != truth.shape:
+            sizes = f"{prediction.shape[0]} x {prediction.shape[1]}, the target is {truth.shape[0]} x {truth.shape[1]}"
+            raise DatasetError(path, f"is {sizes}", name)
+        yield truth, prediction
+
+
+def _mean(values: np.ndarray) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else math.nan
+
+
+def _report(scores: dict[str, Any]) -> None:
+    split = f", split {scores['split']}" if scores["split"] else ""
+    click.echo(f"{scores['dataset']}{split}: {scores['pictures']} pictures, {scores['pixels']} pixels\n")
+    width = max(5, *(len(row["name"]) for row in scores["classes"]))
+    click.echo(f"  {'class':{width}} {'pixels':>12} {'IoU':>7} {'prec.':>7} {'recall':>7} {'Dice':>7}")
+    for row in scores["classes"]:
+        shown = " ".join(percent(row[key]) for key in ("iou", "precision", "recall", "dice"))
+        click.echo(f"  {row['name']:{width}} {row['pixels']:>12} {shown}")
+    click.echo()
+    for key, title in (
+        ("mean_iou", "mean IoU"),
+        ("pixel_accuracy", "pixel accuracy"),
+        ("class_accuracy", "class accuracy"),
+        ("frequency_weighted_iou", "frequency-weighted IoU"),
+        ("mean_dice", "mean Dice"),
+    ):
+        click.echo(f"  {title:24}{percent(scores[key])}")
+    if scores["pixels_without_class"]:
+        click.echo(
+            f"\n{scores['pixels_without_class']} pixels were predicted as no class at all: they count as mistakes"
+        )
+
+
+def percent(value: float) -> str:
+    """Write a share as a percentage of seven characters, "-" where it is undefined."""
+    return f"{'-':>7}" if math.isnan(value) else f"{100 * value:7.2f}"
+
+
+def _without_nan(value: Any) -> Any:
+    """JSON has no NaN: what is undefined becomes null."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _draw(matrix: np.ndarray, names: list[str], path: Path) -> None:
+    from segalgo.plot.colours import import_pyplot
+
+    import_pyplot()  # says which extra is missing
+    from matplotlib.figure import Figure
+
+    from segalgo.plot import show_confusion
+
+    side = float(np.clip(2.2 + 0.42 * len(names), 3.5, 11))
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    show_confusion(matrix, names, ax=figure.add_subplot())
+    figure.savefig(path, dpi=150)

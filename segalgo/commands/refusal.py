@@ -1,0 +1,42 @@
+"""What a command says of bad input."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Refusal(click.ClickException):
+    """Bad input: one line on stderr, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print the message alone."""
+        click.echo(f"segalgo: {self.format_message()}", err=True)
+
+
+@contextmanager
+def refusing(path: str | Path | None = None) -> Iterator[None]:
+    """Turn the errors that bad input causes into a refusal, which names `path` where the error names no file."""
+    from segalgo.datasets.errors import DatasetError
+    from segalgo.pictures import PictureError
+
+    prefix = "" if path is None else f"{path}: "
+    try:
+        yield
+    except (DatasetError, PictureError) as error:
+        raise Refusal(_one_line(error)) from None
+    except OSError as error:
+        where = error.filename or path
+        raise Refusal(f"{where}: {error.strerror or error}") from None
+    except MemoryError:
+        raise Refusal(f"{prefix}does not fit into memory") from None
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
+        raise Refusal(prefix + _one_line(error)) from None
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,239 @@
+"""Labels as colours and as planes: colour maps of data sets, and one-hot codes."""
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import as_array, one_of
+
+# Cityscapes' labelIds 0 ... 33, as in cityscapesScripts.
+CITYSCAPES = (
+    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128), (244, 35, 232),
+    (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153), (180, 165, 180), (150, 100, 100),
+    (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152),
+    (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 0, 90), (0, 0, 110),
+    (0, 80, 100), (0, 0, 230), (119, 11, 32),
+)  # fmt: skip
+# The labelIds of Cityscapes' 19 training classes, in the order of trainIds.
+CITYSCAPES_TRAIN = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+# Sky, building, pole, road, pavement, tree, sign, fence, car, pedestrian, bicyclist; void.
+CAMVID = (
+    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0), (192, 128, 128),
+    (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 0),
+)  # fmt: skip
+COLORMAPS = ("voc", "cityscapes", "cityscapes-train", "camvid")
+
+
+def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
+    """Return the colours of a data set's labels.
+
+    ``voc``: PASCAL VOC's, of any number up to 256: the bits of a label, three at a time, are the high bits of red,
+    green and blue. ``cityscapes``: of labelIds 0 to 33. ``cityscapes-train``: of the 19 training classes.
+    ``camvid``: of the 11 classes and void.
+
+    Parameters
+    ----------
+    name : {"voc", "cityscapes", "cityscapes-train", "camvid"}
+        The data set.
+    num_colors : int, optional
+        How many of them; all by default, of VOC's 256.
+
+    Returns
+    -------
+    array, (n, 3), uint8
+        Red, green, blue; row k is the colour of label k.
+
+    Raises
+    ------
+    ValueError
+        If there is no such map, or it has fewer colours.
+
+    Examples
+    --------
+    >>> from segalgo.masks import colormap
+    >>> colormap("voc", 4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
+    one_of(name, "name", COLORMAPS)
+    if name == "voc":
+        colors = _voc()
+    elif name == "camvid":
+        colors = np.array(CAMVID, np.uint8)
+    else:
+        colors = np.array(CITYSCAPES, np.uint8)
+        colors = colors[list(CITYSCAPES_TRAIN)] if name == "cityscapes-train" else colors
+    count = len(colors) if num_colors is None else operator.index(num_colors)
+    if not 0 <= count <= len(colors):
+        raise ValueError(f"num_colors={num_colors}: expected 0 to {len(colors)} of {name!r}")
+    return colors[:count]
+
+
+def _voc() -> np.ndarray:
+    labels = np.arange(256)
+    colors = np.zeros((256, 3), np.int64)
+    for bit in range(8):
+        for channel in range(3):
+            colors[:, channel] |= (labels >> channel & 1) << (7 - bit)
+        labels >>= 3
+    return colors.astype(np.uint8)
+
+
+def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, ignore_color: Any = 0) -> np.ndarray:
+    """Return a label map as a picture.
+
+    Parameters
+    ----------
+    labels : array of integers or bool, any shape
+        NumPy.
+    colors : array, (n, 3)
+        As `colormap` returns them.
+    ignore_index : int, optional
+        A label beyond the colours that gets `ignore_color`.
+    ignore_color : int or (3,), default 0
+        Its colour; VOC draws (224, 224, 192).
+
+    Returns
+    -------
+    array, (..., 3), uint8
+        The picture.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels are not integers, or one has no colour; the message names it and its place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo.masks import colormap, labels_to_colors
+    >>> labels_to_colors(np.array([2, 0]), colormap("voc")).tolist()
+    [[0, 128, 0], [0, 0, 0]]
+    """
+    array, table = _as_labels(labels, "labels"), _as_colors(colors)
+    known = (array >= 0) & (array < len(table))
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
+    _refuse(array, ~(known | ignored), "labels", f"0 to {len(table) - 1}")
+    picture = np.empty((*array.shape, 3), np.uint8)
+    picture[...] = np.asarray(ignore_color, np.uint8)
+    kept = known & ~ignored
+    picture[kept] = table[array[kept].astype(np.int64)]
+    return picture
+
+
+def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> np.ndarray:
+    """Return the labels of a picture whose colours stand for them.
+
+    Where several labels have one colour, the first of them.
+
+    Parameters
+    ----------
+    picture : array, (..., 3), uint8
+        NumPy.
+    colors : array, (n, 3)
+        As `colormap` returns them.
+    unknown : int, optional
+        The label of other colours; without it they are an error.
+
+    Returns
+    -------
+    array, (...), uint8 or int32
+        uint8 where all labels fit.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the picture is not of bytes in three channels, or has another colour; the message names it and its place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo.masks import colormap, colors_to_labels
+    >>> colors_to_labels(np.array([[0, 128, 0], [128, 0, 0]], np.uint8), colormap("voc"))
+    array([2, 1], dtype=uint8)
+    """
+    array, table = np.asarray(picture), _as_colors(colors)
+    if array.dtype != np.uint8 or array.ndim < 1 or array.shape[-1] != 3:
+        raise TypeError(f"picture has shape {array.shape} and dtype {array.dtype}: expected (..., 3) of uint8")
+    weights = np.array([65536, 256, 1])
+    keys, first = np.unique(table.astype(np.int64) @ weights, return_index=True)
+    wanted = array[..., 0].astype(np.int64) << 16 | array[..., 1].astype(np.int64) << 8 | array[..., 2]
+    place = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
+    found = keys[place] == wanted if len(keys) else np.zeros(wanted.shape, bool)
+    if unknown is None:
+        if not found.all():
+            where = tuple(np.argwhere(~found)[0].tolist())
+            raise ValueError(
+                f"picture has colour {array[where].tolist()} at {list(where)}: expected one of the colours"
+            )
+        unknown = 0
+    labels = np.where(found, first[place] if len(keys) else 0, operator.index(unknown))
+    fits = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
+    return labels.astype(np.uint8 if fits and len(table) <= 256 and 0 <= unknown <= 255 else np.int32)
+
+
+def one_hot(labels: Any, num_classes: int, ignore_index: int | None = 255, dtype: Any = np.float32) -> np.ndarray:
+    """Return a plane for each class: 1 where it is the label, 0 elsewhere.
+
+    Parameters
+    ----------
+    labels : array of integers or bool, (H, W) or (N, H, W)
+        NumPy.
+    num_classes : int
+        At least 1.
+    ignore_index : int or None, default 255
+        Cells of this label are 0 in all planes.
+    dtype : dtype, default float32
+        Of the result.
+
+    Returns
+    -------
+    array, (C, H, W) or (N, C, H, W)
+        Its argmax over C is `labels` again, where they are not ignored.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If labels are not integers, of another shape, or no classes; the message names label and place.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo.masks import one_hot
+    >>> one_hot(np.array([[0, 1, 255]]), 2).tolist()
+    [[[1.0, 0.0, 0.0]], [[0.0, 1.0, 0.0]]]
+    """
+    array = _as_labels(labels, "labels")
+    if array.ndim not in (2, 3):
+        raise ValueError(f"labels has shape {array.shape}: expected (H, W) or (N, H, W)")
+    count = operator.index(num_classes)
+    if count < 1:
+        raise ValueError(f"num_classes={num_classes}: expected at least 1")
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
+    _refuse(array, ((array < 0) | (array >= count)) & ~ignored, "labels", f"0 to {count - 1}")
+    planes = np.empty((*array.shape[:-2], count, *array.shape[-2:]), dtype)
+    for c in range(count):
+        planes[..., c, :, :] = (array == c) & ~ignored
+    return planes
+
+
+def _as_labels(value: Any, argument: str) -> np.ndarray:
+    array = as_array(value, argument)
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biu":
+        raise TypeError(f"{argument} is {type(array).__name__} of {array.dtype}: expected a NumPy array of integers")
+    return array
+
+
+def _as_colors(colors: Any) -> np.ndarray:
+    table = np.asarray(colors)
+    if table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind not in "iu":
+        raise ValueError(f"colors has shape {table.shape} and dtype {table.dtype}: expected (n, 3) of integers")
+    if table.size and (table.min() < 0 or table.max() > 255):
+        raise ValueError(f"colors holds {table.min()} to {table.max()}: expected 0 to 255")
+    return table.astype(np.uint8)
+
+
+def _refuse(labels: np.ndarray, wrong: np.ndarray, argument: str, expected: str) -> None:
+    if wrong.any():
+        where = tuple(np.argwhere(wrong)[0].tolist())
+        raise ValueError(f"{argument} holds {int(labels[where])} at {list(where)}: expected {expected}")

@@ -1,0 +1,432 @@
+"""Average precision of detected objects, as COCO computes it."""
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from segalgo._checks import one_of
+from segalgo._dispatch import host_wing
+from segalgo.masks.polygons import as_rings, coco_counts
+from segalgo.masks.run_lengths import Codes, as_codes, grouped_ious
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10)
+RECALL_POINTS = np.linspace(0.0, 1.0, 101)
+AREAS = {"all": (0, 1e10), "small": (0, 32**2), "medium": (32**2, 96**2), "large": (96**2, 1e10)}
+MAX_DETECTIONS = (1, 10, 100)
+
+
+@dataclass(frozen=True)
+class AveragePrecision:
+    """Precision and recall of detections, by threshold, recall, category, area and number of detections.
+
+    Attributes
+    ----------
+    precision : array, (T, R, K, A, M)
+        At IoU thresholds, recall points, categories, area ranges, most detections a picture; nan for a category
+        without true objects in an area range.
+    recall : array, (T, K, A, M)
+        The largest recall reached; nan likewise.
+    scores : array, (T, R, K, A, M)
+        The score of the detection that reaches each recall point, 0 where none does; nan likewise.
+    thresholds, recall_points : array
+        The T thresholds and R recall points.
+    categories : list
+        The K category ids, sorted.
+    areas : dict
+        The A area ranges by name.
+    max_detections : tuple of int
+        The M numbers of detections, ascending.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    scores: np.ndarray
+    thresholds: np.ndarray
+    recall_points: np.ndarray
+    categories: list[Any]
+    areas: dict[str, tuple[float, float]]
+    max_detections: tuple[int, ...]
+
+    def mean_precision(
+        self, threshold: float | None = None, area: str = "all", most: int | None = None, empty: float = np.nan
+    ) -> float:
+        """Return AP: the mean of precision over thresholds (or at one), recall points and categories; nan left out."""
+        return self._mean(self.precision[..., self._area(area), self._most(most)], threshold, empty)
+
+    def mean_recall(
+        self, threshold: float | None = None, area: str = "all", most: int | None = None, empty: float = np.nan
+    ) -> float:
+        """Return AR: the mean of recall over thresholds (or at one) and categories; nan left out."""
+        return self._mean(self.recall[..., self._area(area), self._most(most)], threshold, empty)
+
+    def by_category(self, area: str = "all", most: int | None = None) -> dict[Any, float]:
+        """Return the AP of each category; nan where it has no true objects."""
+        values = self.precision[..., self._area(area), self._most(most)]
+        return {category: self._mean(values[:, :, k], None, np.nan) for k, category in enumerate(self.categories)}
+
+    @property
+    def summary(self) -> dict[str, float]:
+        """COCO's twelve numbers (those of area ranges and thresholds that were computed), nan where undefined."""
+        numbers = {"AP": self.mean_precision()}
+        for name, value in (("AP50", 0.5), ("AP75", 0.75)):
+            if np.isclose(self.thresholds, value).any():
+                numbers[name] = self.mean_precision(value)
+        others = [area for area in self.areas if area != "all"]
+        numbers |= {f"AP{area[0]}": self.mean_precision(area=area) for area in others}
+        numbers |= {f"AR{most}": self.mean_recall(most=most) for most in self.max_detections}
+        return numbers | {f"AR{area[0]}": self.mean_recall(area=area) for area in others}
+
+    def _area(self, area: str) -> int:
+        return list(self.areas).index(one_of(area, "area", tuple(self.areas)))
+
+    def _most(self, most: int | None) -> int:
+        return -1 if most is None else self.max_detections.index(one_of(most, "most", self.max_detections))
+
+    def _mean(self, values: np.ndarray, threshold: float | None, empty: float) -> float:
+        if threshold is not None:
+            at = np.flatnonzero(np.isclose(self.thresholds, threshold))
+            if at.size == 0:
+                raise ValueError(f"threshold={threshold}: expected one of {self.thresholds.tolist()}")
+            values = values[at]
+        defined = values[~np.isnan(values)]
+        return float(np.mean(defined)) if defined.size else float(empty)
+
+
+def average_precision(
+    targets: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    detections: Sequence[Mapping[str, Any]],
+    iou_type: str = "segm",
+    thresholds: Any = None,
+    recall_points: Any = None,
+    max_detections: Sequence[int] = MAX_DETECTIONS,
+    areas: Mapping[str, tuple[float, float]] | None = None,
+) -> AveragePrecision:
+    """Score detections as COCO does, equal to pycocotools.
+
+    Per picture and category detections go by falling score, the earlier one first among equals; each takes, at each
+    IoU threshold, the free true object of largest IoU that reaches the threshold, the later one among equals. Crowds
+    and objects outside the area range are ignored: they are taken only where no other fits, a crowd as often as
+    needed, and detections that take them, or take nothing and lie outside the area range, do not count. Precision is
+    made to fall with recall, and sampled at the recall points.
+
+    Parameters
+    ----------
+    targets : dict or sequence of dicts
+        COCO's annotation file as parsed JSON, or its annotations alone. An annotation has ``image_id``,
+        ``category_id``, ``segmentation`` (for ``bbox``: ``bbox``), and may have ``area`` (else that of the mask or
+        box) and ``iscrowd``. From a file, its ``images`` and ``categories`` are those that are scored.
+    detections : sequence of dicts
+        With ``image_id``, ``category_id``, ``score`` and ``segmentation`` or ``bbox``.
+    iou_type : {"segm", "bbox"}, default "segm"
+        Compare masks (run-length codes of either kind; polygons need ``images`` with ``height`` and ``width``), or
+        boxes ``[column, row, width, height]``.
+    thresholds : sequence of float, default 0.5, 0.55, ... 0.95
+        IoU.
+    recall_points : sequence of float, default 0, 0.01, ... 1
+        Ascending.
+    max_detections : sequence of int, default (1, 10, 100)
+        Most detections a picture and category, those of highest score.
+    areas : dict of (low, high), default COCO's all, small, medium, large
+        Area ranges, both ends included.
+
+    Returns
+    -------
+    AveragePrecision
+        Everything; ``.summary`` has the twelve numbers.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a record lacks a key or holds what cannot be read; the message names the record and the key.
+
+    Notes
+    -----
+    As pycocotools has it: where the first detection has a ``bbox``, a detection's area is that of its box, else that
+    of its mask; a category that is not in ``categories`` is not scored. In place of its -1 stands nan.
+
+    References
+    ----------
+    Lin et al., Microsoft COCO: Common Objects in Context, 2014; ``pycocotools/cocoeval.py``.
+
+    Examples
+    --------
+    >>> from segalgo.metrics import average_precision
+    >>> found = {"image_id": 1, "category_id": 1, "bbox": [0, 0, 10, 10]}
+    >>> round(average_precision([found], [found | {"score": 0.9}], "bbox").summary["AP"], 9)
+    1.0
+    """
+    one_of(iou_type, "iou_type", ("segm", "bbox"))
+    steps = _ascending(THRESHOLDS if thresholds is None else thresholds, "thresholds")
+    points = _ascending(RECALL_POINTS if recall_points is None else recall_points, "recall_points")
+    most = tuple(sorted(map(operator.index, max_detections)))
+    if not most or most[0] < 1:
+        raise ValueError(f"max_detections={tuple(max_detections)}: expected at least one number, each at least 1")
+    ranges = {name: (float(low), float(high)) for name, (low, high) in (AREAS if areas is None else areas).items()}
+    if not ranges:
+        raise ValueError("areas is empty: expected at least one range")
+    truth, found, categories = _tables(targets, detections, iou_type, most[-1])
+    flags, ignored, at = _match(truth, found, iou_type, steps, ranges)
+    curves = _accumulate(truth, found, flags, ignored, at, points, most, len(categories))
+    return AveragePrecision(*curves, steps, points, categories, ranges, most)
+
+
+@dataclass
+class _Records:
+    """Records sorted by category and picture, detections by falling score within."""
+
+    records: list[Mapping[str, Any]]
+    category: np.ndarray
+    picture: np.ndarray
+    areas: np.ndarray
+    score: np.ndarray
+    crowd: np.ndarray
+    shapes: Codes | np.ndarray | None = None
+
+
+def _ascending(values: Any, argument: str) -> np.ndarray:
+    array = np.ascontiguousarray(values, np.float64).reshape(-1)
+    if array.size == 0 or not np.isfinite(array).all() or (np.diff(array) < 0).any():
+        raise ValueError(f"{argument}={values!r}: expected at least one number, ascending")
+    return array
+
+
+def _tables(targets: Any, detections: Any, iou_type: str, most: int) -> tuple[_Records, _Records, list[Any]]:
+    """Return true objects and detections as sorted tables, and the categories."""
+    annotations, images, categories = _parts_of(targets)
+    if not isinstance(detections, Sequence):
+        raise TypeError(f"detections is {type(detections).__name__}: expected a sequence of dictionaries")
+    names = ("annotations", "detections")
+    keys = [
+        [_column(records, key, name) for key in ("image_id", "category_id")]
+        for records, name in zip((annotations, detections), names, strict=True)
+    ]
+    pictures = sorted(images) if images is not None else sorted({*keys[0][0], *keys[1][0]})
+    kinds = categories if categories is not None else sorted({*keys[0][1], *keys[1][1]})
+    number_of = {value: k for k, value in enumerate(pictures)}
+    category_of = {value: k for k, value in enumerate(kinds)}
+    tables = []
+    for (picture_ids, category_ids), records, name in zip(keys, (annotations, detections), names, strict=True):
+        unknown = [k for k, value in enumerate(picture_ids) if value not in number_of]
+        if unknown:
+            k = unknown[0]
+            raise ValueError(f"{name}[{k}] has image_id {picture_ids[k]!r}: expected one of the images")
+        picture = np.fromiter((number_of[value] for value in picture_ids), np.int64, len(records))
+        category = np.fromiter((category_of.get(value, -1) for value in category_ids), np.int64, len(records))
+        found = name == "detections"
+        score = _numbers(_column(records, "score", name), f"{name}: score") if found else np.zeros(len(records))
+        order = np.lexsort((-score, picture, category))
+        order = order[category[order] >= 0]
+        if found:
+            groups = category[order] * max(len(pictures), 1) + picture[order]
+            rank = np.arange(order.size) - np.searchsorted(groups, groups)
+            order = order[rank < most]
+        tables.append(_table(records, order, category, picture, score, images, iou_type, name))
+    if iou_type == "segm":
+        _check_sizes(*tables, pictures)
+    return tables[0], tables[1], kinds
+
+
+def _parts_of(targets: Any) -> tuple[Sequence[Any], dict[Any, Any] | None, list[Any] | None]:
+    """Return annotations, images by id and sorted category ids; None for what a bare list does not say."""
+    if not isinstance(targets, Mapping):
+        if not isinstance(targets, Sequence):
+            raise TypeError(f"targets is {type(targets).__name__}: expected COCO's dictionary or its annotations")
+        return targets, None, None
+    if "annotations" not in targets:
+        raise ValueError("targets has no key 'annotations': expected COCO's dictionary or its annotations")
+    images = targets.get("images")
+    if images is not None:
+        images = dict(zip(_column(images, "id", "images"), images, strict=True))
+    categories = targets.get("categories")
+    if categories is not None:
+        categories = sorted(set(_column(categories, "id", "categories")))
+    return targets["annotations"], images, categories
+
+
+def _column(records: Sequence[Any], key: str, name: str) -> list[Any]:
+    try:
+        return [record[key] for record in records]
+    except (KeyError, TypeError, IndexError):
+        for k, record in enumerate(records):
+            if not isinstance(record, Mapping) or key not in record:
+                raise ValueError(f"{name}[{k}] has no key {key!r}") from None
+        raise
+
+
+def _numbers(values: list[Any], name: str) -> np.ndarray:
+    try:
+        array = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        array = np.empty(0)
+    if array.shape != (len(values),):
+        raise ValueError(f"{name}: expected a number in each record")
+    wrong = ~np.isfinite(array)
+    if wrong.any():
+        raise ValueError(f"{name} is {array[wrong][0]} in record {int(wrong.argmax())}: expected a finite number")
+    return array
+
+
+def _table(
+    records: Sequence[Any],
+    order: np.ndarray,
+    category: np.ndarray,
+    picture: np.ndarray,
+    score: np.ndarray,
+    images: dict[Any, Any] | None,
+    iou_type: str,
+    name: str,
+) -> _Records:
+    kept = [records[k] for k in order.tolist()]
+    crowd = np.fromiter((bool(r.get("iscrowd", 0)) and name == "annotations" for r in kept), bool, len(kept))
+    table = _Records(kept, category[order], picture[order], np.empty(0), score[order], crowd.view(np.uint8))
+    try:
+        table.shapes = _boxes(kept) if iou_type == "bbox" else _codes(kept, images)
+    except _RecordError as error:
+        raise ValueError(f"{name}[{int(order[error.index])}] {error}") from None
+    table.areas = _areas(table, bool(len(records)) and bool(records[0].get("bbox")), iou_type, name)
+    return table
+
+
+class _RecordError(ValueError):
+    """What is wrong with a record, whose place in the caller's list is known further up."""
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(message)
+        self.index = index
+
+
+def _boxes(records: list[Mapping[str, Any]]) -> np.ndarray:
+    try:
+        boxes = np.array([record["bbox"] for record in records], np.float64).reshape(-1, 4)
+        if len(boxes) == len(records) and np.isfinite(boxes).all() and (boxes[:, 2:] >= 0).all():
+            return boxes
+    except (KeyError, TypeError, ValueError):
+        pass
+    for k, record in enumerate(records):
+        try:
+            box = np.array(record["bbox"], np.float64)
+        except (KeyError, TypeError, ValueError):
+            box = np.empty(0)
+        if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < 0).any():
+            shown = str(record.get("bbox", "missing"))[:60]
+            raise _RecordError(k, f"has bbox {shown}: expected four finite numbers, width and height at least 0")
+    raise AssertionError("a box was refused but none is at fault")
+
+
+def _codes(records: list[Mapping[str, Any]], images: dict[Any, Any] | None) -> Codes:
+    parts = []
+    for k, record in enumerate(records):
+        segmentation = record.get("segmentation")
+        if segmentation is None:
+            raise _RecordError(k, "has no key 'segmentation'")
+        parts.append(segmentation if isinstance(segmentation, Mapping) else _drawn(record, k, images))
+    try:
+        return as_codes(parts, "")
+    except ValueError:
+        for k, part in enumerate(parts):
+            try:
+                as_codes([part], "segmentation", single=True)
+            except ValueError as error:
+                raise _RecordError(k, f"{error}") from None
+        raise
+
+
+def _drawn(record: Mapping[str, Any], k: int, images: dict[Any, Any] | None) -> dict[str, Any]:
+    """Return the code of polygons in the picture that the record names."""
+    image = (images or {}).get(record["image_id"], {})
+    if not {"height", "width"} <= image.keys():
+        raise _RecordError(k, "has polygons: expected `images` in targets, with height and width of its picture")
+    try:
+        rings = as_rings(record["segmentation"], "segmentation")
+        size = [operator.index(image["height"]), operator.index(image["width"])]
+    except (TypeError, ValueError) as error:
+        raise _RecordError(k, str(error)) from None
+    if min(size) < 0 or size[0] * size[1] > 2**32 - 1:
+        raise _RecordError(k, f"has a picture of size {size}: expected 0 to 2^32 - 1 cells")
+    return {"size": size, "counts": coco_counts(rings, *size)}
+
+
+def _areas(table: _Records, boxed: bool, iou_type: str, name: str) -> np.ndarray:
+    """Return the areas that decide about ranges: as written for true objects, of the box or mask for detections."""
+    if name == "detections" and boxed:
+        boxes = table.shapes if iou_type == "bbox" else _boxes(table.records)
+        return boxes[:, 2] * boxes[:, 3]
+    if iou_type == "bbox":
+        measured = table.shapes[:, 2] * table.shapes[:, 3]
+    else:
+        measured = host_wing("run_lengths").areas(table.shapes.counts, table.shapes.offsets).astype(np.float64)
+    if name == "detections":
+        return measured
+    given = [record.get("area", size) for record, size in zip(table.records, measured.tolist(), strict=True)]
+    return _numbers(given, "annotations: area")
+
+
+def _check_sizes(truth: _Records, found: _Records, pictures: list[Any]) -> None:
+    """Raise where masks of one picture have different sizes."""
+    picture = np.concatenate([truth.picture, found.picture])
+    sizes = np.concatenate([truth.shapes.sizes, found.shapes.sizes])
+    order = np.argsort(picture, kind="stable")
+    wrong = (np.diff(picture[order]) == 0) & (np.diff(sizes[order], axis=0) != 0).any(axis=1)
+    if wrong.any():
+        k = int(wrong.argmax())
+        pair = sizes[order][k : k + 2].tolist()
+        raise ValueError(
+            f"masks of the picture {pictures[picture[order][k]]!r} have sizes {pair[0]} and {pair[1]}: expected one"
+        )
+
+
+def _match(
+    truth: _Records, found: _Records, iou_type: str, thresholds: np.ndarray, areas: dict[str, tuple[float, float]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the flags of detections, those of true objects, and the place of each detection in its group."""
+    keys = [
+        table.category * (1 + max(truth.picture.max(initial=0), found.picture.max(initial=0))) + table.picture
+        for table in (found, truth)
+    ]
+    groups = np.unique(np.concatenate(keys))
+    first, other_first = (np.searchsorted(key, np.append(groups, np.iinfo(np.int64).max)) for key in keys)
+    kernels = host_wing("detections")
+    if iou_type == "bbox":
+        ious = kernels.grouped_box_ious(found.shapes, truth.shapes, truth.crowd, first, other_first)
+    else:
+        ious = grouped_ious(found.shapes, truth.shapes, truth.crowd, first, other_first)
+    ranges = np.array(list(areas.values()), np.float64).reshape(-1, 2)
+    flags, ignored = kernels.match_groups(
+        ious, first, other_first, found.areas, truth.areas, truth.crowd, thresholds, ranges
+    )
+    ranks = np.arange(found.picture.size) - np.repeat(first[:-1], np.diff(first))
+    return flags, ignored, ranks
+
+
+def _accumulate(
+    truth: _Records,
+    found: _Records,
+    flags: np.ndarray,
+    ignored: np.ndarray,
+    ranks: np.ndarray,
+    points: np.ndarray,
+    most: tuple[int, ...],
+    categories: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return precision, recall and scores, each category's detections pooled over pictures by falling score."""
+    steps, ranges = flags.shape[1], flags.shape[0]
+    precision = np.full((steps, points.size, categories, ranges, len(most)), np.nan)
+    scores, recall = precision.copy(), np.full((steps, categories, ranges, len(most)), np.nan)
+    first, other_first = (np.searchsorted(t.category, np.arange(categories + 1)) for t in (found, truth))
+    kernel = host_wing("detections").precision_recall
+    for k in range(categories):
+        own = slice(first[k], first[k + 1])
+        order = own.start + np.argsort(-found.score[own], kind="stable")
+        sorted_scores, sorted_ranks = np.append(found.score[order], 0.0), ranks[order]
+        positives = (ignored[:, other_first[k] : other_first[k + 1]] == 0).sum(axis=1)
+        for a in np.flatnonzero(positives):
+            sorted_flags = np.ascontiguousarray(flags[a][:, order])
+            for m, limit in enumerate(most):
+                sampled, places, last = kernel(sorted_flags, sorted_ranks, limit, int(positives[a]), points)
+                precision[:, :, k, a, m] = sampled
+                recall[:, k, a, m] = last
+                scores[:, :, k, a, m] = sorted_scores[places]
+    return precision, recall, scores
