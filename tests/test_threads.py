@@ -29,6 +29,9 @@ CALLS = {
     "label_statistics": lambda: segalgo.label_statistics(LABELS, IMAGE / np.float32(7)),
     "contacts": lambda: segalgo.contacts(LABELS),
     "find_boundaries": lambda: segalgo.find_boundaries(LABELS),
+    "confusion_matrix": lambda: segalgo.metrics.confusion_matrix(IMAGE, IMAGE[::-1], 256, None),
+    "mask_to_counts": lambda: segalgo.masks.mask_to_counts(np.tile(IMAGE > 120, (2, 2))),
+    "rle_to_mask": lambda: segalgo.masks.rle_to_mask({"size": [2100, 1000], "counts": [700] * 3000}),
     "max_pool2d": lambda: segalgo.max_pool2d(TENSOR, 2, return_indices=True),
     "max_unpool2d": lambda: segalgo.max_unpool2d(
         *segalgo.max_pool2d(TENSOR, 2, return_indices=True), 2, output_size=(65, 67)

@@ -224,12 +224,24 @@ static int64_t runs_common(const int64_t* a, int64_t runs_a, const int64_t* b, i
 }
 
 /* Write counts as COCO's string: differences to the count before the last one, five bits a character, low bits first,
-   bit 5 where more follow. A count takes at most 7 characters. Returns how many were written. */
+   bit 5 where more follow. A count takes at most 7 characters, and one more may be overwritten behind
+   the last. Returns how many were written. */
 static int64_t runs_write_text(const uint32_t* counts, int64_t n, char* text) {
     char* at = text;
     for (int64_t k = 0; k < n; k++) {
         int64_t rest = counts[k];
         if (k > 2) rest -= counts[k - 2];
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        /* All groups side by side in one word; how many are needed follows from the size. */
+        const uint64_t x = (uint64_t)rest, size = (uint64_t)(rest ^ (rest >> 63)), five = 31;
+        const int groups = (size ? 69 - __builtin_clzll(size) : 5) / 5;
+        uint64_t word = (x & five) | (x << 3 & five << 8) | (x << 6 & five << 16) | (x << 9 & five << 24) |
+                        (x << 12 & five << 32) | (x << 15 & five << 40) | (x << 18 & five << 48);
+        word += 0x30303030303030u + (0x20202020202020u & (((uint64_t)1 << 8 * (groups - 1)) - 1));
+        memcpy(at, &word, 8);
+        at += groups;
+        continue;
+#endif
         int more = 1;
         while (more) {
             int bits = (int)(rest & 31);

@@ -127,7 +127,7 @@ def counts_to_mask(counts, height, width, column_order):
 def counts_to_text(const uint32_t[::1] counts):
     """See `segalgo.reference.run_lengths.counts_to_text`."""
     cdef int64_t n = counts.shape[0]
-    cdef int8_t[::1] text = np.empty(7 * n + 1, np.int8)
+    cdef int8_t[::1] text = np.empty(7 * n + 8, np.int8)
     if n == 0:
         return b""
     return PyBytes_FromStringAndSize(<char*> &text[0], runs_write_text(&counts[0], n, <char*> &text[0]))
