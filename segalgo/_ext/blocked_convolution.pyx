@@ -65,14 +65,16 @@ cdef extern from "blocked_pooling.h" nogil:
 BLOCK = LANES
 
 # Winograd: transformed weights up to so many bytes are kept (the way for few channels), else made on the way.
-FEW_WEIGHT_BYTES = 3 * 1024 * 1024
+FEW_WEIGHT_BYTES = 5 * 1024 * 1024
 # Scratch of a unit of the way for few channels: it shares the second-level cache.
 FEW_BYTES = 400 * 1024
+# But at least so many tiles, between which the weights are read again.
+FEW_TILES = 16
 # Tiles at once, and bytes of their transformed inputs, on the way for many; input blocks whose weights are transformed
 # at a time.
 MANY_TILES = 128
 MANY_BYTES = 24 * 1024 * 1024
-MANY_PART = 4
+MANY_PART = 8
 # The tile of a direct convolution.
 TILE_BYTES = 256 * 1024
 
@@ -88,6 +90,11 @@ cdef const int64_t* _indices(cnp.ndarray array) except NULL:
 
 cdef float* _floats(cnp.ndarray array) except? NULL:
     return <float*> cnp.PyArray_DATA(array)
+
+
+def threads():
+    """Return how many threads the next layer may use."""
+    return omp_get_max_threads()
 
 
 def plane_table(arrays):
@@ -114,8 +121,8 @@ class Winograd:
         self.few = 36 * weight.size // 9 * 4 <= FEW_WEIGHT_BYTES
         self.weight = _winograd_weights(weight, self.few)
         if self.few:
-            most = max(FEW_BYTES // (36 * 4 * BLOCK * (self.in_blocks + self.out_blocks)), 1)
-            # Register tiles of equal size, a handful of units for every thread.
+            most = max(FEW_BYTES // (36 * 4 * BLOCK * (self.in_blocks + self.out_blocks)), FEW_TILES)
+            # A handful of units at least.
             self.room = min(most, _up(self.tile_count, 8))
             self.private = 36 * (winograd_pitch(self.in_blocks, self.room)
                                  + winograd_pitch(self.out_blocks, self.room))
@@ -211,10 +218,15 @@ class Direct:
         wide = self.tile[1] + self.kernel[1] - 1
         plane = (self.tile[0] + self.kernel[0] - 1) * wide
         rows, columns = np.indices(self.kernel).reshape(2, 1, -1)
-        self.offset = ((np.arange(self.in_blocks)[:, None] * plane + rows * wide + columns) * lanes).ravel()
+        offset = (np.arange(self.in_blocks)[:, None] * plane + rows * wide + columns) * lanes
+        self.offset = offset.astype(np.int64).ravel()
         self.terms = len(self.offset)
         self.private = max(self.in_blocks * plane * lanes if self.copied else 0, 2 * self.in_blocks) + 64
         self._pack(weight, lanes)
+        self.tables = [
+            np.ascontiguousarray(a, np.int64)
+            for a in (self.panel_vectors, self.panel_weight, self.panel_out, self.panel_bias)
+        ]
 
     def _choose_tile(self, lanes):
         kh, kw = self.kernel
@@ -265,15 +277,14 @@ class Direct:
         cdef int64_t unit, units, private = self.private
         cdef float* work = _floats(scratch)
         cdef int threads
-        tables = [np.ascontiguousarray(a, np.int64) for a in (
-            self.offset, self.panel_vectors, self.panel_weight, self.panel_out, self.panel_bias)]
         g.in_blocks, (g.height, g.width), (g.top, g.left) = self.in_blocks, self.size, self.padding
         (g.kh, g.kw), g.copied, g.planar = self.kernel, self.copied, self.planar
         g.planes = <const float**> cnp.PyArray_DATA(planes)
         (g.grid_h, g.grid_w), (g.tile_h, g.tile_w), g.terms = self.grid, self.tile, self.terms
         g.panels = self.panels
-        g.offset, g.panel_vectors, g.panel_weight = _indices(tables[0]), _indices(tables[1]), _indices(tables[2])
-        g.panel_out, g.panel_bias = _indices(tables[3]), _indices(tables[4])
+        g.offset, g.panel_vectors, g.panel_weight = (
+            _indices(self.offset), _indices(self.tables[0]), _indices(self.tables[1]))
+        g.panel_out, g.panel_bias = _indices(self.tables[2]), _indices(self.tables[3])
         g.out = NULL if out is None else _floats(out)
         g.out_picture = self.out_blocks * self.output_size[0] * self.output_size[1] * BLOCK
         g.row_step, g.cell_step, g.block_step = self.row_step, self.cell_step, self.block_step
