@@ -6,6 +6,7 @@ from typing import Any
 _NAMES = {
     "network": ("Network",),
     "segnet": ("SegNet", "SegNetBasic"),
+    "summary": ("Summary", "SummaryRow"),
     "unet": ("UNet",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
