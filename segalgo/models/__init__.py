@@ -8,6 +8,8 @@ _NAMES = {
     "segnet": ("SegNet", "SegNetBasic"),
     "summary": ("Summary", "SummaryRow"),
     "unet": ("UNet",),
+    "weights": ("load_weights", "save_weights"),
+    "weights_error": ("WeightsError",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -21,16 +21,19 @@ class SegNet(Network):
     dropout : float, default 0.5
         Probability of the dropout of Bayesian SegNet [2]_: after pooling 3 to 5 and after decoder stages 5 to 3. It is
         at work only where `predict` is asked for samples.
+    ceil_mode : bool, default True
+        Pooling rounds sizes up. A widespread port rounds down, and with ``bare=False`` also ends in batch norm and ReLU.
+    bare : bool, default True
+        The last layer is a bare convolution.
     seed : int, default 0
         Of the fresh weights (He et al. 2015).
 
     Notes
     -----
-    Departures from the paper [1]_, all of them the authors' own in their released model definitions: convolutions have
-    biases; pooling rounds sizes up and unpooling is given the size before it, so that any picture size will do.
-    Pictures of 360 x 480 pass 180 x 240, 90 x 120, 45 x 60, 23 x 30 and 12 x 15. The authors fold the statistics of
-    batch normalization into its scale and shift; here they are separate, as everywhere else. 29,449,355 parameters
-    with 11 classes.
+    Departures from the paper [1]_, the authors' own in their released model definitions: convolutions have biases;
+    pooling rounds up, and unpooling is given the size before it, so that any picture size will do: 360 x 480 passes
+    45 x 60, 23 x 30 and 12 x 15. Not theirs: batch normalization keeps its statistics beside scale and shift.
+    29,449,355 parameters with 11 classes.
 
     References
     ----------
@@ -54,12 +57,14 @@ class SegNet(Network):
         widths: Sequence[int] = (64, 128, 256, 512, 512),
         *,
         dropout: float = 0.5,
+        ceil_mode: bool = True,
+        bare: bool = True,
         seed: int = 0,
     ) -> None:
         self.widths = tuple(as_count(width, "widths") for width in widths)
         if len(self.widths) != 5:
             raise ValueError(f"widths={tuple(widths)}: expected 5 numbers of channels, one a stage")
-        self.dropout = dropout
+        self.dropout, self.ceil_mode, self.bare = dropout, bool(ceil_mode), bool(bare)
         super().__init__(in_channels, num_classes, seed)
 
     def forward(self, layers: Any, x: Any) -> Any:
@@ -69,7 +74,7 @@ class SegNet(Network):
             for j in range(1, depth + 1):
                 x = self._layer(layers, x, f"conv{stage}_{j}", width)
             size = x.shape[2:]
-            x, indices = layers.max_pool2d(x, f"pool{stage}", 2, 2, ceil_mode=True, return_indices=True)
+            x, indices = layers.max_pool2d(x, f"pool{stage}", 2, 2, self.ceil_mode, return_indices=True)
             pooled.append((indices, size))
             if stage >= 3:
                 x = layers.dropout(x, f"encdrop{stage}", self.dropout)
@@ -77,14 +82,19 @@ class SegNet(Network):
             indices, size = pooled.pop()
             x = layers.max_unpool2d(x, indices, f"upsample{stage}", size)
             for j in range(self.depths[stage - 1], 0, -1):
-                if (stage, j) == (1, 1):
-                    return layers.conv2d(x, "conv1_1_D", self.num_classes, 3, padding=1)
                 # The last convolution of a stage makes the channels of the stage below.
-                width = self.widths[stage - 1] if j > 1 else self.widths[stage - 2]
-                x = self._layer(layers, x, f"conv{stage}_{j}_D", width)
+                width = self.widths[stage - 1] if j > 1 else (self.num_classes, *self.widths)[stage - 1]
+                if (stage, j) == (1, 1) and self.bare:
+                    x = layers.conv2d(x, "conv1_1_D", width, 3, padding=1)
+                else:
+                    x = self._layer(layers, x, f"conv{stage}_{j}_D", width)
             if stage >= 3:
                 x = layers.dropout(x, f"decdrop{stage}", self.dropout)
-        raise AssertionError("stage 1 returns")
+        return x
+
+    def fitting_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the smallest input size, at least this one, that the network takes as it is."""
+        return (max(height, 1), max(width, 1)) if self.ceil_mode else (max(height, 32), max(width, 32))
 
     def _layer(self, layers: Any, x: Any, name: str, width: int) -> Any:
         x = layers.conv2d(x, name, width, 3, padding=1)
