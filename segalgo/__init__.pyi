@@ -11,6 +11,7 @@ from segalgo import interpolation as interpolation
 from segalgo import labeling as labeling
 from segalgo import local_thresholding as local_thresholding
 from segalgo import measurement as measurement
+from segalgo import models as models
 from segalgo import normalization as normalization
 from segalgo import output_sizes as output_sizes
 from segalgo import pictures as pictures
