@@ -16,7 +16,7 @@ _NAMES = {
     "average_pooling": ("adaptive_avg_pool2d", "avg_pool2d"),
     "binarization": ("apply_hysteresis_threshold", "binarize"),
     "boundaries": ("find_boundaries",),
-    "convolution": ("PreparedConv2d", "bilinear_weight", "conv2d", "conv_transpose2d", "prepare_conv2d"),
+    "convolution": ("bilinear_weight", "conv2d", "conv_transpose2d"),
     "cross_entropy": ("threshold_li",),
     "fully_connected": ("linear",),
     "index_conventions": ("plane_to_tensor_indices", "tensor_to_plane_indices"),
@@ -36,6 +36,7 @@ _NAMES = {
     "pictures": ("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture"),
     "plot": ("overlay",),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "prepared_convolution": ("PreparedConv2d", "prepare_conv2d"),
     "relabeling": (
         "LabelMap",
         "clear_border",
