@@ -18,14 +18,16 @@ from segalgo.models.execution import INPUT, Computation, Step
 from segalgo.models.fusion import Layer, fused, is_halving
 from segalgo.prepared_convolution import fold_batch_norm
 
-# F(4x4, 3x3) takes 36 products a tile and channel, and its transforms about as long as 11 more; the direct sum 9 a cell.
+# F(4x4, 3x3) takes 36 products a tile and channel, and its transforms as long as 11 more; the direct sum 9 a cell.
 WINOGRAD_PRODUCTS = 47
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """A value in channel blocks: buffers one after the other, each with so many channels (the last block may be part
-    empty)."""
+    """A value in channel blocks: buffers one after the other, each with so many channels.
+
+    The last block of each may be part empty.
+    """
 
     buffers: tuple[Buffer, ...]
     channels: tuple[int, ...]
