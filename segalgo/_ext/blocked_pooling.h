@@ -18,9 +18,7 @@ static inline vector_float blocked_maximum(const vector_float* cell, int64_t pit
             place = (((int)(2 * a + b)) & wins) | (place & ~wins);
         }
     }
-    if (winner) {
-        for (int64_t lane = 0; lane < LANES; lane++) winner[lane] = (signed char)place[lane];
-    }
+    if (winner) *(vector_char*)winner = __builtin_convertvector(place, vector_char);
     return best;
 }
 
@@ -49,9 +47,9 @@ static void blocked_unpool_rows(const float* pooled, const signed char* winner, 
             vector_float value = {0};
             if (j / 2 < pw) {
                 const int64_t at = (i / 2 * pw + j / 2) * LANES;
-                const signed char here = (signed char)(2 * (i % 2) + j % 2);
-                for (int64_t lane = 0; lane < LANES; lane++)
-                    value[lane] = winner[at + lane] == here ? pooled[at + lane] : 0.0f;
+                const vector_int place = __builtin_convertvector(*(const vector_char*)(winner + at), vector_int);
+                const vector_int here = place == (int)(2 * (i % 2) + j % 2);
+                value = (vector_float)(*(const vector_int*)(pooled + at) & here);
             }
             row[j] = value;
         }
