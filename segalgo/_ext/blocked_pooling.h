@@ -4,8 +4,8 @@
 
 #include "blocked_product.h"
 
-/* The maximum of a window of rows x columns (at most 2 x 2) vectors, NaN before all else, the first where several are
- * equal; rows lie `pitch` vectors apart. winner: 2 * row + column of each lane, or null. */
+/* The maximum of a window of rows x columns (at most 2 x 2) vectors: the last NaN before all else,
+ * then the first of equal ones, as in `max_pool2d`; rows lie `pitch` vectors apart. winner: 2 * row + column of each lane, or null. */
 static inline vector_float blocked_maximum(const vector_float* cell, int64_t pitch, int64_t rows, int64_t columns,
                                            signed char* winner) {
     vector_float best = cell[0];
@@ -13,7 +13,7 @@ static inline vector_float blocked_maximum(const vector_float* cell, int64_t pit
     for (int64_t a = 0; a < rows; a++) {
         for (int64_t b = 0; b < columns; b++) {
             const vector_float value = cell[a * pitch + b];
-            const vector_int wins = (value > best) | ((value != value) & (best == best));
+            const vector_int wins = (value > best) | (value != value);
             best = (vector_float)(((vector_int)value & wins) | ((vector_int)best & ~wins));
             place = (((int)(2 * a + b)) & wins) | (place & ~wins);
         }
