@@ -73,8 +73,8 @@ def conv2d(
     matrices; on random data the largest error is some ten times that of "direct". There infinities and NaN spread over
     their tile of 4 x 4 outputs. float16 is widened to float32, computed, and rounded once at the end.
 
-    Cost: n multiplications an output cell, n / 4 for "winograd". Scratch of the Cython wing: the packed weights (four
-    times their size for "winograd") and at most 48 MiB of tiles, whatever the size of the picture.
+    Cost: n multiplications an output cell, n / 4 for "winograd". Scratch of the Cython wing: the packed weights and
+    tiles of the picture; with the weights of "winograd" (four times as large) at most 64 MiB, whatever the picture.
 
     References
     ----------

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
+from tolerance import C_PLANNED_WINOGRAD, assert_within, conv2d_bound, conv_transpose2d_bound, winograd_bound
 
 import segalgo
 from segalgo import _ext
 from segalgo.reference import convolution as reference
-from tolerance import C_PLANNED_WINOGRAD, assert_within, conv2d_bound, conv_transpose2d_bound, winograd_bound
 
 
 @pytest.fixture(params=_ext.LEVELS)

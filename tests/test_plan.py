@@ -1,10 +1,12 @@
 """The planned pass: every step within its bound, the whole beside the plain pass, and what it promises of memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
+from tolerance import C_PLANNED_WINOGRAD, assert_within, conv_transpose2d_bound, winograd_bound
 
 import segalgo
 from segalgo.models import SegNet, SegNetBasic, UNet
@@ -14,7 +16,6 @@ from segalgo.models.execution import INPUT, Computation
 from segalgo.models.fusion import fused
 from segalgo.prepared_convolution import fold_batch_norm
 from segalgo.reference import convolution as reference
-from tolerance import C_PLANNED_WINOGRAD, assert_within, conv_transpose2d_bound, winograd_bound
 
 # name: network, input shape
 CASES = {
@@ -54,7 +55,8 @@ def case(request):
 
 def agree(got, expected, share=0.99):
     """Assert that class maps agree: of nearly equal logits, rounding may choose another."""
-    assert got.shape == expected.shape and got.dtype == expected.dtype
+    assert got.shape == expected.shape
+    assert got.dtype == expected.dtype
     assert (got.argmax(1) == expected.argmax(1)).mean() >= share
 
 
@@ -220,10 +222,11 @@ def test_arrays_of_one_time_do_not_overlap():
     assert memory.nbytes < sum(b.nbytes for b in buffers)
     for step in range(20):
         alive = sorted((b for b in buffers if b.first <= step <= b.last), key=lambda b: b.offset)
-        for one, next_one in zip(alive, alive[1:], strict=False):
+        for one, next_one in pairwise(alive):
             assert one.offset + one.nbytes <= next_one.offset
         for b in alive:
-            assert b.array.ctypes.data % 64 == 0 and np.shares_memory(b.array, memory)
+            assert b.array.ctypes.data % 64 == 0
+            assert np.shares_memory(b.array, memory)
 
 
 def test_dropout_is_left_out():
