@@ -70,7 +70,8 @@ def test_logits_are_those_of_pytorch(name, size, rng, tmp_path):
 
 def test_wide_networks(rng):
     """Wide enough for Winograd's convolution and packed products; SegNet of full width at the size of a thumbnail."""
-    from torch_networks import MilesialUNet, SegNet as TorchSegNet, randomize
+    from torch_networks import MilesialUNet, randomize
+    from torch_networks import SegNet as TorchSegNet
 
     theirs = randomize(MilesialUNet(1, 2, 32, False))
     ours = UNet(1, 2, 32, bias=False).load_state_dict(renamed_milesial(theirs))
@@ -140,9 +141,7 @@ def from_saved(folder, checkpoint):
     return from_checkpoint(folder / "checkpoint.pt")
 
 
-TENSORS = """
-float64 float32 float16 bfloat16 int64 int32 int16 int8 uint8 bool
-""".split()
+TENSORS = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -47,9 +47,9 @@ def test_parameters_of_the_papers():
 def test_sizes_of_the_papers():
     """U-Net's figure 1; SegNet's maps of a picture of 360 x 480."""
     steps = {step.name: step.shape for step in UNet(1, 2, padding="valid", norm=None).describe((1, 1, 572, 572))}
-    path = "down1 568 down2 280 down3 136 down4 64 down5 28 up4 52 up3 100 up2 196 up1 388".split()
-    for name, size in zip(path[::2], path[1::2], strict=True):
-        assert steps[f"{name}_relu2"][2:] == (int(size), int(size))
+    path = {"down1": 568, "down2": 280, "down3": 136, "down4": 64, "down5": 28}
+    for name, size in {**path, "up4": 52, "up3": 100, "up2": 196, "up1": 388}.items():
+        assert steps[f"{name}_relu2"][2:] == (size, size)
     assert [steps[f"up{k}_cropped"][2] for k in (4, 3, 2, 1)] == [56, 104, 200, 392]
     assert steps["up4_concatenated"][1] == 1024
     assert steps["classifier"] == (1, 2, 388, 388)
@@ -193,7 +193,7 @@ def test_a_state_dict_that_does_not_fit_is_refused_with_every_difference():
     ):
         assert line in str(caught.value)
     assert made.parameters["classifier.bias"] is kept
-    with pytest.raises(TypeError, match="classifier.bias has dtype int64"):
+    with pytest.raises(TypeError, match=r"classifier\.bias has dtype int64"):
         made.load_state_dict({**made.parameters, "classifier.bias": np.zeros(2, np.int64)})
 
 
