@@ -1,6 +1,6 @@
 """Segment a picture with a network: classes of pixels, and objects where the network is made for them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -90,4 +90,6 @@ def segment_with_model(
         fill_holes=fill_holes,
         clear_border=clear_border,
     )
-    return ModelSegmentation(labels, model.classes, objects)
+    # Intensities are those of the picture, not of the probability.
+    statistics = segalgo.label_statistics(objects.labels, segalgo.to_grey(image))
+    return ModelSegmentation(labels, model.classes, replace(objects, statistics=statistics))

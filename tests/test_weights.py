@@ -82,6 +82,12 @@ def test_the_files_that_these_tests_forge_are_read(good):
     assert not weights["a"].flags.writeable
 
 
+def test_dictionaries_as_python_2_wrote_them(tmp_path):
+    content = call("collections.OrderedDict", [["a", tensor(StorageReference("0", 2), (2,), (1,))]])
+    write_zip(tmp_path / "old.pth", pickled(content), {"0": np.arange(2, dtype=np.float32)})
+    np.testing.assert_array_equal(load_weights(tmp_path / "old.pth")["a"], [0, 1])
+
+
 def refused(path, *words):
     with pytest.raises(WeightsError) as caught:
         load_weights(path)
@@ -172,8 +178,9 @@ STORAGE = StorageReference("0", 6)
         tensor(StorageReference("../../etc/passwd", 6), (6,), (1,)),
         call("torch._utils._rebuild_parameter", 5, True, OrderedDict()),
         call("collections.OrderedDict", [(1, 2)]),
+        call("collections.OrderedDict", 5),
     ],
-    ids=range(19),
+    ids=range(20),
 )
 def test_forged_tensors(tmp_path, forged):
     write_zip(tmp_path / "forged.pth", pickled({"a": forged}), {"0": np.arange(6, dtype=np.float32)})
