@@ -165,10 +165,10 @@ def test_overlay_classes():
     assert one.shape[0] < many.shape[0]  # the legend takes the lines it needs
     assert (one[3:] != 255).any()
     for bad, words in (
-        (dict(labels=labels[:1]), "expected integers"),
-        (dict(labels=labels + 1), "3 names"),
-        (dict(colours=colours[:2]), "2 colours"),
-        (dict(alpha=2), "alpha=2"),
+        ({"labels": labels[:1]}, "expected integers"),
+        ({"labels": labels + 1}, "3 names"),
+        ({"colours": colours[:2]}, "2 colours"),
+        ({"alpha": 2}, "alpha=2"),
     ):
         with pytest.raises(ValueError, match=words):
             overlay_classes(**{"image": np.zeros((2, 2)), "labels": labels, "names": names, "colours": colours, **bad})

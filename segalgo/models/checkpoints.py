@@ -80,6 +80,16 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
     ------
     WeightsError, ValueError
         If the file cannot be read, or names or shapes do not fit; every mismatch is listed.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> model = segalgo.models.SegNet(widths=(1, 1, 1, 1, 1))
+    >>> vgg = {f"features.{k}.weight": np.ones((1, 1, 3, 3), np.float32) for k in (2, 5, 7, 10, 12, 14, 17, 19, 21, 24)}
+    >>> segalgo.models.load_encoder(model, vgg)
+    Traceback (most recent call last):
+    ValueError: state_dict does not fit SegNet(...), 16 mismatches:
+      ...
     """
     weights = dict(source) if isinstance(source, Mapping) else load_weights(source)
     features = {name: value for name, value in weights.items() if name.startswith("features.")}

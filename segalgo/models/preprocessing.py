@@ -15,7 +15,15 @@ CHANNELS = ("grey", "rgb", "bgr", "as is")
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a network wants pictures: ``(value - mean) / scale``, values from 0 to 255."""
+    """How a network wants pictures: ``(value - mean) / scale``, values from 0 to 255.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo.models import Preprocessing
+    >>> Preprocessing("grey", mean=55, scale=100)(np.array([[255, 5]], np.uint8))
+    array([[[ 2. , -0.5]]], dtype=float32)
+    """
 
     channels: str = "rgb"
     """"grey", "rgb", "bgr", or "as is": as many as the network takes, in their order."""

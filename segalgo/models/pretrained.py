@@ -21,6 +21,12 @@ def available(folder: Any = FOLDER) -> dict[str, Mapping[str, Any]]:
     dict of str to mapping
         architecture, arguments, preprocessing, classes, and the scores on pictures that training did not see. The card
         ``segalgo/models/pretrained/{name}.md`` says more: data, licence, recipe.
+
+    Examples
+    --------
+    >>> import segalgo
+    >>> all(record["architecture"] in ("segnet", "unet") for record in segalgo.models.available().values())
+    True
     """
     found = {path.stem: _read_record(path) for path in sorted(Path(folder).glob("*.json"))}
     return {name: record for name, record in found.items() if (Path(folder) / f"{name}.safetensors").exists()}

@@ -28,6 +28,12 @@ class SegNetBasic(Network):
     References
     ----------
     .. [1] V. Badrinarayanan, A. Kendall, R. Cipolla, "SegNet", PAMI 39(12), 2017, section 3.1.
+
+    Examples
+    --------
+    >>> import segalgo
+    >>> segalgo.models.SegNetBasic().summary().parameters
+    1416587
     """
 
     def __init__(
