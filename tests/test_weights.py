@@ -12,7 +12,16 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from segalgo.models import SegNet, SegNetBasic, UNet, WeightsError, from_checkpoint, load_weights, save_weights
+from segalgo.models import (
+    Preprocessing,
+    SegNet,
+    SegNetBasic,
+    UNet,
+    WeightsError,
+    from_checkpoint,
+    load_weights,
+    save_weights,
+)
 
 
 def call(path, *arguments):
@@ -311,6 +320,26 @@ def test_a_saved_model_comes_back(tmp_path, made):
     np.savez(tmp_path / "model.npz", **made.parameters)
     told = {name: value for name, value in made.arguments.items() if name in ("padding", "dropout", "ceil_mode")}
     assert from_checkpoint(tmp_path / "model.npz", **told).arguments == made.arguments
+
+
+@pytest.mark.parametrize("made", [SegNet(3, 11, (2, 3, 4, 5, 6)), SegNetBasic(3, 11, 5)], ids=["segnet", "basic"])
+def test_the_release_of_the_segnet_authors(tmp_path, made, rng):
+    """Statistics folded into scale and shift: the network scales and shifts, and that is all."""
+    state = {}
+    for name, shape in made.parameter_shapes().items():
+        layer, _, entry = name.rpartition(".")
+        if not entry.startswith("running"):
+            folded = (1, *shape, 1, 1) if layer.endswith("_bn") else shape
+            layer = "dense_softmax_inner_prod" if layer == "conv_classifier" else layer
+            state[f"{layer}.{entry}"] = rng.normal(0, 0.5, folded).astype(np.float32)
+    np.savez(tmp_path / "release.npz", **state)
+    model = from_checkpoint(tmp_path / "release.npz")
+    assert model.arguments == made.arguments
+    assert model.preprocessing == Preprocessing("bgr", 0, 1)
+    arrays = dict(model.trace(rng.standard_normal((1, 3, 20, 20))))
+    layer = "conv1" if isinstance(made, SegNetBasic) else "conv1_1"
+    expected = arrays[layer] * state[f"{layer}_bn.weight"] + state[f"{layer}_bn.bias"]
+    np.testing.assert_allclose(arrays[f"{layer}_bn"], expected, rtol=1e-6, atol=1e-6)
 
 
 def test_weights_of_another_architecture(tmp_path):

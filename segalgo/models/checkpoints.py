@@ -9,7 +9,7 @@ import numpy as np
 from segalgo.models.network import IGNORED, Network
 from segalgo.models.records import model_from_record
 from segalgo.models.segnet import SegNet
-from segalgo.models.state_dict_names import ENCODER, renamed, translate, vgg16
+from segalgo.models.state_dict_names import BATCH_NORM_EPS, ENCODER, renamed, translate, vgg16
 from segalgo.models.weights import load_weights, read_record
 from segalgo.models.weights_error import WeightsError
 
@@ -20,8 +20,9 @@ def from_checkpoint(path: Any, **arguments: Any) -> Network:
     Parameters
     ----------
     path : str or Path
-        A file that `load_weights` reads: names of segalgo, of milesial/Pytorch-UNet (both forms), or of the SegNet of
-        pytorch-semseg.
+        A file that `load_weights` reads: names of segalgo, of milesial/Pytorch-UNet (both forms), of pytorch-semseg's
+        SegNet, or of the SegNet authors' release (blobs converted to arrays named ``conv1_1.weight``,
+        ``conv1_1_bn.weight`` and so on).
     **arguments
         Of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
         ``"same"``. Files that `Network.save` wrote need none.
@@ -99,7 +100,7 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
             shape = model.parameter_shapes()[f"{name}_bn.weight"]
             encoder |= {f"{name}_bn.{entry}": np.zeros(shape, np.float32) for entry in ("bias", "running_mean")}
             encoder |= {f"{name}_bn.weight": np.ones(shape, np.float32)}
-            encoder |= {f"{name}_bn.running_var": np.full(shape, 1 - 1e-5, np.float32)}
+            encoder |= {f"{name}_bn.running_var": np.full(shape, 1 - BATCH_NORM_EPS, np.float32)}
     decoder = {name: value for name, value in model.parameters.items() if name.partition(".")[0].find("_D") >= 0}
     return model.load_state_dict({**encoder, **decoder})
 

@@ -68,12 +68,36 @@ IMPLEMENTATIONS: tuple[tuple[str, Callable[[set[str]], dict[str, str]], dict[str
 )
 
 
+# The authors fed raw pictures as OpenCV reads them.
+RELEASE = {"preprocessing": {"channels": "bgr", "mean": 0.0, "scale": 1.0}}
+BATCH_NORM_EPS = 1e-5
+
+
 def translate(weights: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return weights under our names, and what is known of the implementation; ours pass as they are."""
     for mark, table, known in IMPLEMENTATIONS:
         if mark in weights:
             return renamed(weights, table(set(weights))), known
+    if {"conv1_bn.weight", "conv1_1_bn.weight"} & set(weights) and not any(n.endswith("_mean") for n in weights):
+        return with_statistics(renamed(weights, {"dense_softmax_inner_prod": "conv_classifier"})), RELEASE
     return dict(weights), {}
+
+
+def with_statistics(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights of the SegNet authors' release, whose statistics are folded into scale and shift.
+
+    Their layers are ours, ``conv1_1`` and ``conv1_1_bn``; scale and shift, of shape (1, C, 1, 1), count as weight and
+    bias. Means of 0 and variances that make the divisor 1 leave them alone.
+    """
+    result = dict(weights)
+    for name, value in weights.items():
+        layer, _, entry = name.rpartition(".")
+        if layer.endswith("_bn"):
+            result[name] = value.reshape(-1)
+            if entry == "weight":
+                result[f"{layer}.running_mean"] = np.zeros(value.size, np.float32)
+                result[f"{layer}.running_var"] = np.full(value.size, 1 - BATCH_NORM_EPS, np.float32)
+    return result
 
 
 def renamed(weights: Mapping[str, np.ndarray], layers: Mapping[str, str]) -> dict[str, np.ndarray]:
