@@ -10,6 +10,7 @@ from network_deviation import deviation, random_parameters
 
 import segalgo
 from segalgo.models import Classes, Preprocessing, SegNet, SegNetBasic, UNet, WeightsError, available, load
+from segalgo.models.execution import Computation
 from segalgo.models.tiling import receptive_field
 
 MODELS = {
@@ -181,7 +182,8 @@ def test_monte_carlo_dropout():
     assert (model.predict(image, samples=6, seed=4, progress=False).mean != mean).any()
     # Mean and variance of the passes themselves.
     rng, planes = np.random.default_rng(3), model.preprocessing(image)[None]
-    passes = [segalgo.softmax(model.sample(planes, rng)[0], axis=0) for _ in range(6)]
+    parameters = model.parameters
+    passes = [segalgo.softmax(model.forward(Computation(parameters, rng), planes)[0], axis=0) for _ in range(6)]
     np.testing.assert_allclose(mean, np.mean(passes, 0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(variance, np.var(passes, 0), rtol=1e-3, atol=1e-6)
     # Nothing is dropped otherwise, and without dropout there is nothing to vary.
@@ -191,8 +193,6 @@ def test_monte_carlo_dropout():
 
 
 def test_dropout_drops_a_part_and_keeps_the_mean():
-    from segalgo.models.execution import Computation
-
     layers = Computation({}, np.random.default_rng(0))
     x = np.full((1, 4, 50, 50), 2, np.float32)
     dropped = layers.dropout(x, "d", 0.25)

@@ -13,7 +13,7 @@ import segalgo
 from segalgo._checks import as_array, as_contiguous
 from segalgo._dispatch import is_cupy
 from segalgo.models.classes import Classes, default_classes
-from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_steps
+from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
 from segalgo.models.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
@@ -149,11 +149,16 @@ class Network:
         ValueError
             If the shape does not fit; the message names it.
         """
-        return self._logits(x, None)
+        planes, size = self._as_input(x)
+        logits = self.forward(Computation(self._parameters_for(planes)), planes)
+        return _cropped(logits, size, x)
 
-    def sample(self, x: Any, rng: np.random.Generator) -> Any:
-        """Return logits as `__call__` does, with dropout at work: one draw of Monte-Carlo dropout."""
-        return self._logits(x, rng)
+    def sample(self, x: Any, rng: np.random.Generator, count: int) -> Iterator[Any]:
+        """Yield logits as `__call__` returns them, `count` times with dropout at work: Monte-Carlo dropout."""
+        planes, size = self._as_input(x)
+        steps = self.describe(planes.shape)
+        for logits in run_samples(steps, self._parameters_for(planes), planes, rng, count):
+            yield _cropped(logits, size, x)
 
     def trace(self, x: Any) -> Iterator[tuple[str, Any]]:
         """Compute the plain pass step by step.
@@ -166,7 +171,7 @@ class Network:
             cropped where x was padded.
         """
         planes, _ = self._as_input(x)
-        yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), planes)
+        yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
 
     def describe(self, input_shape: tuple[int, int, int, int]) -> list[Step]:
         """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is."""
@@ -251,12 +256,6 @@ class Network:
 
         return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
 
-    def _logits(self, x: Any, rng: np.random.Generator | None) -> Any:
-        planes, size = self._as_input(x)
-        logits = self.forward(Computation(self._parameters_for(planes), rng), planes)
-        logits = logits[:, :, : size[0], : size[1]]
-        return logits if np.ndim(x) == 4 else logits[0]
-
     def _described(self, input_shape: tuple[int, int, int, int]) -> Description:
         description = Description()
         self.forward(description, Value(INPUT, tuple(input_shape)))
@@ -297,6 +296,12 @@ def as_count(value: Any, argument: str) -> int:
     if count < 1:
         raise ValueError(f"{argument}={value!r}: expected at least 1")
     return count
+
+
+def _cropped(logits: Any, size: tuple[int, int], x: Any) -> Any:
+    """Return the logits of the size that x asks for, with as many axes as x."""
+    logits = logits[:, :, : size[0], : size[1]]
+    return logits if np.ndim(x) == 4 else logits[0]
 
 
 def _fresh(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:

@@ -65,12 +65,9 @@ def predict_proba(
     return _averaged(model, image, tile, progress) if augment else _probabilities(model, image, tile, progress)
 
 
-def compute_logits(model: Any, planes: Any, rng: np.random.Generator | None = None) -> Any:
-    """Return logits of (1, C, H, W), of a size that the model takes.
-
-    The one place that decides between the plain and the planned pass.
-    """
-    return model(planes) if rng is None else model.sample(planes, rng)
+def compute_logits(model: Any, planes: Any) -> Any:
+    """Return logits of (1, C, H, W): the one place that decides between the plain and the planned pass."""
+    return model(planes)
 
 
 def _probabilities(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
@@ -109,9 +106,9 @@ def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> 
     (window,) = _windows(model, image.shape[:2], None)
     planes = _planes(model, image, window)
     mean = squares = 0
-    for k in _progress(range(count), count, "sample", progress):
+    for k, logits in enumerate(_progress(model.sample(planes, rng, count), count, "sample", progress)):
         # Welford's update: no difference of large sums.
-        probabilities = _to_probabilities(_cut(compute_logits(model, planes, rng)[0], window, model))
+        probabilities = _to_probabilities(_cut(logits[0], window, model))
         step = probabilities - mean
         mean = mean + step / np.float32(k + 1)
         squares = squares + step * (probabilities - mean)
