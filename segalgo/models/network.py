@@ -208,7 +208,8 @@ class Network:
             mean; opacity is passed over.
         tile : int, optional
             Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with all that
-            its output depends on: equal to the whole within rounding, in memory that the tile bounds.
+            its output depends on: equal to the whole within rounding (where rounding decides between two nearly equal
+            values of a pooling window, SegNet puts one down a pixel aside), in memory that the tile bounds.
         augment : bool, default False
             Average the probabilities over the eight symmetries of the square: turned by quarters, mirrored.
         samples : int, optional

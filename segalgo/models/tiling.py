@@ -60,11 +60,14 @@ def receptive_field(model: Any) -> ReceptiveField:
 
 
 def spans(n: int, tile: int, field: ReceptiveField) -> Iterator[Span]:
-    """Cut an axis of n cells into parts of `tile` cells, a multiple of the alignment, that read their surroundings."""
+    """Cut an axis of n cells into parts of `tile` cells, a multiple of the alignment, that read their surroundings.
+
+    All but those at the end read equally many cells, so that what is prepared for one serves the others.
+    """
     before, after = (_round_up(max(cells, 0), field.alignment) for cells in (field.before, field.after))
     for start in range(0, n, tile):
-        stop = min(start + tile, n)
-        yield Span(start, stop, max(start - before, 0), min(_round_up(stop, field.alignment) + after, n))
+        read_start = max(start - before, 0)
+        yield Span(start, min(start + tile, n), read_start, min(read_start + before + tile + after, n))
 
 
 def as_tile(tile: Any, alignment: int) -> int:
