@@ -4,8 +4,14 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
+    "checkpoints": ("from_checkpoint", "load_encoder"),
+    "classes": ("Classes",),
     "network": ("Network",),
-    "segnet": ("SegNet", "SegNetBasic"),
+    "prediction": ("Sampling",),
+    "preprocessing": ("Preprocessing",),
+    "pretrained": ("available", "load"),
+    "segnet": ("SegNet",),
+    "segnet_basic": ("SegNetBasic",),
     "summary": ("Summary", "SummaryRow"),
     "unet": ("UNet",),
     "weights": ("load_weights", "save_weights"),

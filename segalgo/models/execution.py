@@ -4,6 +4,7 @@ Every method has the same signature in both: the inputs, then the layer's name, 
 by name: ``{name}.weight``, ``{name}.bias``, ``{name}.running_mean``, ``{name}.running_var``.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -278,12 +279,15 @@ class Description:
 
 
 def run_steps(
-    steps: Sequence[Step], parameters: Mapping[str, Any], x: Any, rng: np.random.Generator | None = None
+    steps: Sequence[Step],
+    parameters: Mapping[str, Any],
+    arrays: Mapping[str, Any],
+    rng: np.random.Generator | None = None,
 ) -> Iterator[tuple[str, Any]]:
-    """Compute a described network step by step, yielding each array with its name; arrays no longer read are let go."""
+    """Compute layers one by one from given arrays; yield each new one with its name, let go of what is read no more."""
     layers = Computation(parameters, rng)
     last_read = {name: k for k, step in enumerate(steps) for name in step.inputs}
-    arrays = {INPUT: x}
+    arrays = dict(arrays)
     for k, step in enumerate(steps):
         result = getattr(layers, step.operation)(*(arrays[n] for n in step.inputs), name=step.name, **step.options)
         made = dict(zip(step.outputs, result if len(step.outputs) > 1 else (result,), strict=True))
@@ -292,6 +296,19 @@ def run_steps(
             if last_read.get(name, -1) <= k:
                 del arrays[name]
         yield from made.items()
+
+
+def run_samples(
+    steps: Sequence[Step], parameters: Mapping[str, Any], x: Any, rng: np.random.Generator, count: int
+) -> Iterator[Any]:
+    """Compute a network with dropout `count` times, yielding logits; what comes before the first dropout, once."""
+    first = next((k for k, step in enumerate(steps) if step.operation == "dropout"), len(steps) - 1)
+    read_later = {name for step in steps[first:] for name in step.inputs}
+    arrays = {INPUT: x}
+    arrays |= {name: array for name, array in run_steps(steps[:first], parameters, arrays) if name in read_later}
+    for _ in range(count):
+        ((_, logits),) = deque(run_steps(steps[first:], parameters, arrays, rng), maxlen=1)
+        yield logits
 
 
 def _axes(x: Value) -> Iterator[tuple[str, int]]:

@@ -1,5 +1,6 @@
 """What all networks share: parameters by name, the plain pass, its intermediate arrays, and its description."""
 
+import inspect
 import math
 import operator
 from collections.abc import Iterator, Mapping
@@ -11,7 +12,9 @@ import numpy as np
 import segalgo
 from segalgo._checks import as_array, as_contiguous
 from segalgo._dispatch import is_cupy
-from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_steps
+from segalgo.models.classes import Classes, default_classes
+from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
 IGNORED = "num_batches_tracked"  # PyTorch counts training batches beside the statistics
@@ -30,15 +33,28 @@ class Network:
         self.seed = operator.index(seed)
         if not 0 <= float(getattr(self, "dropout", 0)) < 1:
             raise ValueError(f"dropout={self.dropout}: expected a probability, at least 0 and less than 1")
+        self.preprocessing = Preprocessing({1: "grey", 3: "rgb"}.get(self.in_channels, "as is"))
+        self.classes = default_classes(self.num_classes)
         self._parameters: Mapping[str, Any] | None = None
         self._placed: dict[Any, Mapping[str, Any]] = {}
+
+    preprocessing: Preprocessing
+    """What `predict` does to pictures before the network sees them."""
+    classes: Classes
+    """Names and colours of the classes."""
 
     def forward(self, layers: Any, x: Any) -> Any:
         """Return logits of x, both as `layers` has them: arrays, or names and shapes."""
         raise NotImplementedError
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that make this network again, less the seed."""
+        names = [name for name in inspect.signature(type(self)).parameters if name != "seed"]
+        return {name: getattr(self, name) for name in names}
+
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.in_channels}, {self.num_classes})"
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
 
     # Parameters
 
@@ -94,10 +110,11 @@ class Network:
         return self
 
     def save(self, path: Any) -> None:
-        """Write the parameters to a safetensors file, from which `from_checkpoint` makes the same model."""
+        """Write parameters, architecture, preprocessing and classes to a safetensors file, for `from_checkpoint`."""
+        from segalgo.models.records import record_of
         from segalgo.models.weights import save_weights
 
-        save_weights(path, self.parameters)
+        save_weights(path, self.parameters, record_of(self))
 
     # Sizes
 
@@ -134,8 +151,14 @@ class Network:
         """
         planes, size = self._as_input(x)
         logits = self.forward(Computation(self._parameters_for(planes)), planes)
-        logits = logits[:, :, : size[0], : size[1]]
-        return logits if np.ndim(x) == 4 else logits[0]
+        return _cropped(logits, size, x)
+
+    def sample(self, x: Any, rng: np.random.Generator, count: int) -> Iterator[Any]:
+        """Yield logits as `__call__` returns them, `count` times with dropout at work: Monte-Carlo dropout."""
+        planes, size = self._as_input(x)
+        steps = self.describe(planes.shape)
+        for logits in run_samples(steps, self._parameters_for(planes), planes, rng, count):
+            yield _cropped(logits, size, x)
 
     def trace(self, x: Any) -> Iterator[tuple[str, Any]]:
         """Compute the plain pass step by step.
@@ -148,7 +171,7 @@ class Network:
             cropped where x was padded.
         """
         planes, _ = self._as_input(x)
-        yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), planes)
+        yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
 
     def describe(self, input_shape: tuple[int, int, int, int]) -> list[Step]:
         """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is."""
@@ -165,6 +188,74 @@ class Network:
         from segalgo.models.plan import plan
 
         return plan(self, input_shape, **options)
+
+    def predict(
+        self,
+        image: Any,
+        *,
+        tile: int | None = None,
+        augment: bool = False,
+        samples: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> Any:
+        """Return the label map of a picture.
+
+        Parameters
+        ----------
+        image : array, (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
+            NumPy or CuPy. What the network was trained on is made of it by `preprocessing`: grey or colour, scale and
+            mean; opacity is passed over.
+        tile : int, optional
+            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with all that
+            its output depends on: equal to the whole within rounding (where rounding decides between two nearly equal
+            values of a pooling window, SegNet puts one down a pixel aside), in memory that the tile bounds.
+        augment : bool, default False
+            Average the probabilities over the eight symmetries of the square: turned by quarters, mirrored.
+        samples : int, optional
+            Monte-Carlo dropout: so many passes, each with other cells dropped (`Sampling` is returned).
+        seed : int, default 0
+            Of `samples`.
+        progress : bool, default True
+            Show a bar for tiles and samples, on a terminal.
+
+        Returns
+        -------
+        array of int32, (H, W)
+            The class of the largest logit, the first of equal ones. A network with one class says 1 where its
+            probability is above one half. With `samples`: `Sampling` (labels, mean, variance).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the picture or an option does not fit. `tile` is refused for bilinear upsampling with aligned corners,
+            whose positions depend on the size of the whole picture.
+
+        Examples
+        --------
+        >>> import numpy as np, segalgo
+        >>> model = segalgo.models.UNet(1, 2, width=2, depth=2)
+        >>> model.predict(np.zeros((45, 61), np.uint8)).shape
+        (45, 61)
+        """
+        from segalgo.models.prediction import predict
+
+        return predict(self, image, tile=tile, augment=augment, samples=samples, seed=seed, progress=progress)
+
+    def predict_proba(
+        self, image: Any, *, tile: int | None = None, augment: bool = False, progress: bool = True
+    ) -> Any:
+        """Return the probabilities of the classes for each pixel of a picture.
+
+        Parameters as in `predict`. Softmax of the logits, sigmoid where there is one class.
+
+        Returns
+        -------
+        array of float32, (classes, H, W)
+        """
+        from segalgo.models.prediction import predict_proba
+
+        return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
 
     def _described(self, input_shape: tuple[int, int, int, int]) -> Description:
         description = Description()
@@ -206,6 +297,12 @@ def as_count(value: Any, argument: str) -> int:
     if count < 1:
         raise ValueError(f"{argument}={value!r}: expected at least 1")
     return count
+
+
+def _cropped(logits: Any, size: tuple[int, int], x: Any) -> Any:
+    """Return the logits of the size that x asks for, with as many axes as x."""
+    logits = logits[:, :, : size[0], : size[1]]
+    return logits if np.ndim(x) == 4 else logits[0]
 
 
 def _fresh(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:

@@ -251,9 +251,12 @@ def _parameter(data: Any, *rest: Any) -> Any:
 
 
 def _ordered(items: Any = ()) -> dict:
-    if items != ():
-        raise ValueError("a dictionary built from items")
-    return {}
+    """Build an ordered dictionary: empty and filled later, or (by Python 2) from pairs."""
+    if not isinstance(items, list | tuple) or not all(
+        isinstance(pair, list | tuple) and len(pair) == 2 and isinstance(pair[0], str) for pair in items
+    ):
+        raise ValueError("a dictionary of other things than pairs of a name and a value")
+    return dict(items)
 
 
 def _size(values: Any = ()) -> tuple[int, ...]:

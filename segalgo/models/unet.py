@@ -75,6 +75,8 @@ class UNet(Network):
         self.up = one_of(up, "up", ("transpose", "bilinear"))
         self.norm = one_of(norm, "norm", ("batch", None))
         self.bias, self.dropout = bool(bias), dropout
+        if self.depth > 12:
+            raise ValueError(f"depth={depth}: expected at most 12, pictures of 4096 pixels halved to one")
         if up == "bilinear" and self.width % 2:
             raise ValueError(f"width={width} with up='bilinear': expected an even number, channels are halved")
         super().__init__(in_channels, num_classes, seed)

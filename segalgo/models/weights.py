@@ -1,5 +1,6 @@
 """Weights as files: safetensors, ``.npz``, and PyTorch's ``.pth`` and ``.pt`` (read without PyTorch)."""
 
+import json
 import math
 import zipfile
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ SAFETENSORS_DTYPES = {
     "U8": "u1",
     "BOOL": "?",
 }
+RECORD = "segalgo"  # the entry of a file's metadata
 DEFLATE_LIMIT = 1040  # no deflated byte stands for more
 
 
@@ -79,7 +81,7 @@ def load_weights(path: Any) -> dict[str, np.ndarray]:
     return weights
 
 
-def save_weights(path: Any, weights: Mapping[str, Any]) -> None:
+def save_weights(path: Any, weights: Mapping[str, Any], record: Mapping[str, Any] | None = None) -> None:
     """Write names and arrays to a safetensors file.
 
     Parameters
@@ -88,6 +90,8 @@ def save_weights(path: Any, weights: Mapping[str, Any]) -> None:
         Named ``.safetensors``.
     weights : mapping of str to array
         NumPy or CuPy.
+    record : mapping, optional
+        What else there is to say, in plain values; `read_record` returns it.
 
     Raises
     ------
@@ -101,9 +105,27 @@ def save_weights(path: Any, weights: Mapping[str, Any]) -> None:
         raise WeightsError(f"{path}: expected a file named .safetensors")
     arrays = {name: value.get() if is_cupy(value) else value for name, value in weights.items()}
     try:
-        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path)
+        metadata = None if record is None else {RECORD: json.dumps(record)}
+        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, metadata)
     except Exception as error:  # the library has error types of its own
         raise WeightsError(f"{path}: cannot be written ({error})") from None
+
+
+def read_record(path: Any) -> dict[str, Any] | None:
+    """Return the record that `save_weights` wrote beside the weights, or None."""
+    from safetensors import SafetensorError, safe_open
+
+    if Path(path).suffix != ".safetensors":
+        return None
+    try:
+        with safe_open(path, "np") as file:
+            text = (file.metadata() or {}).get(RECORD)
+        record = None if text is None else json.loads(text)
+    except (SafetensorError, OSError, ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its record cannot be read ({error})") from None
+    if record is not None and not isinstance(record, dict):
+        raise WeightsError(f"{path}: its record is a {type(record).__name__}, expected an object")
+    return record
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
