@@ -189,6 +189,21 @@ def test_keeps_the_parameters_of_its_making():
     assert not np.array_equal(network.plan(x.shape)(x), before)
 
 
+def test_predict_keeps_its_last_plans():
+    network = seasoned(UNet(1, 2, width=4, depth=1))
+    pictures = [np.full((n, 16), 0.5, np.float32) for n in (8, 10, 12)]
+    for image in pictures:
+        with segalgo.use_backend("cython"):
+            assert network.predict(image).shape == image.shape
+    assert [shape[2] for shape, _ in network._plans] == [10, 12]
+    seasoned(network, seed=9)
+    assert not network._plans
+    # Elsewhere than on the Cython wing there is nothing to gain.
+    with segalgo.use_backend("reference"):
+        network.predict(pictures[0])
+    assert not network._plans
+
+
 def test_one_picture_without_its_axis():
     network = UNet(1, 2, width=2, depth=1)
     run, x = network.plan((1, 1, 8, 9)), picture((1, 1, 8, 9))

@@ -37,6 +37,7 @@ class Network:
         self.classes = default_classes(self.num_classes)
         self._parameters: Mapping[str, Any] | None = None
         self._placed: dict[Any, Mapping[str, Any]] = {}
+        self._plans: dict[Any, Any] = {}
 
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
@@ -107,6 +108,7 @@ class Network:
                 raise TypeError(f"{name} has dtype {given[name].dtype}: expected float16, float32 or float64")
         self._parameters = MappingProxyType({name: _kept(given[name]) for name in shapes})
         self._placed = {}
+        self._plans = {}
         return self
 
     def save(self, path: Any) -> None:

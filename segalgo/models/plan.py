@@ -15,6 +15,9 @@ from segalgo.models.blocked_plan import BlockedPlan
 from segalgo.models.execution import INPUT, Computation, Step
 from segalgo.models.fusion import Layer, fused
 
+# Of each network: its memory is the activations and the packed weights of each.
+KEPT_PLANS = 2
+
 
 class Plan:
     """A network bound to one input shape; ``network.plan(input_shape)`` makes it, a call applies it.
@@ -54,8 +57,7 @@ class Plan:
         self.output_shape = (self.input_shape[0], network.num_classes, *self._size)
         probe = np.empty((0, self.input_shape[1], *self._fitting), self.dtype)
         parameters = network._parameters_for(probe)
-        blocked = self.dtype == np.float32 and wing("convolution", probe).__name__.startswith("segalgo._ext.")
-        if blocked and 0 not in planned_shape:
+        if has_kernels(probe) and 0 not in planned_shape:
             self._passes: Any = BlockedPlan(_ext.load("blocked_convolution"), steps, parameters, planned_shape)
         else:
             self._passes = PublicPlan(steps, parameters)
@@ -138,6 +140,28 @@ def _prepared(layer: Layer, parameters: Mapping[str, Any]) -> segalgo.PreparedCo
         batch_norm=folded,
         relu=layer.relu is not None,
     )
+
+
+def has_kernels(x: Any) -> bool:
+    """Return whether arrays like this one are computed by the Cython wing, in float32: by kernels made for plans."""
+    return x.dtype == np.float32 and wing("convolution", x).__name__.startswith("segalgo._ext.")
+
+
+def planned_logits(network: Any, x: Any) -> Any:
+    """Return logits of x (N, C, H, W): planned where there are kernels for that, else the plain pass.
+
+    The network keeps its last plans, one for each shape: tiles of a large picture, and pictures of one size, share one.
+    """
+    if not has_kernels(x):
+        return network(x)
+    key = (x.shape, _ext.instruction_set())
+    plans = network._plans
+    found = plans.pop(key, None) or plan(network, x.shape)
+    # The last ones used stand last.
+    plans[key] = found
+    while len(plans) > KEPT_PLANS:
+        plans.pop(next(iter(plans)), None)
+    return found(x)
 
 
 def plan(network: Any, input_shape: Sequence[int], dtype: Any = np.float32) -> Plan:

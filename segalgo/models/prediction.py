@@ -9,6 +9,7 @@ import numpy as np
 import segalgo
 from segalgo._dispatch import is_cupy
 from segalgo.models import unet_sizes
+from segalgo.models.plan import planned_logits
 from segalgo.models.preprocessing import as_picture
 from segalgo.models.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
 
@@ -67,7 +68,7 @@ def predict_proba(
 
 def compute_logits(model: Any, planes: Any) -> Any:
     """Return logits of (1, C, H, W): the one place that decides between the plain and the planned pass."""
-    return model(planes)
+    return planned_logits(model, planes)
 
 
 def _probabilities(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
