@@ -16,7 +16,7 @@ _NAMES = {
     "average_pooling": ("adaptive_avg_pool2d", "avg_pool2d"),
     "binarization": ("apply_hysteresis_threshold", "binarize"),
     "boundaries": ("find_boundaries",),
-    "convolution": ("PreparedConv2d", "bilinear_weight", "conv2d", "conv_transpose2d", "prepare_conv2d"),
+    "convolution": ("bilinear_weight", "conv2d", "conv_transpose2d"),
     "cross_entropy": ("threshold_li",),
     "fully_connected": ("linear",),
     "index_conventions": ("plane_to_tensor_indices", "tensor_to_plane_indices"),
@@ -55,6 +55,7 @@ _NAMES = {
         "side_by_side",
     ),
     "pooling": ("max_pool2d", "max_unpool2d"),
+    "prepared_convolution": ("PreparedConv2d", "prepare_conv2d"),
     "relabeling": (
         "LabelMap",
         "clear_border",
@@ -77,7 +78,8 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "datasets", "masks", "metrics", "reference", *(module for module in _NAMES if module[0] != "_"))
+_PACKAGES = ("cuda", "datasets", "masks", "metrics", "models", "reference")
+_SUBMODULES = (*_PACKAGES, *(module for module in _NAMES if module[0] != "_"))
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

@@ -16,11 +16,13 @@ from segalgo import local_thresholding as local_thresholding
 from segalgo import masks as masks
 from segalgo import measurement as measurement
 from segalgo import metrics as metrics
+from segalgo import models as models
 from segalgo import normalization as normalization
 from segalgo import output_sizes as output_sizes
 from segalgo import pictures as pictures
 from segalgo import plot as plot
 from segalgo import pooling as pooling
+from segalgo import prepared_convolution as prepared_convolution
 from segalgo import reference as reference
 from segalgo import relabeling as relabeling
 from segalgo import segmentation as segmentation
@@ -41,11 +43,9 @@ from segalgo.average_pooling import avg_pool2d as avg_pool2d
 from segalgo.binarization import apply_hysteresis_threshold as apply_hysteresis_threshold
 from segalgo.binarization import binarize as binarize
 from segalgo.boundaries import find_boundaries as find_boundaries
-from segalgo.convolution import PreparedConv2d as PreparedConv2d
 from segalgo.convolution import bilinear_weight as bilinear_weight
 from segalgo.convolution import conv2d as conv2d
 from segalgo.convolution import conv_transpose2d as conv_transpose2d
-from segalgo.convolution import prepare_conv2d as prepare_conv2d
 from segalgo.cross_entropy import threshold_li as threshold_li
 from segalgo.fully_connected import linear as linear
 from segalgo.index_conventions import plane_to_tensor_indices as plane_to_tensor_indices
@@ -94,6 +94,8 @@ from segalgo.plot import show_trace as show_trace
 from segalgo.plot import side_by_side as side_by_side
 from segalgo.pooling import max_pool2d as max_pool2d
 from segalgo.pooling import max_unpool2d as max_unpool2d
+from segalgo.prepared_convolution import PreparedConv2d as PreparedConv2d
+from segalgo.prepared_convolution import prepare_conv2d as prepare_conv2d
 from segalgo.relabeling import LabelMap as LabelMap
 from segalgo.relabeling import clear_border as clear_border
 from segalgo.relabeling import fill_holes as fill_holes

@@ -2,6 +2,7 @@
 
 import csv
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from segalgo.segmentation import METHODS, Segmentation, segment
 
 BOX = ("min_row", "min_column", "max_row", "max_column")
 COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
+CLASS_COLUMNS = ("class", "name", "pixels", "share")
 TABLE_ROWS = 10
 
 EXAMPLES = """
@@ -28,6 +30,8 @@ Examples:
   segalgo segment cells.tif --threshold 149 --foreground below --connectivity 4
   segalgo segment photographs/ -o results
   segalgo segment photographs/ -o results --format coco
+  segalgo segment street.png --model segnet-camvid
+  segalgo segment tissue.png --model unet-membrane --augment --min-area 50
 """
 
 
@@ -60,6 +64,9 @@ main.add_command(evaluate_command)
 @click.option("--min-area", type=click.IntRange(0), default=10, show_default=True, help="Drop smaller ones, in pixels.")
 @click.option("--fill-holes", is_flag=True, help="Make ground that an object encloses part of it.")
 @click.option("--clear-border", is_flag=True, help="Drop objects that touch the picture's border.")
+@click.option("--model", metavar="NAME|FILE", help="A network instead of a threshold: its name, or a weight file.")
+@click.option("--tile", type=click.IntRange(1), help="Run the network on tiles of this side, for large pictures.")
+@click.option("--augment", is_flag=True, help="Average the network over the eight symmetries of the square.")
 @click.option(
     "--format",
     "table_format",
@@ -84,24 +91,26 @@ def segment_command(
 
     IMAGE is a picture file (PNG, JPEG, TIFF ...; 8 or 16 bits; grey, RGB, RGBA) or a folder of them. Written for
     each: labels.png (the label map; TIFF where 16 bits do not hold it), overlay.png and objects.csv.
+
+    With --model a network finds classes: labels.png holds the class of each pixel, overlay.png has a legend, and
+    classes.csv says how much of the picture each class takes. A network that finds objects (unet-membrane: cells)
+    writes these as above, and classes.csv; --threshold is then a probability.
     """
-    chosen_by_hand = context.get_parameter_source("method") != click.core.ParameterSource.DEFAULT
-    if options["threshold"] is not None and chosen_by_hand:
-        raise Refusal("--threshold and --method exclude each other: expected one of them")
-    if options["window"] < 1 or options["window"] % 2 == 0:
-        raise Refusal(f"--window {options['window']}: expected an odd number of at least 1")
-    options["connectivity"] = int(options["connectivity"])
+    options = _checked(context, options)
     pictures = find_pictures(images)
     _make_folder(output)
     folders = name_folders(pictures, output)
-    annotations = AnnotationFile(output / "annotations.json") if table_format == "coco" else None
+    annotations = AnnotationFile(output / "annotations.json", _categories(options)) if table_format == "coco" else None
     if len(pictures) == 1:
         picture, grey, found = _segment_file(pictures[0], options)
         paths = write_results(folders[0], picture, grey, found)
         if annotations:
-            annotations.add(pictures[0], found.labels)
+            _annotate(annotations, pictures[0], found)
             paths["coco"] = annotations.write()
-        _report(pictures[0], found, options, paths)
+        if isinstance(found, Segmentation):
+            _report(pictures[0], found, options, paths)
+        else:
+            _report_classes(pictures[0], found, paths)
         return
     failures = []
     for path, folder in zip(_progress(pictures), folders, strict=True):
@@ -109,8 +118,8 @@ def segment_command(
             picture, grey, found = _segment_file(path, options)
             write_results(folder, picture, grey, found)
             if annotations:
-                annotations.add(path, found.labels)
-            _say(f"{path}: {_objects(found.count)}")
+                _annotate(annotations, path, found)
+            _say(f"{path}: {_found(found)}")
         except Refusal as refusal:
             failures.append(refusal.format_message())
     if annotations:
@@ -172,19 +181,24 @@ def name_folders(pictures: list[Path], output: Path) -> list[Path]:
     return folders
 
 
-def write_results(folder: Path, picture: Any, grey: Any, found: Segmentation) -> dict[str, Path]:
-    """Write label map, overlay and table of one picture; return their paths."""
-    from segalgo.plot import overlay
+def write_results(folder: Path, picture: Any, grey: Any, found: Any) -> dict[str, Path]:
+    """Write label map, overlay and tables of one picture; return their paths."""
+    from segalgo.plot import overlay, overlay_classes
 
     _make_folder(folder)
+    shown = picture if picture.shape[2:] in ((3,), (4,)) else grey
+    objects = found if isinstance(found, Segmentation) else found.objects
     try:
-        paths = {"labels": write_label_map(folder / "labels", found.labels), "overlay": folder / "overlay.png"}
-        write_picture(paths["overlay"], overlay(picture if picture.shape[2:] in ((3,), (4,)) else grey, found.labels))
-        paths["objects"] = folder / "objects.csv"
-        with paths["objects"].open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(COLUMNS)
-            writer.writerows(_rows(found))
+        labels = found.labels if objects is None else objects.labels
+        paths = {"labels": write_label_map(folder / "labels", labels), "overlay": folder / "overlay.png"}
+        if objects is None:
+            drawn = overlay_classes(shown, labels, found.classes.names, found.classes.colours)
+        else:
+            drawn = overlay(shown, labels)
+            paths["objects"] = _write_table(folder / "objects.csv", COLUMNS, _rows(objects))
+        write_picture(paths["overlay"], drawn)
+        if found is not objects:
+            paths["classes"] = _write_table(folder / "classes.csv", CLASS_COLUMNS, found.shares())
     except PictureError as error:
         raise Refusal(str(error)) from None
     except OSError as error:
@@ -192,17 +206,74 @@ def write_results(folder: Path, picture: Any, grey: Any, found: Segmentation) ->
     return paths
 
 
-def _segment_file(path: Path, options: dict[str, Any]) -> tuple[Any, Any, Segmentation]:
+def _checked(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of `segment`, or with --model those of `segment_with_model` and the model itself."""
+    given = {name for name in options if context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT}
+    options["connectivity"] = int(options["connectivity"])
+    if options["model"] is not None:
+        return _checked_for_model(given, options)
+    if given & {"tile", "augment"}:
+        raise Refusal("--tile and --augment: expected with --model alone")
+    if options["threshold"] is not None and "method" in given:
+        raise Refusal("--threshold and --method exclude each other: expected one of them")
+    if options["window"] < 1 or options["window"] % 2 == 0:
+        raise Refusal(f"--window {options['window']}: expected an odd number of at least 1")
+    return {name: value for name, value in options.items() if name not in ("model", "tile", "augment")}
+
+
+def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
+    from segalgo.model_segmentation import open_model
+
+    for name in sorted(given & {"method", "foreground", "offset", "window"}):
+        raise Refusal(f"--model and --{name} exclude each other: expected one of them")
+    try:
+        model = open_model(options["model"])
+    except (ValueError, TypeError) as error:
+        raise Refusal(f"--model {' '.join(str(error).split())}") from None
+    objects = {"threshold", "connectivity", "min_area", "fill_holes", "clear_border"}
+    for name in sorted(given & objects):
+        if model.classes.objects is None:
+            raise Refusal(f"--{name.replace('_', '-')} with --model {options['model']}: this network finds no objects")
+    kept = {name: options[name] for name in (given & objects) | {"min_area", "tile", "augment"}}
+    return {"model": model, **kept}
+
+
+def _segment_file(path: Path, options: dict[str, Any]) -> tuple[Any, Any, Any]:
     try:
         picture = read_picture(path)
         grey = to_grey(picture)
-        return picture, grey, segment(grey, **options)
+        if "model" not in options:
+            return picture, grey, segment(grey, **options)
+        from segalgo.model_segmentation import segment_with_model
+
+        image = grey if picture.shape[2:] == (2,) else picture
+        return picture, grey, segment_with_model(image=image, **options)
     except PictureError as error:
         raise Refusal(str(error)) from None
     except (ValueError, TypeError, RuntimeError) as error:
         raise Refusal(f"{path}: {error}") from None
     except MemoryError:
         raise Refusal(f"{path}: does not fit into memory") from None
+
+
+def _categories(options: dict[str, Any]) -> Sequence[str]:
+    """Return the names of what an annotation file will hold: classes, or one kind of object."""
+    if "model" not in options:
+        return ("object",)
+    classes = options["model"].classes
+    return classes.names if classes.objects is None else (classes.objects,)
+
+
+def _annotate(annotations: AnnotationFile, path: Path, found: Any) -> None:
+    """Add what was found in one picture: its objects, or the connected parts of its classes."""
+    from segalgo.instances import semantic_to_instances
+
+    objects = found if isinstance(found, Segmentation) else found.objects
+    if objects is not None:
+        annotations.add(path, objects.labels)
+        return
+    parts = semantic_to_instances(found.labels, background=None)
+    annotations.add(path, parts.labels, parts.classes + 1)
 
 
 def _make_folder(folder: Path) -> None:
@@ -213,6 +284,14 @@ def _make_folder(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise Refusal(f"{folder}: cannot be written ({error.strerror or error})") from None
+
+
+def _write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)
+    return path
 
 
 def _rows(found: Segmentation) -> list[list[Any]]:
@@ -246,6 +325,27 @@ def _report(path: Path, found: Segmentation, options: dict[str, Any], paths: dic
     click.echo()
     for name, written in paths.items():
         click.echo(f"  {name:8s} {written}")
+
+
+def _report_classes(path: Path, found: Any, paths: dict[str, Path]) -> None:
+    """Print the classes of one picture, largest first, the number of its objects, and where the files lie."""
+    click.echo(f"{path}: {_found(found)}\n")
+    for _, name, pixels, share in sorted(found.shares(), key=lambda row: -row[2]):
+        if pixels:
+            click.echo(f"  {name:20} {share:>7.1%} {pixels:>10} pixels")
+    click.echo()
+    for name, written in paths.items():
+        click.echo(f"  {name:8s} {written}")
+
+
+def _found(found: Any) -> str:
+    """Say in few words what was found."""
+    if isinstance(found, Segmentation):
+        return _objects(found.count)
+    if found.objects is not None:
+        return f"{_objects(found.objects.count)} ({found.classes.objects})"
+    present = sum(pixels > 0 for _, _, pixels, _ in found.shares())
+    return f"{present} of {len(found.classes)} classes"
 
 
 def _objects(count: int) -> str:

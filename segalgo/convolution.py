@@ -1,15 +1,22 @@
-"""Convolution, transposed convolution, and weights packed once for many pictures."""
+"""Convolution and transposed convolution."""
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from segalgo._checks import REAL, as_array, as_contiguous, as_pair, as_planes, one_of
+from segalgo._checks import REAL, as_pair, as_planes
+from segalgo._convolution import (
+    as_bias,
+    as_groups,
+    as_weight,
+    check_channels,
+    choose_algorithm,
+    conv2d_sizes,
+    transposed_size,
+    widened,
+)
 from segalgo._dispatch import wing
-
-ALGORITHMS = ("auto", "direct", "winograd")
 
 
 def conv2d(
@@ -66,9 +73,8 @@ def conv2d(
     matrices; on random data the largest error is some ten times that of "direct". There infinities and NaN spread over
     their tile of 4 x 4 outputs. float16 is widened to float32, computed, and rounded once at the end.
 
-    Cost: n multiplications an output cell, n / 4 for "winograd". Scratch of the Cython wing: the packed weights (four
-    times their size for "winograd") and tiles; with "auto" and Winograd both together are at most 64 MiB, and tiles
-    alone never more, whatever the size of the picture and the number of threads.
+    Cost: n multiplications an output cell, n / 4 for "winograd". Scratch of the Cython wing: the packed weights and
+    tiles of the picture; with the weights of "winograd" (four times as large) at most 64 MiB, whatever the picture.
 
     References
     ----------
@@ -83,15 +89,15 @@ def conv2d(
             [-4., -4.]]])
     """
     x = as_planes(input, "input")
-    w = _as_weight(weight, x.dtype)
+    w = as_weight(weight, x.dtype)
     steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
-    groups = _as_groups(groups)
-    _check_channels(x, w, groups)
-    b = _as_bias(bias, w.shape[0], x.dtype)
-    border, size = _conv2d_sizes(x.shape[2:], w.shape[2:], steps, padding, spread)
+    groups = as_groups(groups)
+    check_channels(x, w, groups)
+    b = as_bias(bias, w.shape[0], x.dtype)
+    border, size = conv2d_sizes(x.shape[2:], w.shape[2:], steps, padding, spread)
     compute = wing("convolution", x, w, b)
-    method = _algorithm(compute, algorithm, w, steps, spread, groups, size)
-    output = compute.conv2d(_widened(x), _widened(w), _widened(b), steps, border, spread, groups, size, method)
+    method = choose_algorithm(compute, algorithm, w, steps, spread, groups, size)
+    output = compute.conv2d(widened(x), widened(w), widened(b), steps, border, spread, groups, size, method)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
 
@@ -161,140 +167,24 @@ def conv_transpose2d(
     array([[[  1.,  10., 102.,  20., 200.]]])
     """
     x = as_planes(input, "input")
-    w = _as_weight(weight, x.dtype)
+    w = as_weight(weight, x.dtype)
     steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
     border, extra = as_pair(padding, "padding", 0), as_pair(output_padding, "output_padding", 0)
-    groups = _as_groups(groups)
+    groups = as_groups(groups)
     if w.shape[0] != x.shape[1] or x.shape[1] % groups:
         raise ValueError(
             f"input has {x.shape[1]} channels, weight has shape {w.shape} and groups={groups}: "
             "expected weight (C, K / groups, kh, kw) for the C channels of input, divisible by groups"
         )
-    b = _as_bias(bias, w.shape[1] * groups, x.dtype)
+    b = as_bias(bias, w.shape[1] * groups, x.dtype)
     size = tuple(
-        _transposed_size(*axis)
+        transposed_size(*axis)
         for axis in zip("HW", x.shape[2:], w.shape[2:], steps, border, extra, spread, strict=True)
     )
     compute = wing("convolution", x, w, b).conv_transpose2d
-    output = compute(_widened(x), _widened(w), _widened(b), steps, border, spread, groups, size)
+    output = compute(widened(x), widened(w), widened(b), steps, border, spread, groups, size)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
-
-
-class PreparedConv2d:
-    """A convolution whose weights are packed; `prepare_conv2d` makes it, a call applies it.
-
-    Attributes
-    ----------
-    weight, bias : array
-        As given to `prepare_conv2d`, batch normalization folded in; float32 where they were float16.
-    stride, dilation : (int, int)
-    padding : int, (int, int) or str
-    groups : int
-    relu : bool
-    algorithm : str
-    """
-
-    def __init__(
-        self,
-        weight: Any,
-        bias: Any,
-        dtype: np.dtype,
-        stride: tuple[int, int],
-        padding: int | Sequence[int] | str,
-        dilation: tuple[int, int],
-        groups: int,
-        relu: bool,
-        algorithm: str,
-    ) -> None:
-        self.weight, self.bias, self.dtype = weight, bias, dtype
-        self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
-        self.relu, self.algorithm = relu, algorithm
-        self._packed: dict[tuple[str, str], Any] = {}
-        self._pack(wing("convolution", weight), None)
-
-    def __call__(self, input: Any) -> Any:
-        """Return the convolution of a tensor (N, C, H, W) or (C, H, W) of the weights' dtype, as `conv2d` does."""
-        x = as_planes(input, "input")
-        if x.dtype != self.dtype:
-            raise TypeError(f"input has dtype {x.dtype}: expected {self.dtype}, that of the weights")
-        _check_channels(x, self.weight, self.groups)
-        kernel = self.weight.shape[2:]
-        border, size = _conv2d_sizes(x.shape[2:], kernel, self.stride, self.padding, self.dilation)
-        compute = wing("convolution", x, self.weight)
-        output = compute.conv2d_packed(_widened(x), self._pack(compute, size), border, size)
-        output = output.astype(x.dtype, copy=False)
-        return output[0] if np.ndim(input) == 3 else output
-
-    def _pack(self, compute: ModuleType, size: tuple[int, int] | None) -> Any:
-        """Return the packed weights of a wing for an output of this size; each form is packed once."""
-        method = _algorithm(compute, self.algorithm, self.weight, self.stride, self.dilation, self.groups, size)
-        key = (compute.__name__, method)
-        if key not in self._packed:
-            self._packed[key] = compute.pack_conv2d(
-                self.weight, self.bias, self.stride, self.dilation, self.groups, self.relu, method
-            )
-        return self._packed[key]
-
-
-def prepare_conv2d(
-    weight: Any,
-    bias: Any = None,
-    stride: int | Sequence[int] = 1,
-    padding: int | Sequence[int] | str = 0,
-    dilation: int | Sequence[int] = 1,
-    groups: int = 1,
-    batch_norm: Sequence[Any] | None = None,
-    relu: bool = False,
-    algorithm: str = "auto",
-) -> PreparedConv2d:
-    """Pack a convolution's weights once, with what follows it folded in; the result is called with the pictures.
-
-    ``prepare_conv2d(weight, bias, ...)(input)`` is ``conv2d(input, weight, bias, ...)``, then batch normalization in
-    inference, then ReLU, where asked for.
-
-    Parameters
-    ----------
-    weight, bias, stride, padding, dilation, groups, algorithm
-        As for `conv2d`.
-    batch_norm : (running_mean, running_var, weight, bias, eps), optional
-        Four arrays (K,) and a number; the third and fourth may be None (1 and 0). Folded into the weights in float64:
-        ``scale = weight / sqrt(running_var + eps)``.
-    relu : bool, default False
-        Replace negative sums by zero in the same step that writes them; NaN stays.
-
-    Returns
-    -------
-    PreparedConv2d
-        Call it with an array (N, C, H, W) or (C, H, W) of the dtype of `weight`. It may be called from several threads.
-
-    Raises
-    ------
-    TypeError, ValueError
-        As `conv2d` does, as soon as the fault can be seen.
-
-    Notes
-    -----
-    Grade: rounded, with the bound of `conv2d` for the folded weights.
-
-    Examples
-    --------
-    >>> import numpy as np, segalgo
-    >>> layer = segalgo.prepare_conv2d(np.array([[[[2.0]]]]), np.array([-3.0]), relu=True)
-    >>> layer(np.array([[[1.0, 2.0]]]))
-    array([[[0., 1.]]])
-    """
-    w = _as_weight(weight, None)
-    steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
-    groups = _as_groups(groups)
-    if w.shape[0] % groups:
-        raise ValueError(f"groups={groups}: expected a divisor of {w.shape[0]}, the output channels of weight")
-    _check_padding(padding, steps)
-    b = _as_bias(bias, w.shape[0], w.dtype)
-    folded, offset = _widened(w), _widened(b)
-    if batch_norm is not None:
-        folded, offset = _with_batch_norm(folded, offset, batch_norm)
-    return PreparedConv2d(folded, offset, w.dtype, steps, padding, spread, groups, bool(relu), algorithm)
 
 
 def bilinear_weight(
@@ -352,145 +242,3 @@ def bilinear_weight(
         raise TypeError(f"dtype={np.dtype(dtype)}: expected one of {', '.join(REAL)}")
     kernel = compute.bilinear_weight(size, steps, np.dtype(dtype))
     return np.tile(kernel, (as_pair(channels, "channels", 1)[0], 1, 1, 1))
-
-
-def _as_weight(value: Any, dtype: np.dtype | None) -> Any:
-    """Return weights (., ., kh, kw) with kh and kw at least 1, contiguous; of this dtype where one is given."""
-    array = as_array(value, "weight")
-    if array.ndim != 4 or 0 in array.shape[2:]:
-        raise ValueError(f"weight has shape {array.shape}: expected four axes, the last two a kernel of at least 1 x 1")
-    if array.dtype.name not in REAL:
-        raise TypeError(f"weight has dtype {array.dtype}: expected one of {', '.join(REAL)}")
-    array = as_contiguous(array)
-    if dtype is not None and array.dtype != dtype:
-        raise TypeError(f"weight has dtype {array.dtype}: expected {dtype}, that of input")
-    return array
-
-
-def _as_bias(value: Any, channels: int, dtype: np.dtype) -> Any:
-    """Return the bias, contiguous and of this dtype and length, or None."""
-    if value is None:
-        return None
-    array = as_contiguous(as_array(value, "bias"))
-    if array.shape != (channels,):
-        raise ValueError(f"bias has shape {array.shape}: expected ({channels},), one number an output channel")
-    if array.dtype != dtype:
-        raise TypeError(f"bias has dtype {array.dtype}: expected {dtype}, that of input and weight")
-    return array
-
-
-def _as_groups(value: Any) -> int:
-    """Return the number of groups, at least 1."""
-    if isinstance(value, Sequence):
-        raise TypeError(f"groups={value!r}: expected an integer")
-    return as_pair(value, "groups", 1)[0]
-
-
-def _check_channels(x: Any, w: Any, groups: int) -> None:
-    """Raise unless the channels of input and weight fit the groups."""
-    if x.shape[1] % groups or w.shape[0] % groups:
-        raise ValueError(
-            f"groups={groups}: expected a divisor of {x.shape[1]}, the channels of input, and of {w.shape[0]}, the "
-            "output channels of weight"
-        )
-    if w.shape[1] != x.shape[1] // groups:
-        raise ValueError(
-            f"weight has shape {w.shape}: expected (K, {x.shape[1] // groups}, kh, kw), the {x.shape[1]} channels of "
-            f"input divided among groups={groups}"
-        )
-
-
-def _check_padding(padding: Any, stride: tuple[int, int]) -> tuple[int, int] | str:
-    """Return the padding as a pair, or "same"."""
-    if isinstance(padding, str):
-        one_of(padding, "padding", ("valid", "same"))
-        if padding == "same" and stride != (1, 1):
-            raise ValueError(f"padding='same' with stride={stride}: expected stride 1")
-        return padding if padding == "same" else (0, 0)
-    return as_pair(padding, "padding", 0)
-
-
-def _conv2d_sizes(
-    input_size: tuple[int, int],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: Any,
-    dilation: tuple[int, int],
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the zeros above and to the left, and (OH, OW)."""
-    extent = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    border = _check_padding(padding, stride)
-    if border == "same":
-        return tuple((n - 1) // 2 for n in extent), tuple(input_size)
-    size = []
-    for axis, n, e, s, p in zip("HW", input_size, extent, stride, border, strict=True):
-        if e > n + 2 * p:
-            raise ValueError(
-                f"kernel of extent {e} along {axis} (weight, dilation): expected at most {n + 2 * p}, the padded input "
-                "size"
-            )
-        size.append((n + 2 * p - e) // s + 1)
-    return border, tuple(size)
-
-
-def _transposed_size(axis: str, n: int, k: int, s: int, p: int, extra: int, d: int) -> int:
-    """Return the output size of one axis of a transposed convolution."""
-    if n < 1:
-        raise ValueError(f"input has size 0 along {axis}: expected at least 1")
-    if extra >= max(s, d):
-        raise ValueError(
-            f"output_padding={extra} along {axis}: expected less than the stride {s} or the dilation {d} of that axis"
-        )
-    size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-    if size < 0:
-        raise ValueError(f"padding={p} along {axis} leaves an output of size {size}: expected at least 0")
-    return size
-
-
-def _algorithm(
-    compute: ModuleType,
-    algorithm: str,
-    weight: Any,
-    stride: tuple[int, int],
-    dilation: tuple[int, int],
-    groups: int,
-    output_size: tuple[int, int] | None,
-) -> str:
-    """Return the algorithm that was asked for if it can compute this, or the wing's choice."""
-    one_of(algorithm, "algorithm", ALGORITHMS)
-    kernel = tuple(weight.shape[2:])
-    if algorithm == "auto":
-        rows, channels = weight.shape[0] // groups, weight.shape[1]
-        itemsize = max(weight.dtype.itemsize, 4)
-        return compute.choose_algorithm(channels, rows, kernel, stride, dilation, output_size, itemsize)
-    if algorithm == "winograd" and (kernel, stride, dilation[0]) != ((3, 3), (1, 1), dilation[1]):
-        raise ValueError(
-            f"algorithm='winograd' with a kernel {kernel}, stride {stride}, dilation {dilation}: expected a kernel "
-            "(3, 3), stride 1 and one dilation for both axes"
-        )
-    return algorithm
-
-
-def _with_batch_norm(weight: Any, bias: Any, batch_norm: Sequence[Any]) -> tuple[Any, Any]:
-    """Return weight and bias of the convolution followed by batch normalization; sums in float64."""
-    if len(batch_norm) != 5:
-        raise ValueError(
-            f"batch_norm has {len(batch_norm)} entries: expected (running_mean, running_var, weight, bias, eps)"
-        )
-    *arrays, eps = batch_norm
-    names = ("running_mean", "running_var", "weight", "bias")
-    for name, array in zip(names, arrays, strict=True):
-        if array is None and name in names[2:]:
-            continue
-        if np.shape(array) != weight.shape[:1]:
-            raise ValueError(f"batch_norm {name} has shape {np.shape(array)}: expected {weight.shape[:1]}")
-    mean, var, gamma, beta = (None if a is None else as_array(a, "batch_norm").astype(np.float64) for a in arrays)
-    scale = (var + eps) ** -0.5 if gamma is None else gamma * (var + eps) ** -0.5
-    shift = -mean * scale if bias is None else (bias.astype(np.float64) - mean) * scale
-    shift = shift if beta is None else shift + beta
-    return (weight * scale[:, None, None, None]).astype(weight.dtype), shift.astype(weight.dtype)
-
-
-def _widened(x: Any) -> Any:
-    """Return float16 as float32, which holds every value of it exactly; None stays."""
-    return x.astype(np.float32) if x is not None and x.dtype == np.float16 else x

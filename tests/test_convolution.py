@@ -420,6 +420,18 @@ def test_scratch_does_not_grow_with_the_picture(algorithm):
     assert peaks[1] < 2 * peaks[0] + 2**20
 
 
+def test_scratch_with_many_threads_and_large_weights():
+    import threadpoolctl
+
+    x, weight = np.zeros((1, 512, 64, 64), np.float32), np.zeros((512, 512, 3, 3), np.float32)
+    with threadpoolctl.threadpool_limits(32):
+        tracemalloc.start()
+        output = segalgo.conv2d(x, weight, padding=1, algorithm="winograd")
+        peak = tracemalloc.get_traced_memory()[1] - output.nbytes
+        tracemalloc.stop()
+    assert 4 * weight.nbytes < peak < 64 * 2**20
+
+
 def test_bilinear_weight(backend):
     weight = segalgo.bilinear_weight(2, 4)
     assert weight.shape == (2, 1, 4, 4)

@@ -37,6 +37,8 @@
 /* While a channel is copied, this many cells of the tile some channels further on are fetched. */
 #define PREFETCH_CELLS 1024
 #define PREFETCH_CHANNELS 4
+/* Where the products read the planes themselves: so many terms ahead. */
+#define PREFETCH_TERMS 32
 
 typedef struct {
     int64_t batch, groups, channels, height, width; /* input; channels of one group */
@@ -65,10 +67,12 @@ static inline int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? -(-a / b
 
 #define REAL float
 #include "convolution_direct.h"
+#include "convolution_pointwise.h"
 #include "convolution_winograd.h"
 #undef REAL
 #define REAL double
 #include "convolution_direct.h"
+#include "convolution_pointwise.h"
 #include "convolution_winograd.h"
 #undef REAL
 

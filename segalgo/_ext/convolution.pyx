@@ -37,6 +37,8 @@ cdef extern from "convolution.h" nogil:
         const void* bias
     void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, float*, float*, int64_t, int64_t)
     void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, double*, double*, int64_t, int64_t)
+    void pointwise_unit_float(const Geometry*, const Rows*, const float*, float*, float*, int64_t)
+    void pointwise_unit_double(const Geometry*, const Rows*, const double*, double*, double*, int64_t)
     void pack_panel_float(const float*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, float*)
     void pack_panel_double(const double*, const int64_t*, const int64_t*, int64_t, int64_t, int64_t, double*)
     void winograd_unit_float(const Geometry*, const Rows*, int64_t, int64_t, const float*, float*, float*, int64_t)
@@ -47,11 +49,11 @@ cdef extern from "convolution.h" nogil:
 
 
 # Scratch: the tile's buffer aims at this many bytes a thread (half of a 1 MiB second-level cache), Winograd's block at
-# the second number; all threads together, and Winograd's weights, stay below the third: fewer threads run where they
-# would not.
+# the second number; all threads together, and Winograd's weights where they are transformed in the call, stay below the
+# third: fewer threads run where they would not.
 TILE_BYTES = 512 * 1024
 BLOCK_BYTES = 2560 * 1024
-SCRATCH_BYTES = 64 * 1024 * 1024
+SCRATCH_BYTES = 60 * 1024 * 1024
 # Transformed weights beyond this are read from memory for every block of tiles: then the direct product is faster.
 WINOGRAD_WEIGHT_BYTES = 40 * 1024 * 1024
 
@@ -211,16 +213,25 @@ def _empty(shape, dtype):
 def conv2d(x, weight, bias, stride, padding, dilation, groups, output_size, algorithm):
     """See `segalgo.conv2d`."""
     packed = pack_conv2d(weight, bias, stride, dilation, groups, False, algorithm)
-    return conv2d_packed(x, packed, padding, output_size)
+    return _conv2d(x, packed, padding, output_size, packed.products[0].packed.nbytes)
 
 
 def conv2d_packed(x, packed, padding, output_size):
     """See `segalgo.prepare_conv2d`. One call with packed weights."""
+    return _conv2d(x, packed, padding, output_size, 0)
+
+
+def _conv2d(x, packed, padding, output_size, spent):
+    """Return the convolution; `spent`: bytes of weights that were packed for this call alone."""
     output = _empty((x.shape[0], packed.bias.shape[0], *output_size), x.dtype)
     if output.size == 0:
         return output
     if packed.algorithm == "winograd":
-        _winograd(x, packed, padding, output)
+        _winograd(x, packed, padding, output, spent)
+        return output
+    plain = (packed.kernel, packed.stride, tuple(padding)) == ((1, 1), (1, 1), (0, 0))
+    if plain and not packed.products[0].wide and x.shape[1]:
+        _pointwise(x, packed, output)
         return output
     _direct(x, packed.products, packed.taps, packed.stride, padding, output_size, (1, 1), packed.bias, packed.groups,
             packed.relu, output)
@@ -316,13 +327,13 @@ def _tile(batches, planes, halo, grid, width, itemsize):
     return -(-grid[0] // -(-grid[0] // tile_h)), tile_w
 
 
-cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units, int64_t held):
+cdef object _scratch(int64_t cells, int64_t itemsize, int64_t units, int64_t spent):
     """Return scratch for as many threads as may run, on a cache line, that number, and the cells of each.
 
-    `held` bytes of the budget are taken already; a quarter of it is left whatever they are.
+    `spent` bytes of the budget are taken already; a quarter of it is left whatever they are.
     """
-    room = max(SCRATCH_BYTES - held, SCRATCH_BYTES // 4)
     cells = (cells * itemsize + 63) // 64 * 64 // itemsize
+    room = max(SCRATCH_BYTES - spent, SCRATCH_BYTES // 4)
     threads = max(1, min(omp_get_max_threads(), units, room // (cells * itemsize)))
     scratch = np.empty(threads * cells * itemsize + 64, np.uint8)
     return scratch[-scratch.ctypes.data % 64:], threads, cells
@@ -380,6 +391,37 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bia
                                <double*> work + omp_get_thread_num() * cells, sums_at, unit)
 
 
+def _pointwise(cnp.ndarray x, packed, cnp.ndarray output):
+    """Run the product of a 1 x 1 convolution over all units of work, and fill the output."""
+    cdef Geometry g
+    cdef Rows rows
+    cdef int64_t itemsize = x.dtype.itemsize, unit, units, width = 2 * VECTOR_BYTES // x.dtype.itemsize, cells
+    cdef int64_t thread_count, others
+    cdef bint single = x.dtype == np.float32
+    g.batch, g.groups, g.channels = x.shape[0], packed.groups, x.shape[1] // packed.groups
+    g.height, g.width, g.relu = x.shape[2], x.shape[3], packed.relu
+    g.out_channels = output.shape[1] // packed.groups
+    # Whole register tiles, and a handful of units.
+    others = g.batch * g.groups
+    g.tile_w = max(_up(_up(g.height * g.width * others, 32), width), 1) * width
+    g.tile_w = min(g.tile_w, 16 * width)
+    offset = np.arange(g.channels, dtype=np.int64) * width
+    _fill_rows(&rows, packed.products[0], offset, packed.bias, packed.groups)
+    units = others * _up(g.height * g.width, g.tile_w)
+    cells = (g.channels + MOST_ROWS) * width
+    scratch, thread_count, cells = _scratch(cells, itemsize, units, 0)
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef void* work = cnp.PyArray_DATA(scratch)
+    for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
+        if single:
+            pointwise_unit_float(&g, &rows, <const float*> source, <float*> target,
+                                 <float*> work + omp_get_thread_num() * cells, unit)
+        else:
+            pointwise_unit_double(&g, &rows, <const double*> source, <double*> target,
+                                  <double*> work + omp_get_thread_num() * cells, unit)
+
+
 cdef const int64_t* _indices(cnp.ndarray array) except NULL:
     return <const int64_t*> cnp.PyArray_DATA(array)
 
@@ -403,7 +445,7 @@ def _direct_in_parts(x, products, *others):
         _direct(x, products[k:k + 64], *others)
 
 
-def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
+def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output, spent):
     """Run Winograd's product over all blocks of tiles, and fill the output."""
     cdef Geometry g
     cdef Rows rows
@@ -439,7 +481,7 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output):
     units = others * _up(g.grid_h, g.tile_h)
     cells = (36 * lanes * (block * (g.channels + g.out_channels) + 2) + 16 * lanes
              + 24 * g.plane + g.pitch + 2 * lanes + 4 * g.pitch)
-    scratch, thread_count, cells = _scratch(cells, itemsize, units, packed.products[0].packed.nbytes)
+    scratch, thread_count, cells = _scratch(cells, itemsize, units, spent)
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)

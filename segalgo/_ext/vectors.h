@@ -6,6 +6,8 @@
 #ifndef SEGALGO_VECTORS_H
 #define SEGALGO_VECTORS_H
 
+#include <stdint.h>
+
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
 #define VECTOR_REGISTERS 32
@@ -23,6 +25,10 @@
 /* As they lie in memory: at any address of an element. */
 typedef float vector_float __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
 typedef double vector_double __attribute__((vector_size(VECTOR_BYTES), aligned(8), may_alias));
+
+typedef int32_t vector_int __attribute__((vector_size(VECTOR_BYTES), aligned(4), may_alias));
+/* As many bytes as a vector has floats. */
+typedef signed char vector_char __attribute__((vector_size(VECTOR_BYTES / 4), aligned(1), may_alias));
 
 #define JOIN_(a, b) a##_##b
 #define JOIN(a, b) JOIN_(a, b)

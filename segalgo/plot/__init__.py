@@ -8,7 +8,7 @@ from segalgo.plot.background import blur_background
 from segalgo.plot.colours import COLOURS
 from segalgo.plot.figures import legend, show_confusion, show_histogram, side_by_side
 from segalgo.plot.objects import show_instances
-from segalgo.plot.overlays import overlay
+from segalgo.plot.overlays import overlay, overlay_classes
 from segalgo.plot.tracing import show_trace
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "blur_background",
     "legend",
     "overlay",
+    "overlay_classes",
     "show_confusion",
     "show_histogram",
     "show_instances",

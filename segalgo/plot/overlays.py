@@ -1,5 +1,6 @@
 """Pictures for people: coloured objects over the image they were found in."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,64 @@ def overlay(
         rim = inside & _rim(large, max(1, scale // 2))
         drawn[rim] = colour[rim]
     return _numbered(drawn, labels, scale) if numbers and labels.size else drawn
+
+
+def overlay_classes(
+    image: Any, labels: Any, names: Sequence[str], colours: Sequence[Sequence[int]], *, alpha: float = 0.55
+) -> np.ndarray:
+    """Colour a picture by the class of each pixel, with a legend of the classes that occur beneath it.
+
+    Parameters
+    ----------
+    image : array, (H, W), (H, W, 3) or (H, W, 4)
+        As for `overlay`.
+    labels : integer array, (H, W)
+        Classes from 0.
+    names, colours : sequences, one entry a class
+        What the legend says, and red, green and blue from 0 to 255.
+    alpha : float, default 0.55
+        Strength of the colour, 0 to 1.
+
+    Returns
+    -------
+    array of uint8, (H + height of the legend, W, 3)
+    """
+    labels, picture = np.asarray(labels), as_rgb(np.asarray(image))
+    if labels.shape != picture.shape[:2] or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"labels of {labels.dtype} {labels.shape}: expected integers {picture.shape[:2]}, as the image"
+        )
+    if len(names) != len(colours) or (labels.size and not 0 <= labels.min() <= labels.max() < len(names)):
+        raise ValueError(f"{len(names)} names and {len(colours)} colours: expected one of each for every label")
+    if not 0 <= alpha <= 1:
+        raise ValueError(f"alpha={alpha}: expected 0 to 1")
+    palette = np.asarray(colours, np.float32).reshape(-1, 3)
+    drawn = picture + np.float32(alpha) * (palette[labels] - picture)
+    present = [(names[k], tuple(colours[k])) for k in np.unique(labels)]
+    return np.concatenate([np.rint(drawn).astype(np.uint8), _legend(present, picture.shape[1])])
+
+
+def _legend(entries: list[tuple[str, tuple[int, ...]]], width: int) -> np.ndarray:
+    """Draw colours and names in as many lines as the width needs."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = max(10, min(24, width // 40))
+    font = ImageFont.load_default(size=size)
+    lines, x, places = 0, 0, []
+    for name, colour in entries:
+        wide = 2 * size + int(font.getlength(name)) + size
+        if x and x + wide > width:
+            lines, x = lines + 1, 0
+        places.append((x, lines, name, colour))
+        x += wide
+    high = size * 7 // 4
+    canvas = Image.new("RGB", (width, high * (lines + 1)), "white")
+    draw = ImageDraw.Draw(canvas)
+    for x, line, name, colour in places:
+        top = line * high + size // 3
+        draw.rectangle((x + size // 2, top, x + size * 3 // 2, top + size), fill=colour, outline="black")
+        draw.text((x + 2 * size, top + size // 2), name, fill="black", font=font, anchor="lm")
+    return np.asarray(canvas)
 
 
 def _rim(labels: np.ndarray, width: int) -> np.ndarray:

@@ -1,0 +1,95 @@
+"""Segment a picture with a network: classes of pixels, and objects where the network is made for them."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import segalgo
+from segalgo.models import Classes, Network, available, from_checkpoint, load
+from segalgo.segmentation import Segmentation
+
+
+@dataclass(frozen=True)
+class ModelSegmentation:
+    """The classes of a picture's pixels, and its objects if the network is made to find some."""
+
+    labels: np.ndarray
+    """(H, W) int32: the class of each pixel."""
+    classes: Classes
+    objects: Segmentation | None
+    """Connected parts of the class that `Classes.objects` names."""
+
+    def shares(self) -> list[tuple[int, str, int, float]]:
+        """Return number, name, pixels and share of every class."""
+        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
+        return [
+            (k, name, int(counts[k]), float(counts[k]) / self.labels.size) for k, name in enumerate(self.classes.names)
+        ]
+
+
+def open_model(word: str) -> Network:
+    """Return the network that a word names: one that comes with segalgo, or a weight file.
+
+    Raises
+    ------
+    ValueError
+        If there is neither, or the file does not fit (`WeightsError`).
+    """
+    names = available()
+    if word in names:
+        return load(word)
+    if not Path(word).suffix:
+        raise ValueError(f"{word!r}: expected {', '.join((*names, 'a weight file'))}")
+    return from_checkpoint(word)
+
+
+def segment_with_model(
+    model: Network,
+    image: Any,
+    *,
+    tile: int | None = None,
+    augment: bool = False,
+    threshold: float = 0.5,
+    connectivity: int = 4,
+    min_area: int = 1,
+    fill_holes: bool = False,
+    clear_border: bool = False,
+) -> ModelSegmentation:
+    """Find the classes of a picture's pixels, and its objects.
+
+    Parameters
+    ----------
+    model : Network
+    image : array, (H, W), (H, W, 3) or (H, W, 4)
+        As `Network.predict` takes it.
+    tile, augment
+        As in `Network.predict`.
+    threshold : float, default 0.5
+        An object's pixels have at least about this probability (strictly more), 0 to 1.
+    connectivity, min_area, fill_holes, clear_border
+        For the objects, as in `segment`; connectivity 4 keeps apart what touches at a corner.
+
+    Returns
+    -------
+    ModelSegmentation
+    """
+    if not 0 <= threshold <= 1:
+        raise ValueError(f"threshold={threshold}: expected a probability, 0 to 1")
+    if model.classes.objects is None:
+        return ModelSegmentation(model.predict(image, tile=tile, augment=augment), model.classes, None)
+    probabilities = model.predict_proba(image, tile=tile, augment=augment)
+    labels = probabilities.argmax(axis=0).astype(np.int32)
+    inside = probabilities[model.classes.names.index(model.classes.objects)]
+    objects = segalgo.segment(
+        inside,
+        threshold=threshold,
+        connectivity=connectivity,
+        min_area=min_area,
+        fill_holes=fill_holes,
+        clear_border=clear_border,
+    )
+    # Intensities are those of the picture, not of the probability.
+    statistics = segalgo.label_statistics(objects.labels, segalgo.to_grey(image))
+    return ModelSegmentation(labels, model.classes, replace(objects, statistics=statistics))

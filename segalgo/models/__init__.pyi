@@ -1,0 +1,16 @@
+from segalgo.models.checkpoints import from_checkpoint as from_checkpoint
+from segalgo.models.checkpoints import load_encoder as load_encoder
+from segalgo.models.classes import Classes as Classes
+from segalgo.models.network import Network as Network
+from segalgo.models.prediction import Sampling as Sampling
+from segalgo.models.preprocessing import Preprocessing as Preprocessing
+from segalgo.models.pretrained import available as available
+from segalgo.models.pretrained import load as load
+from segalgo.models.segnet import SegNet as SegNet
+from segalgo.models.segnet_basic import SegNetBasic as SegNetBasic
+from segalgo.models.summary import Summary as Summary
+from segalgo.models.summary import SummaryRow as SummaryRow
+from segalgo.models.unet import UNet as UNet
+from segalgo.models.weights import load_weights as load_weights
+from segalgo.models.weights import save_weights as save_weights
+from segalgo.models.weights_error import WeightsError as WeightsError

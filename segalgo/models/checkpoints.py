@@ -1,0 +1,181 @@
+"""From a weight file to the model that it belongs to."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from segalgo.models.network import IGNORED, Network
+from segalgo.models.records import model_from_record
+from segalgo.models.segnet import SegNet
+from segalgo.models.state_dict_names import BATCH_NORM_EPS, ENCODER, renamed, translate, vgg16
+from segalgo.models.weights import load_weights, read_record
+from segalgo.models.weights_error import WeightsError
+
+
+def from_checkpoint(path: Any, **arguments: Any) -> Network:
+    """Recognise the architecture of a weight file and return the model, ready to run.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that `load_weights` reads: names of segalgo, of milesial/Pytorch-UNet (both forms), of pytorch-semseg's
+        SegNet, or of the SegNet authors' release (blobs converted to arrays named ``conv1_1.weight``,
+        ``conv1_1_bn.weight`` and so on).
+    **arguments
+        Of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
+        ``"same"``. Files that `Network.save` wrote need none.
+
+    Returns
+    -------
+    SegNet, SegNetBasic or UNet
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, no architecture is recognised, or names and shapes do not fit the one that is; then
+        every mismatch is listed.
+
+    Examples
+    --------
+    >>> import tempfile, os, segalgo
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "weights.safetensors")
+    ...     segalgo.models.UNet(1, 2, width=2, depth=1).save(path)
+    ...     segalgo.models.from_checkpoint(path).depth
+    1
+    """
+    weights, known = translate(load_weights(path))
+    record = read_record(path)
+    try:
+        if record is None:
+            record = {**recognise(weights), **{k: v for k, v in known.items() if k != "arguments"}}
+            record["arguments"] = {**record["arguments"], **known.get("arguments", {})}
+            record = _suited(record)
+        arguments = {**record.get("arguments", {}), **arguments}
+        return model_from_record({**record, "arguments": arguments}).load_state_dict(weights)
+    except WeightsError:
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
+        raise WeightsError(f"{path}: {error}") from None
+
+
+def load_encoder(model: SegNet, source: Any) -> SegNet:
+    """Put the parameters of torchvision's VGG16, with batch normalization or without, into SegNet's encoder.
+
+    Parameters
+    ----------
+    model : SegNet
+        Of VGG16's widths; its decoder keeps its weights.
+    source : str, Path or mapping of str to array
+        ``torchvision.models.vgg16().state_dict()`` or ``vgg16_bn``, or a file of it. The classifier is passed over.
+        Without batch normalization the encoder's changes nothing: means 0, and variances such that it divides by 1.
+
+    Returns
+    -------
+    SegNet
+        The model itself.
+
+    Raises
+    ------
+    WeightsError, ValueError
+        If the file cannot be read, or names or shapes do not fit; every mismatch is listed.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> model = segalgo.models.SegNet(widths=(1, 1, 1, 1, 1))
+    >>> vgg = {f"features.{k}.weight": np.ones((1, 1, 3, 3), np.float32) for k in (2, 5, 7, 10, 12, 14, 17, 19, 21, 24)}
+    >>> segalgo.models.load_encoder(model, vgg)
+    Traceback (most recent call last):
+    ValueError: state_dict does not fit SegNet(...), 16 mismatches:
+      ...
+    """
+    weights = dict(source) if isinstance(source, Mapping) else load_weights(source)
+    features = {name: value for name, value in weights.items() if name.startswith("features.")}
+    encoder = renamed(features, vgg16(set(features)))
+    if not any(name.startswith("conv1_1_bn.") for name in encoder):
+        for name in ENCODER:
+            shape = model.parameter_shapes()[f"{name}_bn.weight"]
+            encoder |= {f"{name}_bn.{entry}": np.zeros(shape, np.float32) for entry in ("bias", "running_mean")}
+            encoder |= {f"{name}_bn.weight": np.ones(shape, np.float32)}
+            encoder |= {f"{name}_bn.running_var": np.full(shape, 1 - BATCH_NORM_EPS, np.float32)}
+    decoder = {name: value for name, value in model.parameters.items() if name.partition(".")[0].find("_D") >= 0}
+    return model.load_state_dict({**encoder, **decoder})
+
+
+def recognise(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Return architecture and arguments as the names and shapes of weights tell them."""
+    shapes = {name: tuple(value.shape) for name, value in weights.items() if not name.endswith(IGNORED)}
+    for mark, read in MARKS.items():
+        if mark in shapes:
+            return read(shapes)
+    if "features.0.weight" in shapes:
+        raise ValueError("an encoder alone (VGG16): load_encoder puts it into a SegNet")
+    some = ", ".join(list(shapes)[:3])
+    raise ValueError(
+        f"no architecture has parameters of these names ({some} ...): expected SegNet, SegNet-Basic or U-Net"
+    )
+
+
+def _unet(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    first = _shape(shapes, "down1_conv1.weight")
+    return {
+        "architecture": "unet",
+        "arguments": {
+            "in_channels": first[1],
+            "num_classes": _shape(shapes, "classifier.weight")[0],
+            "width": first[0],
+            "depth": len({name for name in shapes if re.fullmatch(r"up\d+_conv1\.weight", name)}),
+            "up": "transpose" if "up1_upconv.weight" in shapes else "bilinear",
+            "norm": "batch" if "down1_bn1.weight" in shapes else None,
+            "bias": "down1_conv1.bias" in shapes,
+        },
+    }
+
+
+def _segnet(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    widths = [_shape(shapes, f"conv{stage}_1.weight")[0] for stage in range(1, 6)]
+    return {
+        "architecture": "segnet",
+        "arguments": {
+            "in_channels": _shape(shapes, "conv1_1.weight")[1],
+            "num_classes": _shape(shapes, "conv1_1_D.weight")[0],
+            "widths": widths,
+            "bare": "conv1_1_D_bn.weight" not in shapes,
+        },
+    }
+
+
+def _segnet_basic(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+    width, in_channels, *_ = _shape(shapes, "conv1.weight")
+    classes = _shape(shapes, "conv_classifier.weight")[0]
+    return {
+        "architecture": "segnet-basic",
+        "arguments": {"in_channels": in_channels, "num_classes": classes, "width": width},
+    }
+
+
+# The parameter that tells an architecture.
+MARKS = {"down1_conv1.weight": _unet, "conv1_1_D.weight": _segnet, "conv_classifier.weight": _segnet_basic}
+
+
+def _shape(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...]:
+    """Return the shape of a kernel that the architecture cannot be told without."""
+    if name not in shapes:
+        raise ValueError(f"{name}: missing, and the architecture cannot be told without it")
+    if len(shapes[name]) != 4 or 0 in shapes[name]:
+        raise ValueError(f"{name}: of shape {shapes[name]}, expected the four axes of a kernel")
+    return shapes[name]
+
+
+def _suited(record: dict[str, Any]) -> dict[str, Any]:
+    """Take the usual colours of an implementation away from a network that takes another number of channels."""
+    preprocessing = record.get("preprocessing")
+    channels = record["arguments"]["in_channels"]
+    if preprocessing and channels != 3:
+        record["preprocessing"] = {**preprocessing, "channels": "grey" if channels == 1 else "as is"}
+        if isinstance(preprocessing["mean"], tuple):
+            del record["preprocessing"]
+    return record

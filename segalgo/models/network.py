@@ -1,0 +1,343 @@
+"""What all networks share: parameters by name, the plain pass, its intermediate arrays, and its description."""
+
+import inspect
+import math
+import operator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+import segalgo
+from segalgo._checks import as_array, as_contiguous
+from segalgo._dispatch import is_cupy
+from segalgo.models.classes import Classes, default_classes
+from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.preprocessing import Preprocessing
+
+DTYPES = ("float32", "float64")
+IGNORED = "num_batches_tracked"  # PyTorch counts training batches beside the statistics
+
+
+class Network:
+    """A network as a function of its parameters.
+
+    A subclass writes ``forward(layers, x)`` once. Given a `Computation` and an array it computes; given a `Description`
+    and a `Value` it writes down the layers, from which parameters, `summary`, `trace` and `plan` are made.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, seed: int) -> None:
+        self.in_channels = as_count(in_channels, "in_channels")
+        self.num_classes = as_count(num_classes, "num_classes")
+        self.seed = operator.index(seed)
+        if not 0 <= float(getattr(self, "dropout", 0)) < 1:
+            raise ValueError(f"dropout={self.dropout}: expected a probability, at least 0 and less than 1")
+        self.preprocessing = Preprocessing({1: "grey", 3: "rgb"}.get(self.in_channels, "as is"))
+        self.classes = default_classes(self.num_classes)
+        self._parameters: Mapping[str, Any] | None = None
+        self._placed: dict[Any, Mapping[str, Any]] = {}
+        self._plans: dict[Any, Any] = {}
+
+    preprocessing: Preprocessing
+    """What `predict` does to pictures before the network sees them."""
+    classes: Classes
+    """Names and colours of the classes."""
+
+    def forward(self, layers: Any, x: Any) -> Any:
+        """Return logits of x, both as `layers` has them: arrays, or names and shapes."""
+        raise NotImplementedError
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that make this network again, less the seed."""
+        names = [name for name in inspect.signature(type(self)).parameters if name != "seed"]
+        return {name: getattr(self, name) for name in names}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+    # Parameters
+
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """Name to array, in the order of the layers; read-only, `load_state_dict` exchanges them."""
+        if self._parameters is None:
+            self._parameters = MappingProxyType(_fresh(self.parameter_shapes(), self.seed))
+        return self._parameters
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return name and shape of every parameter, in the order of the layers."""
+        return self._described((1, self.in_channels, *self.fitting_size(1, 1))).parameter_shapes
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> "Network":
+        """Exchange all parameters.
+
+        Parameters
+        ----------
+        state_dict : mapping of str to array
+            Arrays of the names and shapes of `parameters`, NumPy or CuPy. float32 and float64 are kept; float16 is
+            widened to float32. Names that end in ``num_batches_tracked`` are passed over.
+
+        Returns
+        -------
+        Network
+            The model itself.
+
+        Raises
+        ------
+        ValueError
+            If names or shapes do not fit: one error that lists every difference.
+        TypeError
+            If a dtype is no float dtype.
+        """
+        given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
+        shapes = self.parameter_shapes()
+        faults = [f"{name}: missing, expected shape {shapes[name]}" for name in shapes if name not in given]
+        faults += [f"{name}: unknown, of shape {given[name].shape}" for name in given if name not in shapes]
+        faults += [
+            f"{name}: of shape {given[name].shape}, expected {shapes[name]}"
+            for name in shapes
+            if name in given and given[name].shape != shapes[name]
+        ]
+        if faults:
+            count = "1 mismatch" if len(faults) == 1 else f"{len(faults)} mismatches"
+            raise ValueError(f"state_dict does not fit {self!r}, {count}:\n  " + "\n  ".join(faults))
+        for name in shapes:
+            if given[name].dtype.name not in ("float16", *DTYPES):
+                raise TypeError(f"{name} has dtype {given[name].dtype}: expected float16, float32 or float64")
+        self._parameters = MappingProxyType({name: _kept(given[name]) for name in shapes})
+        self._placed = {}
+        self._plans = {}
+        return self
+
+    def save(self, path: Any) -> None:
+        """Write parameters, architecture, preprocessing and classes to a safetensors file, for `from_checkpoint`."""
+        from segalgo.models.records import record_of
+        from segalgo.models.weights import save_weights
+
+        save_weights(path, self.parameters, record_of(self))
+
+    # Sizes
+
+    def fitting_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return the smallest input size, at least this one, that the network takes as it is."""
+        return max(height, 1), max(width, 1)
+
+    def output_size(self, height: int, width: int) -> tuple[int, int]:
+        """Return height and width of the logits of a picture of this size."""
+        return height, width
+
+    # Computing
+
+    def __call__(self, x: Any) -> Any:
+        """Return logits.
+
+        Parameters
+        ----------
+        x : array, (N, C, H, W) or (C, H, W), float32 or float64
+            NumPy or CuPy, as the network wants it (`predict` does that for pictures). A picture too small for the
+            network is padded with zeros, and the logits are cropped.
+
+        Returns
+        -------
+        array, (N, num_classes, H, W) or (num_classes, H, W), dtype of x
+            For U-Net with ``padding="valid"`` smaller: see `output_size`.
+
+        Raises
+        ------
+        TypeError
+            If x is of another dtype.
+        ValueError
+            If the shape does not fit; the message names it.
+        """
+        planes, size = self._as_input(x)
+        logits = self.forward(Computation(self._parameters_for(planes)), planes)
+        return _cropped(logits, size, x)
+
+    def sample(self, x: Any, rng: np.random.Generator, count: int) -> Iterator[Any]:
+        """Yield logits as `__call__` returns them, `count` times with dropout at work: Monte-Carlo dropout."""
+        planes, size = self._as_input(x)
+        steps = self.describe(planes.shape)
+        for logits in run_samples(steps, self._parameters_for(planes), planes, rng, count):
+            yield _cropped(logits, size, x)
+
+    def trace(self, x: Any) -> Iterator[tuple[str, Any]]:
+        """Compute the plain pass step by step.
+
+        Yields
+        ------
+        (str, array)
+            Every intermediate array by the name of its layer, ``{name}_indices`` for the indices of max-pooling, the
+            logits last. What is not asked for is not computed: stop where you like. Arrays as in `__call__`, but not
+            cropped where x was padded.
+        """
+        planes, _ = self._as_input(x)
+        yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
+
+    def describe(self, input_shape: tuple[int, int, int, int]) -> list[Step]:
+        """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is."""
+        return self._described(input_shape).steps
+
+    def summary(self, input_shape: tuple[int, int, int, int] | None = None) -> Any:
+        """Return the table of layers: shapes, parameters, floating-point operations; print it to read it."""
+        from segalgo.models.summary import summarize
+
+        return summarize(self, input_shape or (1, self.in_channels, *self.fitting_size(360, 480)))
+
+    def plan(self, input_shape: tuple[int, int, int, int], **options: Any) -> Any:
+        """Return a function of arrays of this shape that computes logits fast: see `segalgo.models.plan`."""
+        from segalgo.models.plan import plan
+
+        return plan(self, input_shape, **options)
+
+    def predict(
+        self,
+        image: Any,
+        *,
+        tile: int | None = None,
+        augment: bool = False,
+        samples: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+    ) -> Any:
+        """Return the label map of a picture.
+
+        Parameters
+        ----------
+        image : array, (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
+            NumPy or CuPy. What the network was trained on is made of it by `preprocessing`: grey or colour, scale and
+            mean; opacity is passed over.
+        tile : int, optional
+            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with all that
+            its output depends on: equal to the whole within rounding (where rounding decides between two nearly equal
+            values of a pooling window, SegNet puts one down a pixel aside), in memory that the tile bounds.
+        augment : bool, default False
+            Average the probabilities over the eight symmetries of the square: turned by quarters, mirrored.
+        samples : int, optional
+            Monte-Carlo dropout: so many passes, each with other cells dropped (`Sampling` is returned).
+        seed : int, default 0
+            Of `samples`.
+        progress : bool, default True
+            Show a bar for tiles and samples, on a terminal.
+
+        Returns
+        -------
+        array of int32, (H, W)
+            The class of the largest logit, the first of equal ones. A network with one class says 1 where its
+            probability is above one half. With `samples`: `Sampling` (labels, mean, variance).
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the picture or an option does not fit. `tile` is refused for bilinear upsampling with aligned corners,
+            whose positions depend on the size of the whole picture.
+
+        Examples
+        --------
+        >>> import numpy as np, segalgo
+        >>> model = segalgo.models.UNet(1, 2, width=2, depth=2)
+        >>> model.predict(np.zeros((45, 61), np.uint8)).shape
+        (45, 61)
+        """
+        from segalgo.models.prediction import predict
+
+        return predict(self, image, tile=tile, augment=augment, samples=samples, seed=seed, progress=progress)
+
+    def predict_proba(
+        self, image: Any, *, tile: int | None = None, augment: bool = False, progress: bool = True
+    ) -> Any:
+        """Return the probabilities of the classes for each pixel of a picture.
+
+        Parameters as in `predict`. Softmax of the logits, sigmoid where there is one class.
+
+        Returns
+        -------
+        array of float32, (classes, H, W)
+        """
+        from segalgo.models.prediction import predict_proba
+
+        return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
+
+    def _described(self, input_shape: tuple[int, int, int, int]) -> Description:
+        description = Description()
+        self.forward(description, Value(INPUT, tuple(input_shape)))
+        return description
+
+    def _as_input(self, x: Any) -> tuple[Any, tuple[int, int]]:
+        """Check x; return it with four axes and of a size that the network takes, and the size of the logits."""
+        x = as_array(x, "x")
+        if x.ndim not in (3, 4) or x.shape[-3] != self.in_channels:
+            raise ValueError(f"x has shape {x.shape}: expected (N, {self.in_channels}, H, W) or without N")
+        if x.dtype.name not in DTYPES:
+            raise TypeError(f"x has dtype {x.dtype}: expected {' or '.join(DTYPES)}; predict takes pictures")
+        height, width = x.shape[-2:]
+        if 0 in (height, width):
+            raise ValueError(f"x has shape {x.shape}: expected a height and width of at least 1")
+        size = self.output_size(height, width)
+        planes = as_contiguous(x.reshape(-1 if x.size else x.shape[0], *x.shape[-3:]))
+        rows, columns = self.fitting_size(height, width)
+        if (rows, columns) != (height, width):
+            planes = segalgo.pad(planes, (0, columns - width, 0, rows - height))
+        return planes, size
+
+    def _parameters_for(self, x: Any) -> Mapping[str, Any]:
+        """Return the parameters in the dtype, and on the device, of x; what has to be converted is kept."""
+        device = x.device.id if is_cupy(x) else None
+        key = (device, x.dtype.name)
+        if key not in self._placed:
+            self._placed[key] = {name: _placed(value, x.dtype, device) for name, value in self.parameters.items()}
+        return self._placed[key]
+
+
+def as_count(value: Any, argument: str) -> int:
+    """Return an integer of at least 1."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{argument}={value!r}: expected an integer") from None
+    if count < 1:
+        raise ValueError(f"{argument}={value!r}: expected at least 1")
+    return count
+
+
+def _cropped(logits: Any, size: tuple[int, int], x: Any) -> Any:
+    """Return the logits of the size that x asks for, with as many axes as x."""
+    logits = logits[:, :, : size[0], : size[1]]
+    return logits if np.ndim(x) == 4 else logits[0]
+
+
+def _fresh(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
+    """Return initial parameters: kernels of He et al. 2015, biases and means zero, scales and variances one."""
+    rng = np.random.default_rng(seed)
+    parameters = {}
+    for name, shape in shapes.items():
+        if len(shape) == 4:
+            # Products that meet in an output cell: for 2 x 2 up-convolution of stride 2 one a channel.
+            products = shape[0] if "upconv" in name else math.prod(shape[1:])
+            values = rng.standard_normal(shape, np.float32)
+            values *= np.float32(math.sqrt(2 / products))
+        else:
+            values = np.full(shape, 0 if name.endswith((".bias", ".running_mean")) else 1, np.float32)
+        values.flags.writeable = False
+        parameters[name] = values
+    return parameters
+
+
+def _kept(value: Any) -> Any:
+    """Return a copy of an array that the caller cannot change."""
+    dtype = np.float32 if value.dtype == np.float16 else value.dtype.newbyteorder("=")
+    value = as_contiguous(value.astype(dtype, copy=True))
+    if not is_cupy(value):
+        value.flags.writeable = False
+    return value
+
+
+def _placed(value: Any, dtype: np.dtype, device: int | None) -> Any:
+    """Return an array in a dtype, on a device (None: NumPy)."""
+    if device is None:
+        return np.asarray(value.get() if is_cupy(value) else value).astype(dtype, copy=False)
+    import cupy
+
+    with cupy.cuda.Device(device):
+        return cupy.asarray(value).astype(dtype, copy=False)

@@ -1,0 +1,206 @@
+"""From pictures to label maps: preprocessing, tiles, averaging over symmetries, Monte-Carlo dropout."""
+
+import operator
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import segalgo
+from segalgo._dispatch import is_cupy
+from segalgo.models import unet_sizes
+from segalgo.models.plan import planned_logits
+from segalgo.models.preprocessing import as_picture
+from segalgo.models.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
+
+Window = tuple[Span, Span]
+
+
+class Sampling(NamedTuple):
+    """What Monte-Carlo dropout says of a picture."""
+
+    labels: Any
+    """(H, W) int32: the class of the largest mean."""
+    mean: Any
+    """(classes, H, W) float32: the mean of the probabilities."""
+    variance: Any
+    """(classes, H, W) float32: their variance, divided by the number of samples; large where the network is unsure."""
+
+
+def predict(
+    model: Any,
+    image: Any,
+    *,
+    tile: int | None = None,
+    augment: bool = False,
+    samples: int | None = None,
+    seed: int = 0,
+    progress: bool = True,
+) -> Any:
+    """Return the label map of a picture: see `Network.predict`."""
+    image = as_picture(image, model.preprocessing, model.in_channels)
+    if samples is not None:
+        if tile is not None or augment:
+            raise ValueError("samples with tile or augment: expected one of them")
+        return _sample(model, image, samples, seed, progress)
+    if augment:
+        return _labels_of(_averaged(model, image, tile, progress), 0.5)
+    labels = None
+    for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
+        if labels is None:
+            labels = _empty(logits, image.shape[:2], np.int32)
+        labels[rows.start : rows.stop, columns.start : columns.stop] = _labels_of(logits, 0.0)
+    return labels
+
+
+def predict_proba(
+    model: Any,
+    image: Any,
+    *,
+    tile: int | None = None,
+    augment: bool = False,
+    progress: bool = True,
+) -> Any:
+    """Return the probabilities of the classes: see `Network.predict_proba`."""
+    image = as_picture(image, model.preprocessing, model.in_channels)
+    return _averaged(model, image, tile, progress) if augment else _probabilities(model, image, tile, progress)
+
+
+def compute_logits(model: Any, planes: Any) -> Any:
+    """Return logits of (1, C, H, W): the one place that decides between the plain and the planned pass."""
+    return planned_logits(model, planes)
+
+
+def _probabilities(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
+    """Return (classes, H, W) float32."""
+    probabilities = None
+    for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
+        if probabilities is None:
+            probabilities = _empty(logits, (logits.shape[0], *image.shape[:2]), logits.dtype)
+        probabilities[:, rows.start : rows.stop, columns.start : columns.stop] = _to_probabilities(logits)
+    return probabilities
+
+
+def _averaged(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
+    """Return the mean of the probabilities over the eight symmetries of the square, each turned back."""
+    total = None
+    for turns in range(4):
+        for mirror in (False, True):
+            seen = _turned(image, turns, (0, 1))
+            probabilities = _probabilities(model, seen[:, ::-1] if mirror else seen, tile, progress)
+            back = _turned(probabilities[..., ::-1] if mirror else probabilities, -turns, (1, 2))
+            total = back.copy() if total is None else total + back
+    return total / np.float32(8)
+
+
+def _turned(array: Any, turns: int, axes: tuple[int, int]) -> Any:
+    """Turn by quarters, as `numpy.rot90` does, whatever kind of array."""
+    return _module_of(array).rot90(array, turns, axes)
+
+
+def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> Sampling:
+    """Return mean and variance of the probabilities over passes with dropout."""
+    count = operator.index(samples)
+    if count < 1:
+        raise ValueError(f"samples={samples}: expected at least 1")
+    rng = np.random.default_rng(seed)
+    (window,) = _windows(model, image.shape[:2], None)
+    planes = _planes(model, image, window)
+    mean = squares = 0
+    for k, logits in enumerate(_progress(model.sample(planes, rng, count), count, "sample", progress)):
+        # Welford's update: no difference of large sums.
+        probabilities = _to_probabilities(_cut(logits[0], window, model))
+        step = probabilities - mean
+        mean = mean + step / np.float32(k + 1)
+        squares = squares + step * (probabilities - mean)
+    return Sampling(_labels_of(mean, 0.5), mean, squares / np.float32(count))
+
+
+def _logits_of_windows(model: Any, image: Any, tile: int | None, progress: bool) -> Iterator[tuple[Span, Span, Any]]:
+    """Yield rows, columns and logits (classes, rows, columns) of each part of a picture."""
+    windows = _windows(model, image.shape[:2], tile)
+    for window in _progress(windows, len(windows), "tile", progress and len(windows) > 1):
+        logits = compute_logits(model, _planes(model, image, window))
+        yield *window, _cut(logits[0], window, model)
+
+
+def _windows(model: Any, shape: tuple[int, int], tile: int | None) -> list[Window]:
+    """Return the parts of a picture, the whole as one if it is not tiled."""
+    if tile is None:
+        rows, columns = (Span(0, n, 0, n) for n in shape)
+        return [(rows, columns)]
+    field = receptive_field(model)
+    if _shrinks(model):
+        # What lies around a part is read by `_planes`, from the picture or its mirror image.
+        field = ReceptiveField(field.alignment, 0, 0)
+    side = as_tile(tile, field.alignment)
+    rows, columns = (list(spans(n, side, field)) for n in shape)
+    return [(i, j) for i in rows for j in columns]
+
+
+def _planes(model: Any, image: Any, window: Window) -> Any:
+    """Return (1, C, H, W) of a part; for a network that shrinks pictures, extended by mirroring at the border."""
+    i, j = window
+    if not _shrinks(model):
+        part = image[i.read_start : i.read_stop, j.read_start : j.read_stop]
+    else:
+        half = unet_sizes.margin(model.depth) // 2
+        size = model.fitting_size(i.stop - i.start + 2 * half, j.stop - j.start + 2 * half)
+        rows, columns = (
+            _mirrored(np.arange(n) + span.start - half, extent)
+            for n, span, extent in zip(size, window, image.shape[:2], strict=True)
+        )
+        xp = _module_of(image)
+        part = image[xp.asarray(rows)[:, None], xp.asarray(columns)[None, :]]
+    return _module_of(image).ascontiguousarray(model.preprocessing(part)[None])
+
+
+def _mirrored(places: np.ndarray, n: int) -> np.ndarray:
+    """Return places in a row of n cells that is mirrored at its first and last cell again and again."""
+    period = max(2 * (n - 1), 1)
+    places = places % period
+    return np.where(places < n, places, period - places)
+
+
+def _cut(logits: Any, window: Window, model: Any) -> Any:
+    """Return the logits that a part is to write."""
+    i, j = window
+    if _shrinks(model):
+        return logits[:, : i.stop - i.start, : j.stop - j.start]
+    return logits[:, i.inside, j.inside]
+
+
+def _shrinks(model: Any) -> bool:
+    return getattr(model, "padding", "same") == "valid"
+
+
+def _to_probabilities(logits: Any) -> Any:
+    """Return probabilities; one class alone is a yes or no."""
+    return segalgo.sigmoid(logits) if logits.shape[0] == 1 else segalgo.softmax(logits, axis=0)
+
+
+def _labels_of(scores: Any, threshold: float) -> Any:
+    """Return the class of the largest score, the first of equal ones; of one class alone whether it passes."""
+    if scores.shape[0] == 1:
+        return (scores[0] > threshold).astype(np.int32)
+    return scores.argmax(axis=0).astype(np.int32)
+
+
+def _empty(like: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    return _module_of(like).empty(shape, dtype)
+
+
+def _module_of(array: Any) -> Any:
+    if is_cupy(array):
+        import cupy
+
+        return cupy
+    return np
+
+
+def _progress(items: Any, total: int, unit: str, shown: bool) -> Any:
+    if not shown:
+        return items
+    from tqdm import tqdm
+
+    return tqdm(items, total=total, unit=unit, disable=None)  # None: shown on a terminal alone

@@ -1,0 +1,63 @@
+"""A model but for its weights, as plain values: what stands in files beside weights."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from segalgo.models.classes import Classes
+from segalgo.models.network import Network
+from segalgo.models.preprocessing import Preprocessing
+from segalgo.models.segnet import SegNet
+from segalgo.models.segnet_basic import SegNetBasic
+from segalgo.models.unet import UNet
+
+ARCHITECTURES = {"segnet": SegNet, "segnet-basic": SegNetBasic, "unet": UNet}
+
+
+def record_of(model: Network) -> dict[str, Any]:
+    """Return architecture, arguments, preprocessing and classes."""
+    (architecture,) = (name for name, made in ARCHITECTURES.items() if type(model) is made)
+    return {
+        "architecture": architecture,
+        "arguments": model.arguments,
+        "preprocessing": model.preprocessing.record(),
+        "classes": [
+            {"name": name, "colour": colour}
+            for name, colour in zip(model.classes.names, model.classes.colours, strict=True)
+        ],
+        "objects": model.classes.objects,
+    }
+
+
+def model_from_record(record: Mapping[str, Any]) -> Network:
+    """Return the model that a record describes, with fresh weights.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If the record does not describe a model; the message says where.
+    """
+    architecture = record.get("architecture")
+    if architecture not in ARCHITECTURES:
+        raise ValueError(f"architecture={architecture!r}: expected one of {', '.join(ARCHITECTURES)}")
+    model = ARCHITECTURES[architecture](**_mapping(record, "arguments"))
+    if "preprocessing" in record:
+        model.preprocessing = Preprocessing(**_mapping(record, "preprocessing"))
+    if "classes" in record:
+        entries = record["classes"]
+        if not isinstance(entries, list) or not all(
+            isinstance(e, dict) and {"name", "colour"} <= set(e) for e in entries
+        ):
+            raise ValueError("classes: expected a list of objects with name and colour")
+        names, colours = ([e[key] for e in entries] for key in ("name", "colour"))
+        classes = Classes(names, colours, record.get("objects"))
+        if len(classes) != model.num_classes:
+            raise ValueError(f"{len(classes)} classes: expected {model.num_classes}, as the network has")
+        model.classes = classes
+    return model
+
+
+def _mapping(record: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = record.get(name, {})
+    if not isinstance(value, dict):
+        raise ValueError(f"{name} is a {type(value).__name__}: expected an object")
+    return value
