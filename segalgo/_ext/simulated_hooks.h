@@ -72,6 +72,7 @@ static std::set<std::string> seen;
 static std::string listed;
 static const char *library = nullptr, *library_end = nullptr, *tls = nullptr, *tls_end = nullptr;
 static std::map<uint32_t, std::vector<unsigned>> places; /* blockIdx of the blocks that ran */
+static thread_local bool runs_blocks = false;              /* the thread that started it is in instrumented code too */
 constexpr size_t most_findings = 24;
 
 static std::string text(const char* format, ...) {
@@ -186,7 +187,7 @@ static void out_of_bounds(const char* at, size_t bytes, uint32_t pc, bool writes
 }
 
 static void access(const void* address, size_t bytes, const void* caller, bool reads, bool writes, Kind kind) {
-    if (!segalgo_watch.on) return;
+    if (!segalgo_watch.on || !runs_blocks) return;
     const char* at = static_cast<const char*>(address);
     if (at >= segalgo_watch.stack && at < segalgo_watch.stack_end) return; /* a local variable */
     const uint32_t pc = uint32_t(static_cast<const char*>(caller) - library) - 1;
@@ -257,6 +258,7 @@ __attribute__((visibility("default"))) const char* segalgo_watch_findings() {
 }
 
 void segalgo_watch_run(const void* in_library) {
+    watch::runs_blocks = true;
     dl_iterate_phdr(watch::find_library, const_cast<void*>(in_library));
 }
 

@@ -20,6 +20,9 @@ class Case:
 
     recipe: Recipe
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Case, (self.recipe,)
+
     @property
     def operation(self) -> Operation:
         """The operation that this is a case of."""

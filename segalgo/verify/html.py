@@ -30,8 +30,8 @@ def page(report: "Report") -> str:
     ]
     body = "".join(f"<tr><th>{escape(a)}</th><td>{escape(b)}</td></tr>" for a, b in rows)
     title = f"{report.operation}: {report.function}"
-    smallest = "" if report.smallest is None else _finding(report.smallest, report.function, "Smallest failing case")
-    others = "".join(_finding(finding, report.function, finding.kind) for finding in _one_a_kind(report))
+    smallest = "" if report.smallest is None else _finding(report.smallest, report, "Smallest failing case")
+    others = "".join(_finding(finding, report, finding.kind) for finding in _one_a_kind(report))
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(title)}</title><style>{STYLE}</style>'
         f'<h1>{escape(title)} <span class="{kind}">{word}</span></h1><table>{body}</table>{smallest}{others}</html>\n'
@@ -42,11 +42,11 @@ def _one_a_kind(report: "Report") -> list["Finding"]:
     return list({finding.kind: finding for finding in reversed(report.findings)}.values())[::-1]
 
 
-def _finding(finding: "Finding", function: str, title: str) -> str:
+def _finding(finding: "Finding", report: "Report", title: str) -> str:
     return (
         f"<h2>{escape(title)}</h2><p>{escape(finding.case.recipe.describe())}</p>"
         f'<p class="wrong">{escape(finding.message)}</p>{error_picture(finding.wrong)}'
-        f"<pre>{escape(finding.code(function))}</pre>"
+        f"<pre>{escape(finding.code(report.function, report.setup))}</pre>"
     )
 
 

@@ -14,31 +14,45 @@ CANDIDATES = 12
 
 
 @lru_cache(maxsize=64)
-def recipes(name: str, seed: int, count: int, layouts: tuple[str, ...] = LAYOUTS) -> tuple[Recipe, ...]:
+def recipes(name: str, seed: int, count: int) -> tuple[Recipe, ...]:
     """Return the first `count` cases of an operation; a longer list begins with the shorter one."""
     operation = operation_of(name)
     found: list[Recipe] = []
-    for recipe in _ordered(operation, seed, layouts):
+    for recipe in _ordered(operation, seed):
         found.append(recipe)
         if len(found) == count:
             break
     return tuple(found)
 
 
-def factors_of(operation: Operation, layouts: Sequence[str] = LAYOUTS) -> dict[str, Sequence[Any]]:
+def chosen_recipes(
+    name: str, seed: int, count: int, dtypes: Sequence[str] | None, layouts: Sequence[str]
+) -> list[Recipe]:
+    """Return `count` cases with one of these dtypes; other memory orders become the first of `layouts`."""
+    asked, found = count, list(recipes(name, seed, count))
+    while dtypes is not None:
+        known = recipes(name, seed, asked)
+        found = [recipe for recipe in known if recipe.dtype in dtypes]
+        if len(found) >= count or len(known) < asked or asked > 20 * count:
+            break
+        asked *= 2
+    return [r if r.layout in layouts else r.changed(layout=layouts[0]) for r in found[:count]]
+
+
+def factors_of(operation: Operation) -> dict[str, Sequence[Any]]:
     """Return every field of a recipe with its choices, the default first."""
     return {
         "shape": operation.shapes,
         "dtype": operation.dtypes,
         "values": operation.values,
-        "layout": layouts,
+        "layout": LAYOUTS,
         **operation.choices,
     }
 
 
-def _ordered(operation: Operation, seed: int, layouts: Sequence[str]) -> Iterator[Recipe]:
+def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
     rng = np.random.default_rng([seed, *operation.name.encode()])
-    factors = factors_of(operation, layouts)
+    factors = factors_of(operation)
     missing = _pairs_of(factors)
     number = 0
     seen: set[str] = set()

@@ -27,8 +27,10 @@ class Finding:
         """Return a mismatch with the case that it was seen on."""
         return cls(mismatch.kind, mismatch.message, case, mismatch.output, mismatch.wrong, worst)
 
-    def code(self, function: str) -> str:
-        """Return three lines that show it again."""
+    def code(self, function: str, setup: str = "") -> str:
+        """Return three lines that show it again; `setup` makes a kernel that is run by cases."""
+        if setup:
+            return f"kernel = {setup}\ncase = {self.case.code()}\nprint(case.compare(kernel.run(case)), case.expected)"
         return (
             f"case = {self.case.code()}\n"
             f"result = {function}(*case.args, **case.kwargs)\n"
@@ -50,6 +52,7 @@ class Report:
     uncovered: dict[str, int]
     remarks: list[str]
     seconds: float
+    setup: str = ""
 
     @property
     def passed(self) -> bool:
@@ -93,7 +96,7 @@ class Report:
                 f"  smallest failing case: {self.smallest.case.recipe.describe()}",
                 f"    {self.smallest.message}",
                 "  to see it again:",
-                *("    " + line for line in self.smallest.code(self.function).splitlines()),
+                *("    " + line for line in self.smallest.code(self.function, self.setup).splitlines()),
             ]
         return "\n".join(lines)
 
@@ -112,8 +115,8 @@ class Report:
                 "not_covered": self.uncovered,
                 "remarks": self.remarks,
                 "seconds": self.seconds,
-                "findings": [_as_dict(finding, self.function) for finding in self.findings],
-                "smallest": None if self.smallest is None else _as_dict(self.smallest, self.function),
+                "findings": [_as_dict(finding, self) for finding in self.findings],
+                "smallest": None if self.smallest is None else _as_dict(self.smallest, self),
             },
             indent=2,
         )
@@ -131,11 +134,11 @@ def _finite(value: float) -> float | str:
     return value if abs(value) < float("inf") else str(value)
 
 
-def _as_dict(finding: Finding, function: str) -> dict[str, Any]:
+def _as_dict(finding: Finding, report: Report) -> dict[str, Any]:
     return {
         "kind": finding.kind,
         "message": finding.message,
         "number": finding.case.recipe.number,
         "case": finding.case.recipe.describe(),
-        "code": finding.code(function),
+        "code": finding.code(report.function, report.setup),
     }

@@ -10,7 +10,7 @@ from segalgo.verify.case import Case
 from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.judge import Caller, judge
 from segalgo.verify.operation import operation_of
-from segalgo.verify.recipes import LAYOUTS, recipes
+from segalgo.verify.recipes import LAYOUTS, chosen_recipes
 from segalgo.verify.report import Finding, Report
 from segalgo.verify.shrinking import shrunk
 
@@ -83,7 +83,7 @@ def check(
     'changes its input'
     """
     operation_of(operation)
-    chosen = [r for r in recipes(operation, seed, cases, tuple(layouts)) if dtypes is None or r.dtype in dtypes]
+    chosen = chosen_recipes(operation, seed, cases, dtypes, layouts)
     if not chosen:
         raise ValueError(f"dtypes={dtypes!r}: expected one of {', '.join(operation_of(operation).dtypes)}")
     run = _Run(operation, Caller(function, device), seed, progress)
@@ -91,7 +91,7 @@ def check(
         run.one(Case(recipe))
     run.again()
     run.after_a_loop()
-    return run.report(_name_of(function))
+    return run.report(function)
 
 
 class _Run:
@@ -172,14 +172,14 @@ class _Run:
             found = Mismatch("state between calls", text + wrong[0].message, wrong[0].output, wrong[0].wrong)
             self.findings.append(Finding.of(case, found, self.worst))
 
-    def report(self, name: str) -> Report:
+    def report(self, function: Any) -> Report:
         """Shrink the first finding and put everything together."""
         smallest = None
         if self.findings:
             smallest = shrunk(self.findings[0], self.call)
         return Report(
             operation=self.operation,
-            function=name,
+            function=_name_of(function),
             seed=self.seed,
             passed_recipes=[case.recipe for case in self.passed],
             findings=self.findings,
@@ -188,6 +188,7 @@ class _Run:
             uncovered=self.uncovered,
             remarks=self.remarks,
             seconds=time.perf_counter() - self.started,
+            setup=function.setup() if hasattr(function, "setup") else "",
         )
 
 
