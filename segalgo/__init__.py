@@ -58,7 +58,7 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_SUBMODULES = ("cuda", "reference", *(module for module in _NAMES if module[0] != "_"))
+_SUBMODULES = ("cuda", "reference", "verify", *(module for module in _NAMES if module[0] != "_"))
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]
 

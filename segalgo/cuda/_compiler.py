@@ -20,7 +20,16 @@ from segalgo.cuda._watch import Watch
 
 HEADER = Path(__file__).parent.parent / "_ext" / "simulated_device.h"
 # Hidden, so that each kernel has a threadIdx of its own.
-FLAGS = ("-std=c++17", "-O1", "-g1", "-fPIC", "-fvisibility=hidden", "-pthread", "-ffp-contract=off", "-U_FORTIFY_SOURCE")
+FLAGS = (
+    "-std=c++17",
+    "-O1",
+    "-g1",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-pthread",
+    "-ffp-contract=off",
+    "-U_FORTIFY_SOURCE",
+)
 # A watched kernel calls a hook before each of its accesses; ours, not those of the sanitizer's library.
 WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fsanitize=thread", "-gdwarf-4")
 ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
@@ -37,8 +46,10 @@ KNOWN_INCLUDE = re.compile(
 )
 # Shared variables of a kernel: a type, and one name or more.
 SHARED = re.compile(
-    r"(?<!extern )(?<!extern\n)__shared__\s+(?:volatile\s+)?(?:__align__\s*\(\s*\d+\s*\)\s*|alignas\s*\(\s*\d+\s*\)\s*)?"
-    r"([\w:]+(?:\s*<[^;<>]*>)?(?:\s+(?:int|char|long|short))*)\s+(\w+\s*(?:\[[^\]\[]*\]\s*)*(?:,\s*\w+\s*(?:\[[^\]\[]*\]\s*)*)*);"
+    r"(?<!extern )(?<!extern\n)__shared__\s+(?:volatile\s+)?"
+    r"(?:__align__\s*\(\s*\d+\s*\)\s*|alignas\s*\(\s*\d+\s*\)\s*)?"
+    r"([\w:]+(?:\s*<[^;<>]*>)?(?:\s+(?:int|char|long|short))*)\s+"
+    r"(\w+\s*(?:\[[^\]\[]*\]\s*)*(?:,\s*\w+\s*(?:\[[^\]\[]*\]\s*)*)*);"
 )
 PARAMETERS = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
 
@@ -91,8 +102,8 @@ def translation_unit(source: str, file_name: str, kernel: str, watched: bool = F
         text = SHARED.sub(_with_room, text)
     return (
         f'#include "{HEADER.name}"\n#line 1 "{file_name}"\n{text}\n#line 1 "launch of {file_name}"\n'
-        f'SIMULATED_ENTRY const char* segalgo_signature() {{ return simulated::signature({kernel}); }}\n'
-        'SIMULATED_ENTRY int segalgo_launch(const simulated::Launch* how, void** arguments)'
+        f"SIMULATED_ENTRY const char* segalgo_signature() {{ return simulated::signature({kernel}); }}\n"
+        "SIMULATED_ENTRY int segalgo_launch(const simulated::Launch* how, void** arguments)"
         f" {{ return simulated::launch({kernel}, how, arguments); }}\n"
     )
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from segalgo.cuda._device import C_NAMES
-from segalgo.verify.case import Case
+from segalgo.verify.cases import Case
 from segalgo.verify.comparison import Mismatch
-from segalgo.verify.expressions import values
+from segalgo.verify.expressions import LaunchError, values
 from segalgo.verify.launch_scope import scope_of
 from segalgo.verify.operation import operation_of
 
@@ -30,7 +30,7 @@ FAULTS = (
 )
 
 
-class KernelFault(Exception):
+class KernelFaultError(Exception):
     """What the device saw while the kernel ran; `mismatches` are the findings."""
 
     def __init__(self, lines: Sequence[str]) -> None:
@@ -92,7 +92,9 @@ class CudaKernel:
 
     def setup(self) -> str:
         """Return the expression that makes this kernel again."""
-        fields = {one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.init and one.name[0] != "_"}
+        fields = {
+            one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.init and one.name[0] != "_"
+        }
         default = {"block": "256", "shared": "0", "zeroed": (), "device": "cpu"}
         words = (f"{name}={value!r}" for name, value in fields.items() if default.get(name) != value)
         return f"segalgo.verify.CudaKernel({', '.join(words)})"
@@ -117,17 +119,19 @@ class CudaKernel:
         return [name for name in known if _fits_pointer(np.dtype(name), code)]
 
     def run(self, case: Case, arguments: dict[str, Any] | None = None) -> Any:
-        """Launch the kernel on a case and return its outputs; raise `KernelFault` with what the device saw."""
+        """Launch the kernel on a case and return its outputs; raise `KernelFaultError` with what the device saw."""
         arguments = case.arguments if arguments is None else arguments
         kernel = self._kernel(case.recipe.dtype)
         outputs = [np.empty(like.shape, like.dtype) for like in case.shaped]
         scope = scope_of(case, outputs, arguments)
         for name in self.zeroed:
+            if name not in scope:
+                raise LaunchError(f"zeroed: no output {name!r} here")
             scope[name].fill(0)
         given = values(self.args, scope, "args")
         codes = _types_of_parameters(self.source(), self.entry) if self.device == "cuda" else kernel.signature
         if len(codes) != len(given):
-            raise ValueError(f"args has {len(given)} arguments: expected {len(codes)}, those of {self.entry}")
+            raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {self.entry}")
         passed = [_as_code(value, code, case.recipe.dtype) for value, code in zip(given, codes, strict=True)]
         size = [int(n) for n in values(self.grid, scope, "grid")]
         block = [int(n) for n in values(self.block, scope, "block")]
@@ -148,11 +152,13 @@ class CudaKernel:
         fault = []
         try:
             kernel(grid, block, passed, shared, order=order, seed=seed)
+        except (TypeError, ValueError) as error:
+            raise LaunchError(str(error)) from None
         except RuntimeError as error:
             fault = [str(error).partition(": ")[2]]
         lines = [*kernel.watch.findings, *(line for line in fault if "out of bounds:" not in line)]
         if lines:
-            raise KernelFault(lines)
+            raise KernelFaultError(lines)
 
     def _kernel(self, dtype: str) -> Any:
         name = self.entry.replace("<T", "<" + _element(dtype)) if "<T" in self.entry else self.entry
@@ -198,7 +204,7 @@ def _as_code(value: Any, code: str, dtype: str) -> Any:
             return value.astype(wanted)
         return value if value.ndim else value.reshape(1)
     if code[0] in "pc":
-        raise ValueError(f"args: {value!r} is a number: expected an array, the kernel takes a pointer there")
+        raise LaunchError(f"args: {value!r} is a number: expected an array, the kernel takes a pointer there")
     return np.dtype(code.replace("b1", "?")).type(value)
 
 
@@ -219,7 +225,7 @@ def _types_of_parameters(source: str, entry: str) -> list[str]:
             code = "x0" if dtype is None else f"{dtype.kind}{dtype.itemsize}"
             codes.append(("c" if "const" in part else "p") + code if "*" in part else code)
         return codes
-    raise ValueError(f"entry={entry!r}: no kernel of that name in the file")
+    raise LaunchError(f"entry={entry!r}: no kernel of that name in the file")
 
 
 def _launch_on_gpu(kernel: Any, grid: list[int], block: list[int], passed: list[Any], shared: int) -> None:

@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 
 
+class LaunchError(ValueError):
+    """A launch that does not fit the kernel: its user's mistake, not the kernel's."""
+
+
 def ceil_div(a: int, b: int) -> int:
     """Return a / b, rounded up."""
     return -(-a // b)
@@ -42,7 +46,7 @@ def parse(text: str, what: str) -> list[ast.expr]:
     try:
         tree = ast.parse(f"({text.strip().rstrip(',')},)", mode="eval").body
     except SyntaxError:
-        raise ValueError(f"{what}={text!r}: expected names and numbers with + - * / % and commas between") from None
+        raise LaunchError(f"{what}={text!r}: expected names and numbers with + - * / % and commas between") from None
     return list(tree.elts)  # type: ignore[attr-defined]
 
 
@@ -59,7 +63,7 @@ def _value(node: ast.expr, scope: Mapping[str, Any], what: str) -> Any:
         return node.value
     if isinstance(node, ast.Name):
         if node.id not in scope:
-            raise ValueError(f"{what}: no {node.id!r} here, expected one of {', '.join(sorted(scope))}")
+            raise LaunchError(f"{what}: no {node.id!r} here, expected one of {', '.join(sorted(scope))}")
         return scope[node.id]
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         return OPERATORS[type(node.op)](_value(node.left, scope, what), _value(node.right, scope, what))
@@ -67,4 +71,4 @@ def _value(node: ast.expr, scope: Mapping[str, Any], what: str) -> Any:
         return OPERATORS[type(node.op)](_value(node.operand, scope, what))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
         return FUNCTIONS[node.func.id](*(_value(argument, scope, what) for argument in node.args))
-    raise ValueError(f"{what}: {ast.unparse(node)!r} is more than names, numbers and arithmetic")
+    raise LaunchError(f"{what}: {ast.unparse(node)!r} is more than names, numbers and arithmetic")

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.case import case
+from segalgo.verify.cases import case
 from segalgo.verify.comparison import Worst
 from segalgo.verify.report import Finding, Report
 
@@ -48,8 +48,7 @@ def isolated(
                 raise VerificationError(result)
             return result
         if number is None:
-            text = "it ends before the first case"
-            raise VerificationError(ended_by and ended_by[1] or text)
+            raise VerificationError(ended_by[1] if ended_by else "it ends before the first case")
         kind, text = ended_by or _died(process.returncode)
     return _report(what, number, kind, text, time.perf_counter() - started)
 

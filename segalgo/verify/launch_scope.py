@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.case import Case
+from segalgo.verify.cases import Case
 
 PAIRS = {
     "kernel_size": ("kh", "kw"),
@@ -38,9 +38,12 @@ def scope_of(case: Case, outputs: Sequence[np.ndarray], arguments: dict[str, Any
         scope["size"] = int(outputs[0].size)
         if outputs[0].ndim >= 2:
             scope["OH"], scope["OW"] = (int(n) for n in outputs[0].shape[-2:])
+    scope |= _absent(arguments, first, outputs)
     if "weight" in arrays and arrays["weight"].ndim == 4:
         scope["kh"], scope["kw"] = (int(n) for n in arrays["weight"].shape[2:])
         scope["K"] = int(outputs[0].shape[-3])
+        if arguments["padding"] == "same":
+            scope |= {"ph": scope["dh"] * (scope["kh"] - 1) // 2, "pw": scope["dw"] * (scope["kw"] - 1) // 2}
     elif "weight" in arrays and arrays["weight"].ndim == 2:
         scope["K"], scope["features"] = (int(n) for n in arrays["weight"].shape)
     if "axis" in arguments:
@@ -49,6 +52,20 @@ def scope_of(case: Case, outputs: Sequence[np.ndarray], arguments: dict[str, Any
         scope["outer"] = int(np.prod(first.shape[:axis], dtype=int))
         scope["inner"] = int(np.prod(first.shape[axis + 1 :], dtype=int))
     return scope
+
+
+def _absent(arguments: dict[str, Any], first: np.ndarray, outputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return ones for a weight and zeros for a bias that the case leaves out, so that a launch is the same for all."""
+    if "normalized_shape" in arguments:
+        shape = arguments["normalized_shape"]
+    elif "running_mean" in arguments:
+        shape = arguments["running_mean"].shape
+    elif "bias" in arguments:
+        shape = outputs[0].shape[-3 if arguments["weight"].ndim == 4 else -1 :][:1]
+    else:
+        return {}
+    absent = (("weight", np.ones), ("bias", np.zeros))
+    return {name: make(shape, first.dtype) for name, make in absent if arguments.get(name, first) is None}
 
 
 def _sizes(shape: tuple[int, ...]) -> dict[str, int]:

@@ -90,7 +90,7 @@ class Operation:
 
     @property
     def grade(self) -> str:
-        """"exact" or "rounded"."""
+        """Return "exact" where all outputs must be equal, else "rounded"."""
         return "exact" if self.bound is None else "rounded"
 
     @property

@@ -17,9 +17,9 @@ def patterns(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> list[str]:
     common = set.intersection(*(features(recipe) for recipe in failed))
     counts = {name: sum(name in features(recipe) for recipe in passed) for name in common}
     clear = sorted((count, len(name), name) for name, count in counts.items() if 2 * count <= len(passed))
-    return [f"{name} ({len(failed)} of {len(failed)}; {count} of the {len(passed)} others)" for count, _, name in clear][
-        :MOST
-    ]
+    return [
+        f"{name} ({len(failed)} of {len(failed)}; {count} of the {len(passed)} others)" for count, _, name in clear
+    ][:MOST]
 
 
 def features(recipe: Recipe) -> set[str]:

@@ -56,8 +56,11 @@ def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
     missing = _pairs_of(factors)
     number = 0
     seen: set[str] = set()
-    for chosen in (*_one_by_one(factors), *_large(operation, factors)):
-        if (recipe := _fitting(operation, number, seed, chosen)) and recipe.describe() not in seen:
+    for chosen, fixed in (*_one_by_one(factors), *_large(operation, factors)):
+        recipe = _fitting(operation, number, seed, chosen)
+        if recipe is None and fixed:
+            recipe, chosen = _near(operation, number, seed, chosen, fixed, factors, rng)
+        if recipe and recipe.describe() not in seen:
             seen.add(recipe.describe())
             missing -= _pairs(factors, chosen)
             yield recipe
@@ -83,17 +86,39 @@ def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
         number += 1
 
 
-def _one_by_one(factors: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def _one_by_one(factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the defaults, and each other choice of each field, with the field that it changes; fields take turns."""
     default = {name: choices[0] for name, choices in factors.items()}
-    yield default
-    for name, choices in factors.items():
-        for choice in choices[1:]:
-            yield {**default, name: choice}
+    yield default, ""
+    for k in range(1, max(map(len, factors.values()))):
+        for name, choices in factors.items():
+            if k < len(choices):
+                yield {**default, name: choices[k]}, name
 
 
-def _large(operation: Operation, factors: dict[str, Sequence[Any]]) -> Iterator[dict[str, Any]]:
+def _large(operation: Operation, factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
     for shape in operation.large:
-        yield {**{name: choices[0] for name, choices in factors.items()}, "shape": shape}
+        yield {**{name: choices[0] for name, choices in factors.items()}, "shape": shape}, ""
+
+
+def _near(
+    operation: Operation,
+    number: int,
+    seed: int,
+    chosen: dict[str, Any],
+    fixed: str,
+    factors: dict[str, Sequence[Any]],
+    rng: np.random.Generator,
+) -> tuple[Recipe | None, dict[str, Any]]:
+    """Change as few other fields as it takes for this choice to fit."""
+    others = [name for name in factors if name != fixed]
+    for attempt in range(400):
+        names = rng.permutation(others)[: 1 + attempt // 100]
+        changed = {**chosen, **{n: factors[n][int(rng.integers(len(factors[n])))] for n in names}}
+        recipe = _fitting(operation, number, seed, changed)
+        if recipe is not None:
+            return recipe, changed
+    return None, chosen
 
 
 def _picked(factors: dict[str, Sequence[Any]], chosen: dict[str, int]) -> dict[str, Any]:
@@ -120,10 +145,7 @@ def fits(operation: Operation, recipe: Recipe) -> bool:
 def _pairs_of(factors: dict[str, Sequence[Any]]) -> set[tuple[int, int, int, int]]:
     sizes = [len(choices) for choices in factors.values()]
     return {
-        (a, i, b, j)
-        for a, b in combinations(range(len(sizes)), 2)
-        for i in range(sizes[a])
-        for j in range(sizes[b])
+        (a, i, b, j) for a, b in combinations(range(len(sizes)), 2) for i in range(sizes[a]) for j in range(sizes[b])
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.case import Case
+from segalgo.verify.cases import Case
 from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.operation import Recipe
 from segalgo.verify.patterns import patterns

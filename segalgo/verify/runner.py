@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.case import Case
+from segalgo.verify.cases import Case
 from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.judge import Caller, judge
 from segalgo.verify.operation import operation_of
@@ -29,6 +29,7 @@ def check(
     dtypes: Sequence[str] | None = None,
     layouts: Sequence[str] = LAYOUTS,
     device: str = "cpu",
+    shrink: bool = True,
     progress: Callable[[int, str], None] | None = None,
 ) -> Report:
     """Judge a function against the reference of an operation.
@@ -56,6 +57,8 @@ def check(
         ``("C",)`` for a function that documents that it takes C-contiguous arrays only.
     device : {"cpu", "cuda"}, default "cpu"
         "cuda" hands CuPy arrays to the function.
+    shrink : bool, default True
+        Whether to look for a smaller failing case; takes up to some seconds.
     progress : callable, optional
         Called with the number of each case before it runs, and its description.
 
@@ -91,7 +94,7 @@ def check(
         run.one(Case(recipe))
     run.again()
     run.after_a_loop()
-    return run.report(function)
+    return run.report(function, shrink)
 
 
 class _Run:
@@ -172,11 +175,11 @@ class _Run:
             found = Mismatch("state between calls", text + wrong[0].message, wrong[0].output, wrong[0].wrong)
             self.findings.append(Finding.of(case, found, self.worst))
 
-    def report(self, function: Any) -> Report:
+    def report(self, function: Any, shrink: bool) -> Report:
         """Shrink the first finding and put everything together."""
         smallest = None
         if self.findings:
-            smallest = shrunk(self.findings[0], self.call)
+            smallest = shrunk(self.findings[0], self.call) if shrink else self.findings[0]
         return Report(
             operation=self.operation,
             function=_name_of(function),

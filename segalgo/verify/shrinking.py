@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from segalgo.verify.case import Case
+from segalgo.verify.cases import Case
 from segalgo.verify.comparison import Worst
 from segalgo.verify.judge import Caller, judge
 from segalgo.verify.operation import Operation, Recipe

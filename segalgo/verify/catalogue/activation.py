@@ -49,9 +49,7 @@ def _has_axis(recipe: Recipe) -> bool:
 
 OPERATIONS = (
     Operation("relu", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
-    Operation(
-        "leaky_relu", _arguments, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS
-    ),
+    Operation("leaky_relu", _arguments, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS),
     Operation("sigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_sigmoid),
     Operation("gelu", _arguments, CELLS, FLOATS, WILD, {"approximate": ("none", "tanh")}, LARGE_CELLS, bound=_gelu),
     Operation("softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _softmax),

@@ -29,7 +29,7 @@ def _statistics_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[
     bounds: list[Any] = [None, None, None, storage_bound(np.float64, centroid)]
     if not rest:
         return bounds
-    mean, low, high, total = rest
+    mean, _, _, total = rest
     if total.dtype.kind != "f":
         return [*bounds, storage_bound(np.float64, mean), None, None, None]
     labels, image = arguments["labels"], np.abs(arguments["intensity_image"].astype(np.float64))

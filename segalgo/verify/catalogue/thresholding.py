@@ -26,8 +26,10 @@ def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
 
 def _fits(recipe: Recipe) -> bool:
     """Random integers of many bits have no histogram of a bin a value."""
-    return np.dtype(recipe.dtype).kind == "f" or recipe.values not in ("random", "alternating") or (
-        np.dtype(recipe.dtype).itemsize <= 2
+    return (
+        np.dtype(recipe.dtype).kind == "f"
+        or recipe.values not in ("random", "alternating")
+        or (np.dtype(recipe.dtype).itemsize <= 2)
     )
 
 
