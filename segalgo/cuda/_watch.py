@@ -67,7 +67,8 @@ class Watch:
         for line in answer.splitlines():
             if line.startswith("0x"):
                 current = f"{int(line, 16):x}"
-            elif place := re.search(rf"{re.escape(self._file_name)}:(\d+)", line):
-                # The innermost frame in the kernel's own file: what it calls may be inlined into it.
-                if self._lines.get(current, "").startswith("offset"):
-                    self._lines[current] = f"line {place[1]}"
+                continue
+            place = re.search(rf"{re.escape(self._file_name)}:(\d+)", line)
+            # The innermost frame in the kernel's own file: what it calls may be inlined into it.
+            if place and self._lines.get(current, "").startswith("offset"):
+                self._lines[current] = f"line {place[1]}"

@@ -72,6 +72,28 @@ def layer_norm_bound(
     return (n + 8) * unit * (np.abs(weight) * spread / root * relative + np.abs(bias)) + storage_bound(dtype, expected)
 
 
+def two_pass_norm_bound(dtype: Any, expected: Any, x: Any, weight: Any, bias: Any, eps: float, unit: float) -> Any:
+    """Bound layer normalization that takes the mean first and then squares of differences; x is (rows, n).
+
+    The mean is off by n * unit * mean|x|, and so is every difference; their squares bring that in once with the
+    differences and once squared, never with mean|x| squared alone, as the formula E[x^2] - E[x]^2 does.
+    """
+    n = x.shape[1]
+    centred = np.abs(x - x.mean(axis=1, keepdims=True))
+    size = np.abs(x).mean(axis=1, keepdims=True)
+    var = (centred**2).mean(axis=1, keepdims=True)
+    tiny = np.finfo(np.float32 if np.dtype(dtype) == np.float16 else dtype).smallest_subnormal
+    off = n * unit * size + unit * centred + tiny
+    off_var = n * unit * var + 2 * (off * centred).mean(axis=1, keepdims=True) + (off**2).mean(axis=1, keepdims=True)
+    root = np.sqrt(var + eps)
+    relative = off_var / (2 * root**2) + 6 * unit
+    return (
+        np.abs(weight) * (off / root + centred / root * relative)
+        + 4 * unit * (np.abs(weight) * centred / root + np.abs(bias))
+        + storage_bound(dtype, expected)
+    )
+
+
 def local_response_norm_bound(dtype: Any, expected: Any, size: int, beta: float, unit: float = DOUBLE) -> Any:
     """Bound `size` squares and sums, all positive, and a power of the result."""
     return ((size + 4) * abs(beta) + 8) * unit * np.abs(expected) + storage_bound(dtype, expected)

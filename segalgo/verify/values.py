@@ -47,6 +47,8 @@ def _falling(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) 
 
 def _alternating(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
     """Huge and tiny cells in turn: what rounds away, and what is lost in the wrong order."""
+    if dtype.kind == "b":
+        return _checkerboard(shape, dtype, rng)
     if dtype.kind != "f":
         return np.where(np.indices(shape).sum(0) % 2, _extremes(shape, dtype, rng), 1) if shape else np.ones(shape)
     power = np.where(np.arange(int(np.prod(shape))) % 2, -1, 1).reshape(shape) * _HUGE[dtype.name]
@@ -68,6 +70,11 @@ def _cancelling(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generato
     flat = np.repeat(rng.standard_normal((int(np.prod(shape)) + 1) // 2) * 1000, 2)[: int(np.prod(shape))]
     flat[1::2] *= -1
     return flat.reshape(shape) + rng.standard_normal(shape) * 1e-3
+
+
+def _far_from_zero(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """Small differences on a large mean, which squares lose."""
+    return 1000 + rng.standard_normal(shape)
 
 
 def _sprinkled(special: tuple[float, ...]) -> Callable[..., np.ndarray]:
@@ -149,6 +156,7 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "subnormal": _subnormal,
     "tiny": _tiny,
     "cancelling": _cancelling,
+    "far from zero": _far_from_zero,
     "infinite": _sprinkled((np.inf, -np.inf)),
     "nan": _sprinkled((np.nan,)),
     "extremes": _extremes,
@@ -160,8 +168,8 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "spiral": _spiral,
     "sparse labels": _sparse_labels,
 }
-REAL = ("random", "counting", "falling", "ties", "constant", "zeros", "negative", "tiny", "subnormal", "cancelling")
-WIDE = (*REAL, "alternating")
+REAL = ("random", "counting", "falling", "ties", "constant", "zeros", "negative", "tiny", "subnormal")
+WIDE = (*REAL, "cancelling", "far from zero", "alternating")
 WILD = (*WIDE, "infinite", "nan")
 
 

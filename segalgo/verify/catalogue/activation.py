@@ -15,7 +15,8 @@ def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
 
 
 def _sigmoid(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
-    return [2 * sigmoid_bound(recipe.dtype, expected[0])]
+    # At the end of the range 1 / exp(-x) underflows to 0 before the result does.
+    return [2 * sigmoid_bound(recipe.dtype, expected[0]) + float(np.finfo(recipe.dtype).smallest_normal)]
 
 
 def _gelu(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
@@ -33,7 +34,7 @@ def _shifted(recipe: Recipe, arguments: dict[str, Any]) -> tuple[np.ndarray, int
 def _softmax(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
     shifted, terms = _shifted(recipe, arguments)
     allowed = softmax_bound(np.dtype(recipe.dtype), expected[0], np.maximum(shifted, -1e4), terms)
-    return [allowed + 4 * np.finfo(recipe.dtype).smallest_subnormal]
+    return [allowed + float(np.finfo(recipe.dtype).smallest_normal)]
 
 
 def _log_softmax(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:

@@ -98,6 +98,8 @@ def _local_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.nd
     image, method = arguments["image"], recipe["method"]
     storage = np.float32 if recipe.dtype in ("float16", "float32") else np.float64
     rounding = storage_bound(storage, expected[0])
+    if recipe["offset"]:  # the threshold is stored before the offset is taken off
+        rounding = rounding + storage_bound(storage, expected[0] + recipe["offset"])
     if method == "median":
         return [rounding if recipe["offset"] else None]
     with use_backend("reference"):

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.bounds import batch_norm_bound, computed_eps, layer_norm_bound, local_response_norm_bound
+from segalgo.verify.bounds import batch_norm_bound, computed_eps, local_response_norm_bound, two_pass_norm_bound
 from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
 from segalgo.verify.values import WIDE, WILD
@@ -64,7 +64,7 @@ def _layer_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.nd
     rows = x.reshape(-1, int(np.prod(arguments["normalized_shape"])))
     weight, bias = (_double(arguments[name], default, rows.shape[1]) for name, default in (("weight", 1), ("bias", 0)))
     unit = computed_eps(np.dtype(recipe.dtype))
-    bound = layer_norm_bound(recipe.dtype, expected[0].reshape(rows.shape), rows, weight, bias, recipe["eps"], unit)
+    bound = two_pass_norm_bound(recipe.dtype, expected[0].reshape(rows.shape), rows, weight, bias, recipe["eps"], unit)
     return [2 * bound.reshape(x.shape)]
 
 
