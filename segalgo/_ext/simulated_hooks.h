@@ -208,7 +208,8 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
     if (at >= tls && at < tls_end) {
         /* threadIdx and its kind; but the room around shared variables lies here too. */
         for (const Region& region : shared)
-            if (at + 256 >= region.base && at < region.end + 256) return out_of_bounds(at, bytes, pc, writes);
+            if (region.base >= tls && region.base < tls_end && at + 256 >= region.base && at < region.end + 256)
+                return out_of_bounds(at, bytes, pc, writes);
         return;
     }
     out_of_bounds(at, bytes, pc, writes);

@@ -40,8 +40,8 @@ def isolated(
         order.write_text(json.dumps({**what, "memory": memory}))
         command = [sys.executable, "-m", "segalgo.verify.worker", str(order), str(answer)]
         started = time.perf_counter()
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        number, ended_by = _watched(process, case_seconds, seconds)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+            number, ended_by = _watched(process, case_seconds, seconds)
         if answer.exists() and not ended_by:
             result = pickle.loads(answer.read_bytes())  # written by our own subprocess
             if isinstance(result, str):
@@ -66,7 +66,6 @@ def _watched(
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
-    threading.Thread(target=lambda: (process.stderr or sys.stdin).read(), daemon=True).start()
     number, until = None, time.monotonic() + seconds
     ended_by = None
     while True:
@@ -84,6 +83,7 @@ def _watched(
         if line.startswith("case "):
             number = int(line.split()[1])
     process.wait()
+    reader.join()
     return number, ended_by
 
 

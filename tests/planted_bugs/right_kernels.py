@@ -7,7 +7,7 @@ from skimage import filters, measure, segmentation
 
 import segalgo
 
-from .network_layers import pair, padded
+from .network_layers import padded, pair
 
 KERNELS = []
 

@@ -70,7 +70,9 @@ def _sauvola(recipe: Recipe, image: np.ndarray, m: Any, s: Any, off_s: Any) -> A
 
 def _wolf(recipe: Recipe, image: np.ndarray, m: Any, s: Any, off_s: Any) -> Any:
     k, low = abs(recipe["k"]), float(image.min())
-    largest = float(s.max()) or 1.0
+    largest = float(s.max(initial=0.0))
+    if largest <= 4 * float(np.max(off_s, initial=0.0)):
+        return 1 + 2 * k, 0.0, np.inf  # deviations that are rounding alone: any share of the largest will do
     spread = np.abs(m - low)
     # The largest deviation is off too, and with it every share of it.
     return 1 + 2 * k, 2 * k * spread / largest + k * spread / largest * float(np.max(off_s)) / largest, 0.0

@@ -86,8 +86,9 @@ OPERATIONS = (
     _threshold(
         "li",
         values=FEW,
+        dtypes=tuple(name for name in DTYPES if name != "float16"),
         choices={"tolerance": (0.5, 2.0)},
-        fits=lambda recipe: recipe.dtype != "float16",
+        fits=lambda recipe: True,
         bound=_li_bound,
     ),
 )
