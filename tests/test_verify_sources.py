@@ -101,6 +101,48 @@ def test_launches_that_do_not_fit(file, arguments, message):
         verify.check_kernel(file, "relu", *arguments, cases=5)
 
 
+NIBLACK = r"""
+__global__ void niblack(const unsigned char* image, double* out, int H, int W, int window, double k) {
+    const int j = blockIdx.x * blockDim.x + threadIdx.x, i = blockIdx.y * blockDim.y + threadIdx.y;
+    if (i >= H || j >= W) return;
+    double sum = 0, squares = 0;
+    for (int u = -(window / 2); u <= window / 2; u++)
+        for (int v = -(window / 2); v <= window / 2; v++) {
+            int row = i + u, column = j + v;  // mirrored, as often as it takes
+            const int rows = H > 1 ? 2 * H - 2 : 1, columns = W > 1 ? 2 * W - 2 : 1;
+            row = (row % rows + rows) % rows;
+            column = (column % columns + columns) % columns;
+            if (row >= H) row = 2 * H - 2 - row;
+            if (column >= W) column = 2 * W - 2 - column;
+            const double value = image[row * W + column];
+            sum += value;
+            squares += value * value;
+        }
+    const double m = sum / (window * window), spread = squares / (window * window) - m * m;
+    out[i * W + j] = m - k * sqrt(spread > 0 ? spread : 0.0);
+}
+"""
+
+
+def test_what_the_launch_does_not_name_is_not_covered(tmp_path, file):
+    path = tmp_path / "niblack.cu"
+    path.write_text(NIBLACK)
+    launch = ("ceil_div(W, 16), ceil_div(H, 16)", "16, 16")
+    report = verify.check_kernel(
+        path, "threshold_niblack", "niblack", "image, out, H, W, window_size, k", *launch, ndims=[2], cases=20
+    )
+    assert report.passed, str(report)
+    assert not report.uncovered
+    report = verify.check_kernel(
+        path, "threshold_niblack", "niblack", "image, out, H, W, 3, 0.2", *launch, ndims=[2], cases=20
+    )
+    assert set(report.uncovered) == {"window_size", "k"}
+    report = verify.check_kernel(
+        path, "threshold_niblack", "niblack", "image, out, H, W, window_size, k", *launch, cases=30
+    )
+    assert "cases without H" in report.uncovered
+
+
 def test_expressions():
     scope = {"N": 2, "H": 7, "x": np.zeros(3)}
     assert values("N * H, (H + 3) / 4, ceil_div(H, 4), -N % 5, min(N, H)", scope, "grid") == [14, 2, 2, 3, 2]

@@ -36,6 +36,9 @@ class UsageError(click.ClickException):
 @click.option("--zeroed", multiple=True, help="CUDA source: an output that is zero when the kernel starts.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype; may be given several times.")
+@click.option(
+    "--ndim", "ndims", type=int, multiple=True, help="Only arrays of so many axes; may be given several times."
+)
 @click.option("--contiguous", is_flag=True, help="Python: hand over C-contiguous arrays only.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The number that makes the cases.")
 @click.option("--cases", type=click.IntRange(1), help="How many cases; 150 for functions, 80 for kernels.")
@@ -72,7 +75,7 @@ def _common(given: dict[str, Any]) -> dict[str, Any]:
     chosen = {name: given[name] for name in ("seed", "device", "case_seconds", "seconds")}
     if given["cases"] is not None:
         chosen["cases"] = given["cases"]
-    return {**chosen, "dtypes": list(given["dtypes"]) or None}
+    return {**chosen, "dtypes": list(given["dtypes"]) or None, "ndims": list(given["ndims"]) or None}
 
 
 def _kernel_report(target: str, given: dict[str, Any]) -> Any:

@@ -13,7 +13,7 @@ from segalgo.cuda._device import C_NAMES
 from segalgo.verify.cases import Case
 from segalgo.verify.comparison import Mismatch
 from segalgo.verify.expressions import LaunchError, values
-from segalgo.verify.launch_scope import scope_of
+from segalgo.verify.launch_scope import not_taken, scope_of
 from segalgo.verify.operation import operation_of
 
 SCHEDULES = (("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2))
@@ -117,6 +117,11 @@ class CudaKernel:
             return known
         code = codes[places[0]][1:]
         return [name for name in known if _fits_pointer(np.dtype(name), code)]
+
+    def missing(self, case: Case) -> set[str]:
+        """Return what the case needs and the launch does not take."""
+        words = " ".join((self.args, self.grid, self.block, self.shared))
+        return not_taken(case, set(re.findall(r"[A-Za-z_]\w*", words)))
 
     def run(self, case: Case, arguments: dict[str, Any] | None = None) -> Any:
         """Launch the kernel on a case and return its outputs; raise `KernelFaultError` with what the device saw."""

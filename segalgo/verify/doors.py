@@ -27,6 +27,7 @@ def check_kernel(
     seed: int = 0,
     cases: int = KERNEL_CASES,
     dtypes: Sequence[str] | None = None,
+    ndims: Sequence[int] | None = None,
     device: str = "cpu",
     case_seconds: float = CASE_SECONDS,
     seconds: float = MOST_SECONDS,
@@ -55,7 +56,7 @@ def check_kernel(
         Bytes of dynamic shared memory.
     zeroed : sequence of str, default ()
         Outputs that are zero when the kernel starts.
-    seed, cases, dtypes
+    seed, cases, dtypes, ndims
         As for `check`.
     device : {"cpu", "cuda"}, default "cpu"
         "cuda": on the GPU, through CuPy; numbers and unwritten elements alone are judged.
@@ -98,6 +99,7 @@ def check_kernel(
         "seed": seed,
         "cases": cases,
         "dtypes": None if dtypes is None else list(dtypes),
+        "ndims": None if ndims is None else list(ndims),
         "name": entry,
         "setup": CudaKernel(**kernel).setup(),  # type: ignore[arg-type]
     }
@@ -112,6 +114,7 @@ def check_file(
     seed: int = 0,
     cases: int = DEFAULT_CASES,
     dtypes: Sequence[str] | None = None,
+    ndims: Sequence[int] | None = None,
     layouts: Sequence[str] = LAYOUTS,
     device: str = "cpu",
     case_seconds: float = CASE_SECONDS,
@@ -125,7 +128,7 @@ def check_file(
     path : str or Path
     function : str
         Its name in the file.
-    operation, seed, cases, dtypes, layouts, device
+    operation, seed, cases, dtypes, ndims, layouts, device
         As for `check`.
     case_seconds, seconds, memory
         As for `check_kernel`.
@@ -149,6 +152,7 @@ def check_file(
         "seed": seed,
         "cases": cases,
         "dtypes": None if dtypes is None else list(dtypes),
+        "ndims": None if ndims is None else list(ndims),
         "layouts": list(layouts),
         "device": device,
         "name": function,

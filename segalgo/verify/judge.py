@@ -38,7 +38,9 @@ class Caller:
         self.accepted = None if self.by_case else _keywords(function)
 
     def missing(self, case: Case) -> set[str]:
-        """Return the keyword arguments that the case needs and the function does not take."""
+        """Return what the case needs and the function, or the launch of the kernel, does not take."""
+        if self.by_case:
+            return self.function.missing(case)
         if self.accepted is None:
             return set()
         return set(split(case.operation, case.arguments)[1]) - self.accepted

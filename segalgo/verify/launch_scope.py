@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.cases import Case
+from segalgo.verify.cases import Case, split
 
 PAIRS = {
     "kernel_size": ("kh", "kw"),
@@ -14,7 +14,9 @@ PAIRS = {
     "dilation": ("dh", "dw"),
     "output_padding": ("oph", "opw"),
 }
-SHORT = ("x", "y", "z")
+# Parameters that a kernel sees in the sizes of its output alone.
+IN_THE_SIZES = ("output_size", "ceil_mode", "return_indices", "return_num")
+SIZES = {"N", "C", "D", "H", "W", "OH", "OW", "K", "length", "outer", "inner", "features"}
 
 
 def scope_of(case: Case, outputs: Sequence[np.ndarray], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -66,6 +68,15 @@ def _absent(arguments: dict[str, Any], first: np.ndarray, outputs: Sequence[np.n
         return {}
     absent = (("weight", np.ones), ("bias", np.zeros))
     return {name: make(shape, first.dtype) for name, make in absent if arguments.get(name, first) is None}
+
+
+def not_taken(case: Case, used: set[str]) -> set[str]:
+    """Return which parameters of a case, and which sizes that it lacks, a launch with these names does not cover."""
+    _, given = split(case.operation, case.arguments)
+    lacking = {name for name in given if name not in IN_THE_SIZES and not used & {name, *PAIRS.get(name, ())}}
+    return lacking | {
+        f"cases without {name}" for name in (used & SIZES) - set(scope_of(case, case.shaped, case.arguments))
+    }
 
 
 def _sizes(shape: tuple[int, ...]) -> dict[str, int]:

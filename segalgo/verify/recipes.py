@@ -26,13 +26,22 @@ def recipes(name: str, seed: int, count: int) -> tuple[Recipe, ...]:
 
 
 def chosen_recipes(
-    name: str, seed: int, count: int, dtypes: Sequence[str] | None, layouts: Sequence[str]
+    name: str,
+    seed: int,
+    count: int,
+    dtypes: Sequence[str] | None,
+    layouts: Sequence[str],
+    ndims: Sequence[int] | None = None,
 ) -> list[Recipe]:
-    """Return `count` cases with one of these dtypes; other memory orders become the first of `layouts`."""
+    """Return `count` cases with one of these dtypes and ranks; other memory orders become the first of `layouts`."""
     asked, found = count, list(recipes(name, seed, count))
-    while dtypes is not None:
+    while dtypes is not None or ndims is not None:
         known = recipes(name, seed, asked)
-        found = [recipe for recipe in known if recipe.dtype in dtypes]
+        found = [
+            recipe
+            for recipe in known
+            if (dtypes is None or recipe.dtype in dtypes) and (ndims is None or len(recipe.shape) in ndims)
+        ]
         if len(found) >= count or len(known) < asked or asked > 20 * count:
             break
         asked *= 2

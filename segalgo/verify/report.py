@@ -89,7 +89,7 @@ class Report:
             lines.append(f"  {kind}: {count} case{'s' * (count != 1)}; {first.message}")
         lines += [f"  fails where {pattern}" for pattern in self.patterns]
         for name, count in self.uncovered.items():
-            lines.append(f"  not covered: {name} ({count} cases), the function takes no such argument")
+            lines.append(f"  not covered: {name} ({count} cases), not taken by the function or the launch")
         lines += [f"  remark: {remark}" for remark in dict.fromkeys(self.remarks[:3])]
         if self.smallest is not None:
             lines += [

@@ -28,6 +28,7 @@ def check(
     cases: int = DEFAULT_CASES,
     dtypes: Sequence[str] | None = None,
     layouts: Sequence[str] = LAYOUTS,
+    ndims: Sequence[int] | None = None,
     device: str = "cpu",
     shrink: bool = True,
     progress: Callable[[int, str], None] | None = None,
@@ -55,6 +56,8 @@ def check(
     layouts : sequence of str, optional
         Memory orders: "C", "F", "strided", "reversed", "inner" (a window of a larger array), "offset", "readonly".
         ``("C",)`` for a function that documents that it takes C-contiguous arrays only.
+    ndims : sequence of int, optional
+        Only cases whose first array has so many axes: ``(2,)`` for a function of pictures alone.
     device : {"cpu", "cuda"}, default "cpu"
         "cuda" hands CuPy arrays to the function.
     shrink : bool, default True
@@ -70,7 +73,7 @@ def check(
     Raises
     ------
     ValueError
-        If there is no such operation, or no case of these dtypes.
+        If there is no such operation, or no case of these dtypes and ranks.
 
     Notes
     -----
@@ -86,9 +89,13 @@ def check(
     'changes its input'
     """
     operation_of(operation)
-    chosen = chosen_recipes(operation, seed, cases, dtypes, layouts)
+    chosen = chosen_recipes(operation, seed, cases, dtypes, layouts, ndims)
     if not chosen:
-        raise ValueError(f"dtypes={dtypes!r}: expected one of {', '.join(operation_of(operation).dtypes)}")
+        known = operation_of(operation)
+        ranks = sorted({len(shape) for shape in known.shapes})
+        raise ValueError(
+            f"dtypes={dtypes!r}, ndims={ndims!r}: expected some of {', '.join(known.dtypes)}, with {ranks} axes"
+        )
     run = _Run(operation, Caller(function, device), seed, progress)
     for recipe in chosen:
         run.one(Case(recipe))

@@ -52,6 +52,7 @@ def work(order: dict[str, Any]) -> Any:
             cases=order["cases"],
             dtypes=dtypes,
             layouts=layouts,
+            ndims=order.get("ndims"),
             device=order.get("device", "cpu") if "kernel" not in order else "cpu",
             progress=lambda number, text: print(f"case {number} {text}", flush=True),
         )
