@@ -78,7 +78,7 @@ _NAMES = {
     ),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
-_PACKAGES = ("cuda", "datasets", "masks", "metrics", "models", "reference")
+_PACKAGES = ("cuda", "datasets", "masks", "metrics", "models", "reference", "verify")
 _SUBMODULES = (*_PACKAGES, *(module for module in _NAMES if module[0] != "_"))
 
 __all__ = ["__version__", *sorted(_MODULE_OF)]

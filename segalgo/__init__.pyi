@@ -28,6 +28,7 @@ from segalgo import relabeling as relabeling
 from segalgo import segmentation as segmentation
 from segalgo import threshold_gallery as threshold_gallery
 from segalgo import thresholding as thresholding
+from segalgo import verify as verify
 from segalgo._backends import BackendStatus as BackendStatus
 from segalgo._backends import backends as backends
 from segalgo._dispatch import use_backend as use_backend

@@ -1,4 +1,4 @@
-"""The command line: ``segalgo segment`` and ``segalgo info``; further commands in `segalgo.commands`."""
+"""The command line: ``segalgo segment`` and ``segalgo info``; further commands in their own modules."""
 
 import csv
 import platform
@@ -15,6 +15,7 @@ from segalgo.commands.evaluate import evaluate_command
 from segalgo.commands.refusal import Refusal
 from segalgo.pictures import SUFFIXES, PictureError, read_picture, to_grey, write_label_map, write_picture
 from segalgo.segmentation import METHODS, Segmentation, segment
+from segalgo.verify.command import verify_command
 
 BOX = ("min_row", "min_column", "max_row", "max_column")
 COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
@@ -148,6 +149,9 @@ def info_command() -> None:
         click.echo(f"  instruction set {_ext.instruction_set()} (this machine runs {', '.join(levels)})")
         click.echo(f"  threads {_cpu.max_threads()}{'' if _cpu.has_openmp() else ' (built without OpenMP)'}")
     click.echo(f"  GPU {table['cuda'].detail if table['cuda'].available else 'none in use'}")
+
+
+main.add_command(verify_command)
 
 
 def find_pictures(images: tuple[Path, ...]) -> list[Path]:

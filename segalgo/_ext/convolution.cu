@@ -176,12 +176,11 @@ __device__ inline void winograd_input_line(const T* d, int step, T* out, int out
     out[5 * out_step] = T(4) * d[step] + (d[5 * step] - T(5) * d[3 * step]);
 }
 
-template <class T>
-__device__ inline void winograd_weight_line(const T* g, int step, T* out, int out_step) {
-    const T even = g[0] + g[2 * step], sum = (g[0] + T(4) * g[2 * step]) / T(24), odd = g[step] / T(12);
-    out[0] = g[0] / T(4);
-    out[out_step] = (even + g[step]) / T(-6);
-    out[2 * out_step] = (even - g[step]) / T(-6);
+__device__ inline void winograd_weight_line(const double* g, int step, double* out, int out_step) {
+    const double even = g[0] + g[2 * step], sum = (g[0] + 4 * g[2 * step]) / 24, odd = g[step] / 12;
+    out[0] = g[0] / 4;
+    out[out_step] = (even + g[step]) / -6;
+    out[2 * out_step] = (even - g[step]) / -6;
     out[3 * out_step] = sum + odd;
     out[4 * out_step] = sum - odd;
     out[5 * out_step] = g[2 * step];
@@ -210,17 +209,18 @@ struct WinogradTile {
     }
 };
 
-// One thread a (row, channel): G g G' of its 3 x 3 kernel, 36 places.
+// One thread a (row, channel): G g G' of its 3 x 3 kernel, 36 places; in double, rounded once.
 // Instances: double; float
 template <class T>
 __global__ void conv2d_winograd_weights(const T* __restrict__ weight, T* __restrict__ places, long long kernels) {
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < kernels; k += step) {
-        T half[18], whole[6];
-        for (int v = 0; v < 3; v++) winograd_weight_line(weight + 9 * k + v, 3, half + v, 3);
+        double cells[9], half[18], whole[6];
+        for (int l = 0; l < 9; l++) cells[l] = weight[9 * k + l];
+        for (int v = 0; v < 3; v++) winograd_weight_line(cells + v, 3, half + v, 3);
         for (int u = 0; u < 6; u++) {
             winograd_weight_line(half + 3 * u, 1, whole, 1);
-            for (int v = 0; v < 6; v++) places[(6 * u + v) * kernels + k] = whole[v];
+            for (int v = 0; v < 6; v++) places[(6 * u + v) * kernels + k] = T(whole[v]);
         }
     }
 }

@@ -9,10 +9,15 @@
 
 constexpr int MOST_AXES = 16;
 
+// Read while other threads change it by atomics: volatile, so that it is neither kept in a register nor torn.
+template <class I>
+__device__ I labeling_now(const I* parent, long long k) {
+    return *(const volatile I*)(parent + k);
+}
+
 template <class I>
 __device__ I labeling_root(const I* parent, I k) {
-    const volatile I* now = parent;
-    while (now[k] != k) k = now[k];
+    for (I above = labeling_now(parent, k); above != k; above = labeling_now(parent, k)) k = above;
     return k;
 }
 
@@ -69,7 +74,7 @@ __global__ void label_tile(const T* __restrict__ image, I* __restrict__ parent, 
     }
     __syncthreads();
     for (int t = threadIdx.x; t < D * H * W; t += blockDim.x) {
-        if (root[t] < 0) continue;
+        if (labeling_now(root, t) < 0) continue;
         const int i = t / (H * W), j = t / W % H, k = t % W;
         for (int di = -1; di <= 0; di++)
             for (int dj = -1; dj <= 1; dj++)
@@ -77,7 +82,7 @@ __global__ void label_tile(const T* __restrict__ image, I* __restrict__ parent, 
                     if (!labeling_behind(di, dj, dk, connectivity)) continue;
                     if (i + di < 0 || j + dj < 0 || j + dj >= H || k + dk < 0 || k + dk >= W) continue;
                     const int other = t + (di * H + dj) * W + dk;
-                    if (root[other] >= 0 && labeling_close(pixel[t], pixel[other], delta, wide_delta))
+                    if (labeling_now(root, other) >= 0 && labeling_close(pixel[t], pixel[other], delta, wide_delta))
                         labeling_join(root, t, other);
                 }
     }
@@ -106,7 +111,7 @@ __global__ void label_seams(const T* __restrict__ image, I* parent, long long pl
         const long long k = at % width, j = at / width % height, i = at / (width * height);
         const bool inner = (D == 1 || i % D > 0) && (H == 1 || (j % H > 0 && j % H < H - 1)) && k % W > 0 && k % W < W - 1;
         const bool edge = (H > 1 && j == height - 1) || k == width - 1;  // may wrap inside a tile that hangs over
-        if ((inner && !edge) || parent[at] < 0) continue;
+        if ((inner && !edge) || labeling_now(parent, at) < 0) continue;
         for (int di = -1; di <= 0; di++)
             for (int dj = -1; dj <= 1; dj++)
                 for (int dk = -1; dk <= 1; dk++) {
@@ -121,7 +126,7 @@ __global__ void label_seams(const T* __restrict__ image, I* parent, long long pl
                     q = (q + height) % height;
                     r = (r + width) % width;
                     const long long other = (p * height + q) * width + r;
-                    if (parent[other] >= 0 && labeling_close(image[at], image[other], delta, wide_delta))
+                    if (labeling_now(parent, other) >= 0 && labeling_close(image[at], image[other], delta, wide_delta))
                         labeling_join(parent, I(at), I(other));
                 }
     }
@@ -147,7 +152,7 @@ __global__ void label_join(const T* __restrict__ image, I* parent, const long lo
     const long long stride = (long long)gridDim.x * blockDim.x;
     long long at[MOST_AXES];
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += stride) {
-        if (parent[k] < 0) continue;
+        if (labeling_now(parent, k) < 0) continue;
         long long rest = k;
         for (long long axis = ndim - 1; axis >= 0; axis--) {
             at[axis] = rest % shape[axis];
@@ -164,7 +169,7 @@ __global__ void label_join(const T* __restrict__ image, I* parent, const long lo
                 }
                 place = place * shape[axis] + there;
             }
-            if (inside && parent[place] >= 0 && labeling_close(image[k], image[place], delta, wide_delta))
+            if (inside && labeling_now(parent, place) >= 0 && labeling_close(image[k], image[place], delta, wide_delta))
                 labeling_join(parent, I(k), I(place));
         }
     }
@@ -181,9 +186,9 @@ __global__ void label_count(I* parent, long long* __restrict__ counts, long long
     const long long first = blockIdx.x * chunk, last = first + chunk < size ? first + chunk : size;
     int mine = 0;
     for (long long k = first + threadIdx.x; k < last; k += blockDim.x) {
-        if (parent[k] < 0) continue;
+        if (labeling_now(parent, k) < 0) continue;
         const I root = labeling_root(parent, I(k));
-        parent[k] = root;
+        *(volatile I*)(parent + k) = root;  // others may be on their way through it: both roads lead to the root
         mine += root == k;
     }
     atomicAdd(&total, mine);

@@ -31,7 +31,8 @@ __global__ void map_labels(const L* __restrict__ labels, const I* __restrict__ t
 }
 
 // One thread: one cell. Sets touches[label] (zeros to begin with) where the cell lies outside the mask or, without
-// one, at most `buffer_size` cells from an end of some axis. Threads that meet in one byte write the same 1.
+// one, at most `buffer_size` cells from an end of some axis. Threads that meet in one byte write the same 1 (volatile: a
+// plain store would be a race).
 // Instances: unsigned int
 template <class L>
 __global__ void border_labels(const L* __restrict__ labels, const bool* __restrict__ mask,
@@ -46,7 +47,7 @@ __global__ void border_labels(const L* __restrict__ labels, const bool* __restri
             border = border || at <= buffer_size || at >= shape[axis] - 1 - buffer_size;
             rest /= shape[axis];
         }
-        if (border) touches[labels[k]] = 1;
+        if (border) *(volatile unsigned char*)(touches + labels[k]) = 1;
     }
 }
 

@@ -18,6 +18,7 @@ SOURCES = Path(__file__).parent.parent / "_ext"
 NVRTC_OPTIONS = ("--std=c++17", "--fmad=false")
 
 _schedule: ContextVar[dict[str, Any]] = ContextVar("segalgo_simulated_schedule", default={})  # noqa: B039 (never written)
+_findings: ContextVar[list[str] | None] = ContextVar("segalgo_watched_findings", default=None)
 
 
 @cache
@@ -41,7 +42,13 @@ class SimulatedDevice:
         shared: int = 0,
     ) -> None:
         """Run one kernel, in the thread and block order that `simulated_schedule` asks for."""
-        _simulated_kernel(topic, kernel)(grid, block, arguments, shared, **_schedule.get())
+        findings = _findings.get()
+        run = _simulated_kernel(topic, kernel, findings is not None)
+        try:
+            run(grid, block, arguments, shared, **_schedule.get())
+        finally:
+            if findings is not None:
+                findings += [f"{kernel}: {line}" for line in run.watch.findings]
 
     def to_host(self, array: np.ndarray) -> np.ndarray:
         """Return the array: it is in the host's memory already."""
@@ -95,6 +102,17 @@ def device_of(array: Any) -> Device:
 
 
 @contextmanager
+def watched_kernels() -> Iterator[list[str]]:
+    """Watch every access of kernels that the simulated device runs inside a ``with`` block; yield the findings."""
+    findings: list[str] = []
+    token = _findings.set(findings)
+    try:
+        yield findings
+    finally:
+        _findings.reset(token)
+
+
+@contextmanager
 def simulated_schedule(order: str = "forward", seed: int = 0, os_threads: int | None = None) -> Iterator[None]:
     """Run blocks and threads of the simulated device forward, reversed or shuffled inside a ``with`` block."""
     token = _schedule.set({"order": order, "seed": seed, "os_threads": os_threads})
@@ -110,10 +128,10 @@ def _cupy_device() -> CuPyDevice:
 
 
 @cache
-def _simulated_kernel(topic: str, kernel: str) -> Any:
+def _simulated_kernel(topic: str, kernel: str, watched: bool) -> Any:
     from segalgo.cuda._compiler import Kernel
 
-    return Kernel(source(topic), f"{topic}.cu", kernel)
+    return Kernel(source(topic), f"{topic}.cu", kernel, watched)
 
 
 @cache

@@ -1,0 +1,88 @@
+/* From ctypes to a kernel: its signature, and the run of a grid. Part of simulated_device.h. */
+#ifndef SEGALGO_SIMULATED_CALLS_H
+#define SEGALGO_SIMULATED_CALLS_H
+
+#include "simulated_blocks.h"
+
+namespace simulated {
+
+/* One code a parameter: p for a pointer, c for a pointer to const, then f, i, u, b or x (anything) and the size. */
+template <class P> void describe(char*& at) {
+    using Pointee = std::remove_pointer_t<P>;
+    if (std::is_pointer_v<P>) *at++ = std::is_const_v<Pointee> ? 'c' : 'p';
+    using T = std::remove_cv_t<Pointee>;
+    *at++ = std::is_same_v<T, bool> ? 'b' : std::is_floating_point_v<T> || std::is_same_v<T, half> ? 'f'
+            : std::is_integral_v<T> ? (std::is_signed_v<T> ? 'i' : 'u') : 'x';
+    if constexpr (std::is_void_v<T>) at += sprintf(at, "0 ");
+    else at += sprintf(at, "%zu ", sizeof(T));
+}
+template <class... P> const char* signature(void (*)(P...)) {
+    static char text[8 * sizeof...(P) + 8];
+    char* at = text;
+    (describe<P>(at), ...);
+    *at = 0;
+    return text;
+}
+
+/* Run all blocks on up to `os_threads` OS threads. Returns 0, or 1 with the first fault in `message`. */
+inline int run(const Launch* launch, void (*kernel)(const void*), const void* arguments) {
+    const uint64_t blocks = uint64_t(launch->grid[0]) * launch->grid[1] * launch->grid[2];
+    const size_t threads = size_t(launch->block[0]) * launch->block[1] * launch->block[2];
+    std::vector<unsigned> order(blocks);
+    put_in_order(order, launch->order, launch->seed);
+    uint64_t next = 0;
+    int failed = 0;
+    auto work = [&] {
+        Block mine;
+        block = &mine;
+        mine.launch = launch;
+        mine.kernel = kernel;
+        mine.arguments = arguments;
+        mine.threads.resize(threads);
+        mine.order.resize(threads);
+        mine.shared.resize(launch->dynamic_shared + 128);
+        blockDim = {launch->block[0], launch->block[1], launch->block[2]};
+        gridDim = {launch->grid[0], launch->grid[1], launch->grid[2]};
+        SIMULATED_WATCHED(for (int k = 0; k < 3; k++) segalgo_watch.size[k] = launch->block[k]);
+        SIMULATED_WATCHED(segalgo_watch.fail = [](const char* text) { fail("%s", text); });
+        SIMULATED_WATCHED(segalgo_watch_run(reinterpret_cast<const void*>(kernel)));
+        for (;;) {
+            const uint64_t k = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+            if (k >= blocks || __atomic_load_n(&failed, __ATOMIC_RELAXED)) break;
+            run_block(launch, order[k]);
+            if (mine.failed) {
+                if (!__atomic_exchange_n(&failed, 1, __ATOMIC_ACQ_REL))
+                    snprintf(launch->message, launch->message_bytes, "%s", mine.message);
+                break;
+            }
+        }
+        block = nullptr;
+    };
+    /* Fresh OS threads, never the caller's: dynamic shared pointers are thread-local and bound on first use. */
+    std::vector<std::thread> crew;
+    const uint64_t wanted = launch->os_threads < 1 ? 1 : uint64_t(launch->os_threads);
+    for (uint64_t k = 0; k < (wanted < blocks ? wanted : blocks); k++) crew.emplace_back(work);
+    for (std::thread& one : crew) one.join();
+    return failed;
+}
+
+template <class... P> struct Call {
+    void (*kernel)(P...);
+    void** arguments;
+    template <size_t... I> void expand(std::index_sequence<I...>) const {
+        std::tuple<std::remove_cv_t<P>...> values(*static_cast<std::remove_cv_t<P>*>(arguments[I])...);
+        void (*const run_it)(P...) = kernel;
+        SIMULATED_WATCHED(segalgo_watch.on = true);
+        run_it(std::get<I>(values)...);
+        SIMULATED_WATCHED(segalgo_watch.on = false);
+    }
+    static void make(const void* call) { static_cast<const Call*>(call)->expand(std::index_sequence_for<P...>{}); }
+};
+template <class... P> int launch(void (*kernel)(P...), const Launch* how, void** arguments) {
+    const Call<P...> call{kernel, arguments};
+    return run(how, Call<P...>::make, &call);
+}
+
+}  // namespace simulated
+
+#endif

@@ -1,0 +1,59 @@
+/* What CUDA C++ has and C++ has not: its words, vector types, and the place of a thread. Part of simulated_device.h. */
+#ifndef SEGALGO_SIMULATED_TYPES_H
+#define SEGALGO_SIMULATED_TYPES_H
+
+/* What Python calls; everything else is hidden, so that libraries share nothing. */
+#define SIMULATED_ENTRY extern "C" __attribute__((visibility("default")))
+
+#define __global__
+#define __device__
+#define __host__
+#define __constant__ static const
+#define __shared__ thread_local
+#define __forceinline__ inline
+#define __noinline__
+#define __restrict__ __restrict
+#define __launch_bounds__(...)
+#define __align__(n) alignas(n)
+
+/* `extern __shared__ T name[];` is rewritten to this before the host compiler sees it; every name is the same memory. */
+#define SIMULATED_DYNAMIC_SHARED(T, name) thread_local T* const name = reinterpret_cast<T*>(simulated::dynamic_shared())
+/* For a watched kernel, `__shared__ T name[n];` inside it becomes this. */
+#define SIMULATED_TYPE(...) __VA_ARGS__
+#define SIMULATED_SHARED(T, name, extents)                                                                           \
+    thread_local simulated::Roomy<T extents> name##_with_room;                                                       \
+    auto& name = simulated::shared_here<T extents>(name##_with_room, #name, __LINE__)
+
+struct half;
+struct uint3 { unsigned x, y, z; };
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+#define SIMULATED_VECTORS(T, name)                                                                                   \
+    struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                                               \
+    struct name##3 { T x, y, z; };                                                                                   \
+    struct alignas(4 * sizeof(T) > 16 ? 16 : 4 * sizeof(T)) name##4 { T x, y, z, w; };                               \
+    inline name##2 make_##name##2(T x, T y) { return {x, y}; }                                                       \
+    inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                                               \
+    inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
+SIMULATED_VECTORS(signed char, char)
+SIMULATED_VECTORS(unsigned char, uchar)
+SIMULATED_VECTORS(short, short)
+SIMULATED_VECTORS(unsigned short, ushort)
+SIMULATED_VECTORS(int, int)
+SIMULATED_VECTORS(long long, longlong)
+SIMULATED_VECTORS(unsigned long long, ulonglong)
+SIMULATED_VECTORS(float, float)
+SIMULATED_VECTORS(double, double)
+struct uint2 { unsigned x, y; };
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
+inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
+
+inline thread_local uint3 threadIdx, blockIdx;
+inline thread_local dim3 blockDim, gridDim;
+constexpr int warpSize = 32;
+
+#endif

@@ -1,0 +1,60 @@
+"""Activation functions and softmax."""
+
+from typing import Any
+
+import numpy as np
+
+from segalgo.verify.bounds import gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
+from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.operation import Operation, Recipe, Source
+from segalgo.verify.values import WILD
+
+
+def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    return {"input": source.main(), **recipe.parameters}
+
+
+def _sigmoid(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    # At the end of the range 1 / exp(-x) underflows to 0 before the result does.
+    return [2 * sigmoid_bound(recipe.dtype, expected[0]) + float(np.finfo(recipe.dtype).smallest_normal)]
+
+
+def _gelu(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    return [2 * gelu_bound(recipe.dtype, expected[0], arguments["input"].astype(np.float64))]
+
+
+def _shifted(recipe: Recipe, arguments: dict[str, Any]) -> tuple[np.ndarray, int]:
+    """Return the scores less their maximum, and how many of them share it out."""
+    x = arguments["input"].astype(np.float64)
+    if x.size == 0:
+        return x, 0
+    return x - x.max(axis=recipe["axis"], keepdims=True), x.shape[recipe["axis"]]
+
+
+def _softmax(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    shifted, terms = _shifted(recipe, arguments)
+    allowed = softmax_bound(np.dtype(recipe.dtype), expected[0], np.maximum(shifted, -1e4), terms)
+    return [allowed + float(np.finfo(recipe.dtype).smallest_normal)]
+
+
+def _log_softmax(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    # Where the output is near 0 the difference of scores and the logarithm cancel.
+    shifted, terms = _shifted(recipe, arguments)
+    allowed = log_softmax_bound(np.dtype(recipe.dtype), expected[0], terms)
+    return [allowed + np.finfo(np.float32 if recipe.dtype == "float16" else recipe.dtype).eps * np.abs(shifted)]
+
+
+def _has_axis(recipe: Recipe) -> bool:
+    return -len(recipe.shape) <= recipe["axis"] < len(recipe.shape)
+
+
+OPERATIONS = (
+    Operation("relu", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
+    Operation("leaky_relu", _arguments, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS),
+    Operation("sigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_sigmoid),
+    Operation("gelu", _arguments, CELLS, FLOATS, WILD, {"approximate": ("none", "tanh")}, LARGE_CELLS, bound=_gelu),
+    Operation("softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _softmax),
+    Operation(
+        "log_softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _log_softmax
+    ),
+)

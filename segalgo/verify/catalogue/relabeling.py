@@ -1,0 +1,81 @@
+"""Keeping, removing, renumbering and filling labels."""
+
+from typing import Any
+
+from segalgo.verify.catalogue import LARGE_PICTURES, PICTURES
+from segalgo.verify.operation import Operation, Recipe, Source
+
+LABEL_VALUES = ("blobs", "ties", "zeros", "constant", "checkerboard", "stripes", "spiral", "sparse labels")
+LABEL_DTYPES = ("int32", "uint8", "int64", "uint16", "uint32", "int8", "uint64")
+SHAPES = (*PICTURES, (0, 3))
+
+
+def _labels(name: str) -> Any:
+    def arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+        return {name: source.main(), **recipe.parameters}
+
+    return arguments
+
+
+def _border_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    labels = source.main()
+    mask = source.rng.random(labels.shape) < 0.9 if recipe["mask"] else None
+    return {"labels": labels, "buffer_size": recipe["buffer_size"], "bgval": recipe["bgval"], "mask": mask}
+
+
+def _border_fits(recipe: Recipe) -> bool:
+    if recipe["mask"]:
+        return recipe["buffer_size"] == 0
+    return recipe["buffer_size"] < min(recipe.shape) and (recipe.dtype != "bool" or recipe["bgval"] < 2)
+
+
+OPERATIONS = (
+    Operation(
+        "remove_small_objects",
+        _labels("labels"),
+        SHAPES,
+        (*LABEL_DTYPES, "bool"),
+        LABEL_VALUES,
+        {"max_size": (4, 0, 1, 20, 64), "connectivity": (1, None)},
+        LARGE_PICTURES,
+        lambda recipe: recipe["connectivity"] is not None or recipe.dtype == "bool",
+    ),
+    Operation(
+        "largest_components",
+        _labels("labels"),
+        SHAPES,
+        (*LABEL_DTYPES, "bool"),
+        LABEL_VALUES,
+        {"k": (1, 0, 2, 100), "relabel": (False, True)},
+        LARGE_PICTURES,
+    ),
+    Operation(
+        "clear_border",
+        _border_arguments,
+        SHAPES,
+        (*LABEL_DTYPES, "bool"),
+        LABEL_VALUES,
+        {"buffer_size": (0, 1, 2), "bgval": (0, 1, 5), "mask": (False, True)},
+        LARGE_PICTURES,
+        lambda recipe: _border_fits(recipe) and (recipe.dtype != "bool" or recipe["bgval"] < 2),
+    ),
+    Operation(
+        "relabel_sequential",
+        _labels("label_field"),
+        SHAPES,
+        LABEL_DTYPES,
+        LABEL_VALUES,
+        {"offset": (1, 2, 200)},
+        LARGE_PICTURES,
+        outputs=("relabeled", "forward in", "forward out", "inverse in", "inverse out"),
+    ),
+    Operation(
+        "fill_holes",
+        _labels("image"),
+        SHAPES,
+        ("bool", *LABEL_DTYPES),
+        LABEL_VALUES,
+        {"connectivity": (1,)},
+        LARGE_PICTURES,
+    ),
+)

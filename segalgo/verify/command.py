@@ -1,0 +1,104 @@
+"""The command ``segalgo verify``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+EXAMPLES = """
+\b
+Examples:
+  segalgo verify kernels.py:my_pool --op max_pool2d
+  segalgo verify relu.cu --op relu --entry my_relu --args "x, out, n" --grid "ceil_div(n, 256)"
+  segalgo verify unpool.cu --op max_unpool2d --entry "unpool<T>" --zeroed out \\
+      --args "x, indices, out, N*C, H*W, OH*OW" --grid "ceil_div(n, 128)" --block 128
+"""
+
+
+class UsageError(click.ClickException):
+    """What was asked for cannot be verified: one line on stderr, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        """Print the message alone."""
+        click.echo(f"segalgo: {self.format_message()}", err=True)
+
+
+@click.command("verify", epilog=EXAMPLES)
+@click.argument("target", metavar="FILE.cu | FILE.py:FUNCTION")
+@click.option("--op", "operation", required=True, help="The operation that it computes, as the library names it.")
+@click.option("--entry", help="CUDA source: the kernel, `name<T>` for a template on the element type.")
+@click.option("--args", "arguments", help='CUDA source: its arguments, e.g. "x, out, N*C, H, W".')
+@click.option("--grid", help='CUDA source: one to three sizes, e.g. "ceil_div(n, 256)".')
+@click.option("--block", default="256", show_default=True, help="CUDA source: threads of a block, one to three sizes.")
+@click.option("--shared", default="0", show_default=True, help="CUDA source: bytes of dynamic shared memory.")
+@click.option("--zeroed", multiple=True, help="CUDA source: an output that is zero when the kernel starts.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
+@click.option("--dtype", "dtypes", multiple=True, help="Only this dtype; may be given several times.")
+@click.option(
+    "--ndim", "ndims", type=int, multiple=True, help="Only arrays of so many axes; may be given several times."
+)
+@click.option("--contiguous", is_flag=True, help="Python: hand over C-contiguous arrays only.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The number that makes the cases.")
+@click.option("--cases", type=click.IntRange(1), help="How many cases; 150 for functions, 80 for kernels.")
+@click.option("--case-seconds", type=float, default=30.0, show_default=True, help="Limit of one case.")
+@click.option("--seconds", type=float, default=300.0, show_default=True, help="Limit of all cases.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.pass_context
+def verify_command(
+    context: click.Context, target: str, html: Path | None, json_path: Path | None, **given: Any
+) -> None:
+    """Judge a kernel against the reference of an operation.
+
+    Exit code 0: it passes. 1: something is wrong with it, and the report says what. 2: it could not be verified.
+    """
+    from segalgo.verify import VerificationError
+
+    try:
+        report = _kernel_report(target, given) if target.endswith(".cu") else _function_report(target, given)
+    except (ValueError, VerificationError) as error:
+        raise UsageError(str(error)) from None
+    click.echo(str(report))
+    try:
+        if html is not None:
+            report.to_html(html)
+        if json_path is not None:
+            json_path.write_text(report.to_json())
+    except OSError as error:
+        raise UsageError(f"{error.filename}: cannot be written ({error.strerror})") from None
+    context.exit(0 if report.passed else 1)
+
+
+def _common(given: dict[str, Any]) -> dict[str, Any]:
+    chosen = {name: given[name] for name in ("seed", "device", "case_seconds", "seconds")}
+    if given["cases"] is not None:
+        chosen["cases"] = given["cases"]
+    return {**chosen, "dtypes": list(given["dtypes"]) or None, "ndims": list(given["ndims"]) or None}
+
+
+def _kernel_report(target: str, given: dict[str, Any]) -> Any:
+    from segalgo.verify import check_kernel
+
+    missing = [
+        f"--{name}" for name, key in (("entry", "entry"), ("args", "arguments"), ("grid", "grid")) if not given[key]
+    ]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} missing: expected for CUDA source")
+    if not Path(target).is_file():
+        raise ValueError(f"{target}: no such file")
+    launch = (given["entry"], given["arguments"], given["grid"], given["block"], given["shared"])
+    return check_kernel(target, given["operation"], *launch, zeroed=given["zeroed"], **_common(given))
+
+
+def _function_report(target: str, given: dict[str, Any]) -> Any:
+    from segalgo.verify import check_file
+
+    path, colon, function = target.rpartition(":")
+    if not colon or not function.isidentifier():
+        raise ValueError(f"{target}: expected FILE.py:FUNCTION, or a .cu file")
+    if not Path(path).is_file():
+        raise ValueError(f"{path}: no such file")
+    layouts = {"layouts": ("C",)} if given["contiguous"] else {}
+    return check_file(path, function, given["operation"], **layouts, **_common(given))

@@ -1,0 +1,104 @@
+"""Arrays between guard zones, in every memory order; and fresh memory that is not clean."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+MARGIN = 64
+# Two of each, so that an answer which depends on them shows.
+GUARDS = (np.nan, 31337.0)
+POISONS = (np.nan, -24680.0)
+
+
+class Guarded:
+    """A copy of an array inside a larger buffer; what lies around it is known, and checked afterwards."""
+
+    def __init__(self, values: np.ndarray, layout: str = "C", guard: int = 0, xp: Any = np) -> None:
+        self._xp = xp
+        self.buffer, self.view = _placed(values, layout, xp)
+        self.buffer.fill(_as(values.dtype, GUARDS[guard], guard))
+        marked, inside = _placed(values.astype(bool), layout, np)
+        marked.fill(False)
+        inside[...] = True
+        self._inside = marked.tobytes()
+        self.put(values)
+        if layout == "readonly" and xp is np:
+            self.view.flags.writeable = False
+
+    def put(self, values: np.ndarray) -> None:
+        """Overwrite the array, in its place."""
+        writeable = getattr(self.view.flags, "writeable", True)
+        if not writeable:
+            self.view.flags.writeable = True
+        self.view[...] = self._xp.asarray(values)
+        if not writeable:
+            self.view.flags.writeable = False
+        self._before = self.buffer.tobytes()
+
+    def damage(self) -> str | None:
+        """Return "guard" if something outside the array was written, "input" if the array was, or None."""
+        after = self.buffer.tobytes()
+        if after == self._before:
+            return None
+        size = self.buffer.itemsize
+        old, new = (np.frombuffer(data, np.uint8).reshape(-1, size) for data in (self._before, after))
+        changed = (old != new).any(axis=1)
+        return "guard" if (changed & ~np.frombuffer(self._inside, bool)).any() else "input"
+
+
+def _placed(values: np.ndarray, layout: str, xp: Any) -> tuple[Any, Any]:
+    """Return a flat buffer and the view of it that holds the values."""
+    shape, dtype = values.shape, values.dtype
+    if layout in ("C", "readonly", "offset") or values.ndim == 0:
+        first = MARGIN + (layout == "offset")
+        buffer = xp.empty(values.size + 2 * MARGIN + 1, dtype)
+        return buffer, buffer[first : first + values.size].reshape(shape)
+    if layout == "F":
+        buffer = xp.empty(values.size + 2 * MARGIN, dtype)
+        return buffer, buffer[MARGIN : MARGIN + values.size].reshape(shape[::-1]).T
+    if layout in ("strided", "reversed"):
+        wide = (*shape[:-1], 2 * shape[-1])
+        buffer = xp.empty(int(np.prod(wide)) + 2 * MARGIN, dtype)
+        inner = buffer[MARGIN : buffer.size - MARGIN].reshape(wide)
+        return buffer, inner[..., ::2] if layout == "strided" else inner[..., ::-1][..., ::2]
+    around = tuple(n + 2 for n in shape)
+    buffer = xp.empty(int(np.prod(around)), dtype)
+    return buffer, buffer.reshape(around)[(slice(1, -1),) * len(shape)]
+
+
+def _as(dtype: np.dtype, value: float, which: int) -> Any:
+    """Return a filling of a dtype: the number itself for floats, an unlikely one for others."""
+    if dtype.kind == "f":
+        return dtype.type(value)
+    if dtype.kind == "b":
+        return which == 0
+    info = np.iinfo(dtype)
+    return info.max - 42 if which == 0 else info.min + 57
+
+
+@contextmanager
+def poisoned_memory(which: int) -> Iterator[None]:
+    """Let `numpy.empty` and `empty_like` return memory full of one of `POISONS` inside a ``with`` block.
+
+    What was allocated so and never written shows in the answer. It changes NumPy for the whole process meanwhile.
+    """
+    empty, empty_like = np.empty, np.empty_like
+
+    def dirty(array: np.ndarray) -> np.ndarray:
+        if array.dtype.kind in "biuf" and array.size:
+            array.fill(_as(array.dtype, POISONS[which], which))
+        return array
+
+    np.empty = lambda *given, **named: dirty(empty(*given, **named))
+    np.empty_like = lambda *given, **named: dirty(empty_like(*given, **named))
+    try:
+        yield
+    finally:
+        np.empty, np.empty_like = empty, empty_like
+
+
+def poison_of(dtype: np.dtype, which: int) -> Any:
+    """Return what unwritten memory of a dtype holds inside `poisoned_memory`."""
+    return _as(dtype, POISONS[which], which)

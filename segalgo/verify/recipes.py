@@ -1,0 +1,167 @@
+"""The list of cases of an operation: every choice of every field once, then every pair, then random ones."""
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from segalgo.verify.operation import Operation, Recipe, operation_of
+
+LAYOUTS = ("C", "F", "strided", "reversed", "inner", "offset", "readonly")
+CANDIDATES = 12
+
+
+@lru_cache(maxsize=64)
+def recipes(name: str, seed: int, count: int) -> tuple[Recipe, ...]:
+    """Return the first `count` cases of an operation; a longer list begins with the shorter one."""
+    operation = operation_of(name)
+    found: list[Recipe] = []
+    for recipe in _ordered(operation, seed):
+        found.append(recipe)
+        if len(found) == count:
+            break
+    return tuple(found)
+
+
+def chosen_recipes(
+    name: str,
+    seed: int,
+    count: int,
+    dtypes: Sequence[str] | None,
+    layouts: Sequence[str],
+    ndims: Sequence[int] | None = None,
+) -> list[Recipe]:
+    """Return `count` cases with one of these dtypes and ranks; other memory orders become the first of `layouts`."""
+    asked, found = count, list(recipes(name, seed, count))
+    while dtypes is not None or ndims is not None:
+        known = recipes(name, seed, asked)
+        found = [
+            recipe
+            for recipe in known
+            if (dtypes is None or recipe.dtype in dtypes) and (ndims is None or len(recipe.shape) in ndims)
+        ]
+        if len(found) >= count or len(known) < asked or asked > 20 * count:
+            break
+        asked *= 2
+    return [r if r.layout in layouts else r.changed(layout=layouts[0]) for r in found[:count]]
+
+
+def factors_of(operation: Operation) -> dict[str, Sequence[Any]]:
+    """Return every field of a recipe with its choices, the default first."""
+    return {
+        "shape": operation.shapes,
+        "dtype": operation.dtypes,
+        "values": operation.values,
+        "layout": LAYOUTS,
+        **operation.choices,
+    }
+
+
+def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
+    rng = np.random.default_rng([seed, *operation.name.encode()])
+    factors = factors_of(operation)
+    missing = _pairs_of(factors)
+    number = 0
+    seen: set[str] = set()
+    for chosen, fixed in (*_one_by_one(factors), *_large(operation, factors)):
+        recipe = _fitting(operation, number, seed, chosen)
+        if recipe is None and fixed:
+            recipe, chosen = _near(operation, number, seed, chosen, fixed, factors, rng)
+        if recipe and recipe.describe() not in seen:
+            seen.add(recipe.describe())
+            missing -= _pairs(factors, chosen)
+            yield recipe
+            number += 1
+    idle = 0
+    while idle < 2000:
+        fitting = []
+        for _ in range(CANDIDATES):
+            chosen = {name: int(rng.integers(len(choices))) for name, choices in factors.items()}
+            if recipe := _fitting(operation, number, seed, _picked(factors, chosen)):
+                fitting.append((len(_pairs_by_place(chosen) & missing), len(fitting), recipe, chosen))
+        if not fitting:
+            idle += 1
+            continue
+        _, _, recipe, chosen = max(fitting, key=lambda entry: (entry[0], -entry[1]))
+        missing -= _pairs_by_place(chosen)
+        if recipe.describe() in seen:
+            idle += 1
+            continue
+        idle = 0
+        seen.add(recipe.describe())
+        yield recipe
+        number += 1
+
+
+def _one_by_one(factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the defaults, and each other choice of each field, with the field that it changes; fields take turns."""
+    default = {name: choices[0] for name, choices in factors.items()}
+    yield default, ""
+    for k in range(1, max(map(len, factors.values()))):
+        for name, choices in factors.items():
+            if k < len(choices):
+                yield {**default, name: choices[k]}, name
+
+
+def _large(operation: Operation, factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    for shape in operation.large:
+        yield {**{name: choices[0] for name, choices in factors.items()}, "shape": shape}, ""
+
+
+def _near(
+    operation: Operation,
+    number: int,
+    seed: int,
+    chosen: dict[str, Any],
+    fixed: str,
+    factors: dict[str, Sequence[Any]],
+    rng: np.random.Generator,
+) -> tuple[Recipe | None, dict[str, Any]]:
+    """Change as few other fields as it takes for this choice to fit."""
+    others = [name for name in factors if name != fixed]
+    for attempt in range(400):
+        names = rng.permutation(others)[: 1 + attempt // 100]
+        changed = {**chosen, **{n: factors[n][int(rng.integers(len(factors[n])))] for n in names}}
+        recipe = _fitting(operation, number, seed, changed)
+        if recipe is not None:
+            return recipe, changed
+    return None, chosen
+
+
+def _picked(factors: dict[str, Sequence[Any]], chosen: dict[str, int]) -> dict[str, Any]:
+    return {name: choices[chosen[name]] for name, choices in factors.items()}
+
+
+def _fitting(operation: Operation, number: int, seed: int, chosen: dict[str, Any]) -> Recipe | None:
+    """Return the recipe, or None where these choices do not go together."""
+    fields = {name: chosen[name] for name in ("shape", "dtype", "values", "layout")}
+    parameters = {name: value for name, value in chosen.items() if name not in fields}
+    recipe = Recipe(operation.name, number, seed, parameters=parameters, **fields)
+    return recipe if fits(operation, recipe) else None
+
+
+def fits(operation: Operation, recipe: Recipe) -> bool:
+    """Return whether the fields of a recipe go together."""
+    if recipe.values in ("infinite", "nan", "subnormal", "tiny", "negative") and np.dtype(recipe.dtype).kind != "f":
+        return False
+    if recipe.values == "extremes" and np.dtype(recipe.dtype).kind not in "iu":
+        return False
+    return operation.fits(recipe)
+
+
+def _pairs_of(factors: dict[str, Sequence[Any]]) -> set[tuple[int, int, int, int]]:
+    sizes = [len(choices) for choices in factors.values()]
+    return {
+        (a, i, b, j) for a, b in combinations(range(len(sizes)), 2) for i in range(sizes[a]) for j in range(sizes[b])
+    }
+
+
+def _pairs(factors: dict[str, Sequence[Any]], chosen: dict[str, Any]) -> set[tuple[int, int, int, int]]:
+    places = {name: list(choices).index(chosen[name]) for name, choices in factors.items() if chosen[name] in choices}
+    return _pairs_by_place({name: places.get(name, -1) for name in factors})
+
+
+def _pairs_by_place(chosen: dict[str, int]) -> set[tuple[int, int, int, int]]:
+    return {(a, i, b, j) for (a, i), (b, j) in combinations(enumerate(chosen.values()), 2)}
