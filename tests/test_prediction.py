@@ -57,6 +57,33 @@ def test_predict_is_the_network_on_the_preprocessed_picture():
     np.testing.assert_array_equal(model.predict(image), logits.argmax(0))
 
 
+@pytest.mark.parametrize("shape", [(44, 60), (45, 61), (1, 1), (2, 3)])
+@pytest.mark.parametrize("reduction", [2, 3])
+def test_reduced_pictures(shape, reduction):
+    """The network sees block means; its logits, enlarged bilinearly and cut, decide."""
+    model, image = made("segnet"), picture((*shape, 3))
+    model.preprocessing = Preprocessing(reduction=reduction)
+    rows, columns = (-(-n // reduction) for n in shape)
+    means = np.empty((3, rows, columns), np.float32)
+    for i, j in np.ndindex(rows, columns):
+        block = image[i * reduction : (i + 1) * reduction, j * reduction : (j + 1) * reduction]
+        means[:, i, j] = block.mean(axis=(0, 1))
+    logits = model((means[None] - 127.5) / np.float32(64))
+    whole = segalgo.interpolate(logits, (rows * reduction, columns * reduction), mode="bilinear")[0]
+    whole = whole[:, : shape[0], : shape[1]]
+    labels, probabilities = model.predict(image), model.predict_proba(image)
+    assert labels.shape == shape
+    assert labels.dtype == np.int32
+    np.testing.assert_allclose(probabilities, segalgo.softmax(whole, axis=0), atol=1e-3)
+    close = np.sort(whole, axis=0)
+    clear = close[-1] - close[-2] > 1e-3 * (1 + np.abs(whole).max())
+    np.testing.assert_array_equal(labels[clear], whole.argmax(axis=0)[clear])
+    assert model.predict(image, augment=True).shape == shape
+    sampled = model.predict(image, samples=2, progress=False)
+    assert sampled.mean.shape == probabilities.shape
+    np.testing.assert_array_equal(model.predict(image, tile=32, progress=False)[clear], labels[clear])
+
+
 def test_preprocessing_worked_by_hand():
     image = np.array([[[255, 0, 51]]], np.uint8)
     assert Preprocessing("rgb", 0, 255)(image).ravel().tolist() == pytest.approx([1, 0, 0.2])
@@ -255,6 +282,8 @@ def test_bad_types():
         UNet(1, 2, 4, 3, up="bilinear").predict(picture((40, 40)), tile=16)
     with pytest.raises(ValueError, match="channels='cmyk'"):
         Preprocessing("cmyk")
+    with pytest.raises(ValueError, match="reduction=0"):
+        Preprocessing(reduction=0)
     with pytest.raises(ValueError, match="2 names and 1 colours"):
         Classes(("a", "b"), ((0, 0, 0),))
     with pytest.raises(ValueError, match="objects='cell'"):

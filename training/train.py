@@ -212,7 +212,7 @@ class Run:
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimizer.step()
         self.step += 1
-        keep = min(0.998, self.step / (self.step + 20))
+        keep = self.step / (self.step + 4)  # the last quarter of the steps counts most
         with torch.no_grad():
             for name, value in self.model.state_dict().items():
                 if value.is_floating_point():

@@ -9,6 +9,7 @@ import numpy as np
 import segalgo
 from segalgo._dispatch import is_cupy
 from segalgo.models import unet_sizes
+from segalgo.models.enlargement import enlarge, enlarged_argmax
 from segalgo.models.plan import planned_logits
 from segalgo.models.preprocessing import as_picture
 from segalgo.models.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
@@ -43,8 +44,12 @@ def predict(
         if tile is not None or augment:
             raise ValueError("samples with tile or augment: expected one of them")
         return _sample(model, image, samples, seed, progress)
-    if augment:
-        return _labels_of(_averaged(model, image, tile, progress), 0.5)
+    reduction, seen = model.preprocessing.reduction, model.preprocessing.reduced(image)
+    if augment or reduction > 1:
+        scores = _averaged(model, seen, tile, progress) if augment else _assembled(model, seen, tile, progress)
+        if reduction > 1 and scores.shape[0] > 1:
+            return enlarged_argmax(scores, reduction, image.shape[:2])
+        return _labels_of(enlarge(scores, reduction, image.shape[:2]), 0.5 if augment else 0.0)
     labels = None
     for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
         if labels is None:
@@ -63,12 +68,27 @@ def predict_proba(
 ) -> Any:
     """Return the probabilities of the classes: see `Network.predict_proba`."""
     image = as_picture(image, model.preprocessing, model.in_channels)
-    return _averaged(model, image, tile, progress) if augment else _probabilities(model, image, tile, progress)
+    reduction, seen = model.preprocessing.reduction, model.preprocessing.reduced(image)
+    if augment:
+        return enlarge(_averaged(model, seen, tile, progress), reduction, image.shape[:2])
+    if reduction > 1:
+        return _to_probabilities(enlarge(_assembled(model, seen, tile, progress), reduction, image.shape[:2]))
+    return _probabilities(model, image, tile, progress)
 
 
 def compute_logits(model: Any, planes: Any) -> Any:
     """Return logits of (1, C, H, W): the one place that decides between the plain and the planned pass."""
     return planned_logits(model, planes)
+
+
+def _assembled(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
+    """Return the logits (classes, H, W) of a picture, from its parts."""
+    whole = None
+    for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
+        if whole is None:
+            whole = _empty(logits, (logits.shape[0], *image.shape[:2]), logits.dtype)
+        whole[:, rows.start : rows.stop, columns.start : columns.stop] = logits
+    return whole
 
 
 def _probabilities(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
@@ -104,12 +124,14 @@ def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> 
     if count < 1:
         raise ValueError(f"samples={samples}: expected at least 1")
     rng = np.random.default_rng(seed)
-    (window,) = _windows(model, image.shape[:2], None)
-    planes = _planes(model, image, window)
+    seen = model.preprocessing.reduced(image)
+    (window,) = _windows(model, seen.shape[:2], None)
+    planes = _planes(model, seen, window)
     mean = squares = 0
     for k, logits in enumerate(_progress(model.sample(planes, rng, count), count, "sample", progress)):
         # Welford's update: no difference of large sums.
-        probabilities = _to_probabilities(_cut(logits[0], window, model))
+        cut = enlarge(_cut(logits[0], window, model), model.preprocessing.reduction, image.shape[:2])
+        probabilities = _to_probabilities(cut)
         step = probabilities - mean
         mean = mean + step / np.float32(k + 1)
         squares = squares + step * (probabilities - mean)

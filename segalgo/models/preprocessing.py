@@ -8,6 +8,7 @@ import numpy as np
 
 from segalgo._checks import as_array, one_of
 from segalgo._dispatch import is_cupy
+from segalgo.average_pooling import avg_pool2d
 from segalgo.pictures import LUMINANCE
 
 CHANNELS = ("grey", "rgb", "bgr", "as is")
@@ -30,12 +31,16 @@ class Preprocessing:
     mean: float | tuple[float, ...] = 127.5
     """One number, or one a channel, in the order of `channels`."""
     scale: float | tuple[float, ...] = 64.0
+    reduction: int = 1
+    """The network sees means of so many by so many pixels; what it says is enlarged bilinearly to the picture's size."""
 
     def __post_init__(self) -> None:
         one_of(self.channels, "channels", CHANNELS)
         for name in ("mean", "scale"):
             value = getattr(self, name)
             object.__setattr__(self, name, tuple(map(float, value)) if isinstance(value, Sequence) else float(value))
+        if not isinstance(self.reduction, int) or self.reduction < 1:
+            raise ValueError(f"reduction={self.reduction!r}: expected an integer of at least 1")
         if not np.all(np.isfinite(self.mean)) or not np.all(np.asarray(self.scale) > 0):
             raise ValueError(f"mean={self.mean}, scale={self.scale}: expected finite numbers, and a scale above 0")
 
@@ -50,6 +55,18 @@ class Preprocessing:
             np.float32(v) if np.ndim(v) == 0 else _like(values, v)[:, None, None] for v in (self.mean, self.scale)
         )
         return (values - mean) / scale
+
+    def reduced(self, picture: Any) -> Any:
+        """Return the picture that the network sees: itself, or float32 from 0 to 1 where it is reduced.
+
+        Means at the right and lower border are of the pixels that there are.
+        """
+        if self.reduction == 1:
+            return picture
+        values = to_255(picture if picture.ndim == 3 else picture[..., None]).transpose(2, 0, 1) / np.float32(255)
+        means = avg_pool2d(values, self.reduction, ceil_mode=True, count_include_pad=False)
+        means = means.transpose(1, 2, 0).clip(0, 1)
+        return means if picture.ndim == 3 else means[..., 0]
 
     def _channels_of(self, values: Any) -> Any:
         """Return (C, H, W) in the channels that the network wants."""
