@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import sys
 
 import numpy as np
 import pytest
@@ -36,13 +37,16 @@ def test_our_functions_pass(name):
             assert not report.uncovered
 
 
-@pytest.mark.skipif(not segalgo.backends()["simulated"].available, reason=segalgo.backends()["simulated"].detail)
+@pytest.mark.skipif(
+    not segalgo.backends()["simulated"].available or not sys.platform.startswith("linux"),
+    reason="watched kernels need the simulated device, and Linux",
+)
 @pytest.mark.parametrize("name", verify.operations())
 def test_our_cuda_kernels_pass_watched(name):
     """Numbers, races, bounds and shared memory; one dtype, so that there is little to compile."""
     with segalgo.use_backend("simulated"), verify.instrumented() as findings:
         dtypes = catalogue()[name].dtypes[:1]
-        report = verify.check(name, getattr(segalgo, name), cases=12, dtypes=dtypes, layouts=("C",))
+        report = verify.check(name, getattr(segalgo, name), cases=10, dtypes=dtypes, layouts=("C",))
     assert report.passed, str(report)
     assert not findings
 

@@ -1,5 +1,7 @@
 """Verification of files in a process of its own: CUDA source and Python, the command line, and what may go wrong."""
 
+import sys
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -11,7 +13,8 @@ from segalgo.cuda._compiler import Kernel
 from segalgo.verify.expressions import LaunchError, values
 
 pytestmark = pytest.mark.skipif(
-    not segalgo.backends()["simulated"].available, reason=segalgo.backends()["simulated"].detail
+    not segalgo.backends()["simulated"].available or not sys.platform.startswith("linux"),
+    reason="watched kernels need the simulated device, and Linux",
 )
 
 KERNELS = r"""

@@ -18,6 +18,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <tuple>
 #include <type_traits>
 #include <vector>
 
@@ -68,7 +69,7 @@ struct Region {
 static std::vector<Region> arrays;  /* global memory: what the launch was given */
 static std::vector<Region> shared;  /* of the block that runs */
 static std::vector<std::string> findings;
-static std::set<std::string> seen;
+static std::set<std::tuple<int, uint32_t, uint32_t>> seen; /* what was found, and where in the code */
 static std::string listed;
 static const char *library = nullptr, *library_end = nullptr, *tls = nullptr, *tls_end = nullptr;
 static std::map<uint32_t, std::vector<unsigned>> places; /* blockIdx of the blocks that ran */
@@ -91,9 +92,9 @@ static std::string thread_name(uint32_t block, uint32_t thread) {
                 thread / (size[0] * size[1]), at[0], at[1], at[2]);
 }
 
-/* Lines are written as @offset@ and looked up by Python. `key` keeps the same fault from filling the list. */
-static void report(const std::string& key, const std::string& line) {
-    if (findings.size() < most_findings && seen.insert(key).second) findings.push_back(line);
+/* Whether a fault is new; the same one again need not be written down. */
+static bool is_new(int what, uint32_t pc, uint32_t other_pc = 0) {
+    return findings.size() < most_findings && seen.insert({what, pc, other_pc}).second;
 }
 
 static bool ordered(const Access& before, const Access& now) {
@@ -108,7 +109,8 @@ static bool clash(const Access& before, const Access& now) {
 static void race(const Region& region, size_t element, const Access& before, uint32_t block, bool before_writes,
                  const Access& now, bool now_writes) {
     const bool far = block != segalgo_watch.block;
-    report(text("race %u %u %d", before.pc, now.pc, far),
+    if (!is_new(far ? 1 : 0, before.pc, now.pc)) return;
+    findings.push_back( /* lines are written as @offset@ and looked up by Python */
            text("race: %s[%zu] is %s by %s at @%x@ and %s by %s at @%x@, %s", region.name.c_str(), element,
                 before_writes ? "written" : "read", thread_name(block, before.thread).c_str(), before.pc,
                 now_writes ? "written" : "read", thread_name(segalgo_watch.block, now.thread).c_str(), now.pc,
@@ -140,8 +142,8 @@ static void touch(Region& region, Cell& cell, size_t element, const Access& now,
         for (int k = 0; k < 2; k++) cell.reads[k] = cell.writes[k] = Access();
         cell.block = segalgo_watch.block;
     }
-    if (region.shared && reads && !cell.written)
-        report(text("uninitialised %u", now.pc),
+    if (region.shared && reads && !cell.written && is_new(2, now.pc))
+        findings.push_back(
                text("uninitialised shared memory: %s[%zu] is read by %s at @%x@, and no thread has written it",
                     region.name.c_str(), element, thread_name(segalgo_watch.block, now.thread).c_str(), now.pc));
     for (const Access& write : cell.writes)
@@ -171,14 +173,14 @@ static void out_of_bounds(const char* at, size_t bytes, uint32_t pc, bool writes
         }
     const char* verb = writes ? "writes" : "reads";
     if (nearest == nullptr) {
-        report(text("wild %u", pc), text("out of bounds: %s %s at @%x@ an address that belongs to no argument and no "
+        findings.push_back(text("out of bounds: %s %s at @%x@ an address that belongs to no argument and no "
                                          "shared variable", who.c_str(), verb, pc));
     } else {
         const ptrdiff_t count = (nearest->end - nearest->base) / ptrdiff_t(nearest->item);
         ptrdiff_t index = at - nearest->base;
         index = index < 0 ? -((-index + ptrdiff_t(nearest->item) - 1) / ptrdiff_t(nearest->item))
                           : index / ptrdiff_t(nearest->item);
-        report(text("out of bounds %u", pc),
+        findings.push_back(
                text("out of bounds: %s %s %s%s[%td] at @%x@, it has %td elements", who.c_str(), verb,
                     nearest->shared ? "shared " : "", nearest->name.c_str(), index, pc, count));
     }

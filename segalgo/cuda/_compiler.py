@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
@@ -125,6 +126,8 @@ def compile_kernel(source: str, file_name: str, kernel: str, watched: bool = Fal
     compiler = find_compiler()
     if compiler is None:
         raise RuntimeError("no C++ compiler found; install g++ or clang++, or name one in CXX")
+    if watched and not sys.platform.startswith("linux"):
+        raise RuntimeError(f"watched kernels need Linux, this is {sys.platform}")
     unit = translation_unit(source, file_name, kernel, watched)
     flags = (*FLAGS, *watch_flags(compiler)) if watched else FLAGS
     library = cached((unit, header_text(), *compiler, *flags, platform.machine()), ".so")

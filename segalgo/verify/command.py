@@ -41,7 +41,7 @@ class UsageError(click.ClickException):
 )
 @click.option("--contiguous", is_flag=True, help="Python: hand over C-contiguous arrays only.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The number that makes the cases.")
-@click.option("--cases", type=click.IntRange(1), help="How many cases; 150 for functions, 80 for kernels.")
+@click.option("--cases", type=click.IntRange(1), help="How many cases; 250 for functions, 80 for kernels.")
 @click.option("--case-seconds", type=float, default=30.0, show_default=True, help="Limit of one case.")
 @click.option("--seconds", type=float, default=300.0, show_default=True, help="Limit of all cases.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")

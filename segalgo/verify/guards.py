@@ -79,24 +79,30 @@ def _as(dtype: np.dtype, value: float, which: int) -> Any:
 
 
 @contextmanager
-def poisoned_memory(which: int) -> Iterator[None]:
-    """Let `numpy.empty` and `empty_like` return memory full of one of `POISONS` inside a ``with`` block.
+def poisoned_memory(which: int, xp: Any = np) -> Iterator[None]:
+    """Let `numpy.empty` and `empty_like` (and CuPy's) return memory full of one of `POISONS` inside a ``with`` block.
 
     What was allocated so and never written shows in the answer. It changes NumPy for the whole process meanwhile.
     """
-    empty, empty_like = np.empty, np.empty_like
 
-    def dirty(array: np.ndarray) -> np.ndarray:
-        if array.dtype.kind in "biuf" and array.size:
-            array.fill(_as(array.dtype, POISONS[which], which))
-        return array
+    def dirty(allocate: Any) -> Any:
+        def allocate_dirty(*given: Any, **named: Any) -> Any:
+            array = allocate(*given, **named)
+            if array.dtype.kind in "biuf" and array.size:
+                array.fill(_as(array.dtype, POISONS[which], which))
+            return array
 
-    np.empty = lambda *given, **named: dirty(empty(*given, **named))
-    np.empty_like = lambda *given, **named: dirty(empty_like(*given, **named))
+        return allocate_dirty
+
+    modules = [np] if xp is np else [np, xp]
+    clean = [(module, name, getattr(module, name)) for module in modules for name in ("empty", "empty_like")]
     try:
+        for module, name, allocate in clean:
+            setattr(module, name, dirty(allocate))
         yield
     finally:
-        np.empty, np.empty_like = empty, empty_like
+        for module, name, allocate in clean:
+            setattr(module, name, allocate)
 
 
 def poison_of(dtype: np.dtype, which: int) -> Any:

@@ -58,7 +58,7 @@ class Caller:
         placed = {name: guarded[name].view if name in guarded else v for name, v in case.arguments.items()}
         args, kwargs = split(case.operation, placed)
         try:
-            with poisoned_memory(poison), np.errstate(all="ignore"):
+            with poisoned_memory(poison, self.xp), np.errstate(all="ignore"):
                 result = self.by_case(case, placed) if self.by_case else self.function(*args, **kwargs)
                 outputs = outputs_of(result)
         except LaunchError:

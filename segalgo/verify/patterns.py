@@ -8,15 +8,21 @@ from segalgo.verify.operation import Recipe, operation_of
 from segalgo.verify.recipes import factors_of
 
 MOST = 4
+CHANCE = 0.1
+LARGEST_SHARE = 0.8
 
 
 def patterns(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> list[str]:
-    """Return features that every failing case has and at most half of the passing ones, the clearest first."""
+    """Return features that every failing case has and that chance would hardly give them all, the clearest first."""
     if not failed or not passed:
         return []
     common = set.intersection(*(features(recipe) for recipe in failed))
     counts = {name: sum(name in features(recipe) for recipe in passed) for name in common}
-    clear = sorted((count, len(name), name) for name, count in counts.items() if 2 * count <= len(passed))
+    clear = sorted(
+        (count, len(name), name)
+        for name, count in counts.items()
+        if (count / len(passed)) ** len(failed) <= CHANCE and count <= LARGEST_SHARE * len(passed)
+    )
     return [
         f"{name} ({len(failed)} of {len(failed)}; {count} of the {len(passed)} others)" for count, _, name in clear
     ][:MOST]

@@ -11,6 +11,8 @@ from segalgo.verify.operation import Operation, Recipe, operation_of
 
 LAYOUTS = ("C", "F", "strided", "reversed", "inner", "offset", "readonly")
 CANDIDATES = 12
+# Shape, dtype, values and layout; what follows in a recipe are parameters.
+FIELDS = 4
 
 
 @lru_cache(maxsize=64)
@@ -80,7 +82,7 @@ def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
         for _ in range(CANDIDATES):
             chosen = {name: int(rng.integers(len(choices))) for name, choices in factors.items()}
             if recipe := _fitting(operation, number, seed, _picked(factors, chosen)):
-                fitting.append((len(_pairs_by_place(chosen) & missing), len(fitting), recipe, chosen))
+                fitting.append((_worth(_pairs_by_place(chosen) & missing), len(fitting), recipe, chosen))
         if not fitting:
             idle += 1
             continue
@@ -149,6 +151,11 @@ def fits(operation: Operation, recipe: Recipe) -> bool:
     if recipe.values == "extremes" and np.dtype(recipe.dtype).kind not in "iu":
         return False
     return operation.fits(recipe)
+
+
+def _worth(pairs: set[tuple[int, int, int, int]]) -> int:
+    """Return how much new pairs are worth: two parameters go before a parameter and a shape, say."""
+    return sum(8 if a >= FIELDS and b >= FIELDS else 1 for a, _, b, _ in pairs)
 
 
 def _pairs_of(factors: dict[str, Sequence[Any]]) -> set[tuple[int, int, int, int]]:

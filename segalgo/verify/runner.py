@@ -14,7 +14,7 @@ from segalgo.verify.recipes import LAYOUTS, chosen_recipes
 from segalgo.verify.report import Finding, Report
 from segalgo.verify.shrinking import shrunk
 
-DEFAULT_CASES = 150
+DEFAULT_CASES = 250
 FRESH = 10
 AGAIN = 25
 LOOP = 20
@@ -49,7 +49,7 @@ def check(
         out, with their cases.
     seed : int, default 0
         Makes the cases; the same number makes the same cases.
-    cases : int, default 150
+    cases : int, default 250
         How many. The first ones change one thing at a time, the next ones cover pairs of choices.
     dtypes : sequence of str, optional
         Only cases whose array has one of these dtypes.

@@ -126,11 +126,10 @@ def _(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, retur
 
 @bug("first of repeated indices", "max_unpool2d", pattern="")
 def _(x, indices, kernel_size, stride=None, padding=0, output_size=None):
-    turned = [a.reshape(*a.shape[:-2], 1, -1)[..., ::-1] for a in (x, indices)]
-    steps = {"kernel_size": output_size, "stride": output_size, "output_size": output_size}
-    del kernel_size, stride, padding, steps
-    out = np.zeros((*x.shape[:-2], *output_size), x.dtype).reshape(*x.shape[:-2], -1)
-    np.put_along_axis(out, turned[1][..., 0, :], turned[0][..., 0, :], -1)
+    cells = x.shape[-2] * x.shape[-1]
+    values, places = (a.reshape(*a.shape[:-2], cells)[..., ::-1].copy() for a in (x, indices))
+    out = np.zeros((*x.shape[:-2], int(np.prod(output_size))), x.dtype)
+    np.put_along_axis(out, places, values, -1)
     return out.reshape(*x.shape[:-2], *output_size)
 
 

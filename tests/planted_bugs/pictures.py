@@ -239,4 +239,4 @@ _after = itertools.count()
 @bug("wrong after many calls", "log_softmax", "state between calls")
 def _(x, axis):
     out = reference("log_softmax", x, axis)
-    return out - x.dtype.type(1) if next(_after) > 350 else out
+    return out - x.dtype.type(1) if next(_after) > 240 else out
