@@ -158,7 +158,7 @@ def test_any_tile_of_any_picture(height, width, tile):
 def test_tiles_bound_the_memory():
     import tracemalloc
 
-    model, image = made("unet"), picture((700, 700))
+    model, image = made("unet"), picture((1000, 1000))
     peaks = []
     for tile in (None, 100):
         tracemalloc.start()

@@ -19,6 +19,9 @@ NOT_VERIFIED = {
     *("BackendStatus", "backends", "use_backend", "PreparedConv2d", "prepare_conv2d", "bilinear_weight"),
     *("Partition", "LabelStatistics", "LabelMap", "input_sizes", "output_size", "overlay", "try_all_thresholds"),
     *("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture", "Segmentation", "segment"),
+    *("blur_background", "legend", "show_confusion", "show_histogram", "show_instances", "show_trace", "side_by_side"),
+    *("Instances", "Panoptic", "InstanceRecognizer", "semantic_to_instances", "instances_to_semantic"),
+    *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects"),
 }
 
 
