@@ -142,7 +142,7 @@ class Winograd:
         """Fill `out` and `pooled` (each may be None) and `winner` from the planes of the input."""
         cdef WinogradLayer g
         cdef int64_t first, room = self.room, tiles = self.tile_count, unit, units, private = self.private, part
-        cdef int64_t panels, from_block, chunk, chunk_end, parts
+        cdef int64_t panels, chunk_end
         cdef const int64_t* offset = _indices(self.offset)
         cdef float* work = _floats(scratch)
         cdef float* inputs = work
@@ -340,5 +340,5 @@ def to_planes(cnp.ndarray x, cnp.ndarray out):
     cdef float* target = _floats(out)
     for unit in prange(x.shape[0] * blocks, nogil=True, schedule="static"):
         block = unit % blocks
-        blocked_to_planes(source + unit * cells * LANES, min(channels - block * LANES, <int64_t> LANES), cells, 0, cells,
-                          target + (unit // blocks * channels + block * LANES) * cells)
+        blocked_to_planes(source + unit * cells * LANES, min(channels - block * LANES, <int64_t> LANES), cells, 0,
+                          cells, target + (unit // blocks * channels + block * LANES) * cells)
