@@ -1,5 +1,5 @@
 # Everything runs in a private virtual environment; a fresh machine needs Python 3.11 or newer, a C compiler and make.
-#   make demo        segment a real photograph and show what was found
+#   make demo        segment a photograph by threshold and a drawn micrograph by a network, and show what was found
 #   make test        the tests
 #   make test-peers  comparisons with PyTorch, ONNX Runtime, OpenCV, cc3d and pycocotools (downloads them)
 #   make bench       our kernels beside their peers, in ratios
@@ -18,6 +18,8 @@ COINS = $(shell $(BIN)/python -c "import pathlib, skimage; print(pathlib.Path(sk
 
 demo: $(VENV)/.build
 	@$(BIN)/segalgo segment "$(COINS)" --method local --window 151 --offset 10 --fill-holes --min-area 100 -o demo
+	@echo
+	@$(BIN)/segalgo segment docs/tissue.png --model unet-membrane --augment --min-area 50 -o demo
 
 test: $(VENV)/.test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto
