@@ -30,7 +30,7 @@ test-peers: $(VENV)/.peers
 test-packaging: $(VENV)/.dev
 	$(BIN)/python -m pytest -m packaging
 
-bench: $(VENV)/.peers
+bench: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.compare $(TOPIC)
 
 lint: $(VENV)/.dev
@@ -83,4 +83,8 @@ $(VENV)/.docs: $(VENV)/.test
 
 $(VENV)/.peers: $(VENV)/.test tests/peers.txt
 	@$(PIP) --constraint tests/peers.txt $(call EXTRA,peers)
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.peers
+	@$(PIP) $(call EXTRA,bench)
 	@touch $@

@@ -109,6 +109,22 @@ class Membrane:
         side = 256
         k = generator.integers(len(self.train[0]))
         image, label = self.train[0][k].float()[None], self.train[1][k].float()[None, None]
+        if generator.random() < 0.5:  # sharp as it is; else bent, which blurs a little
+            i, j = generator.integers(512 - side + 1, size=2)
+            image, label = image[0, :, i : i + side, j : j + side], label[0, 0, i : i + side, j : j + side]
+        else:
+            image, label = self.bent(image, label, side, generator)
+        turns = int(generator.integers(4))
+        image, label = image.rot90(turns, (1, 2)), label.rot90(turns, (0, 1))
+        if generator.random() < 0.5:
+            image, label = image.flip(-1), label.flip(-1)
+        return self.exposed(image, generator), label.long()
+
+    @staticmethod
+    def bent(
+        image: torch.Tensor, label: torch.Tensor, side: int, generator: np.random.Generator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a random part of a picture and its label map, turned a little, zoomed and bent."""
         # A smooth random displacement of a few pixels (Ronneberger et al. 2015, section 3.1), and a random zoom.
         shift = torch.from_numpy(generator.normal(0, 4 * 2 / 512, (1, 2, 5, 5)).astype(np.float32))
         shift = functional.interpolate(shift, (side, side), mode="bicubic", align_corners=True)[0].permute(1, 2, 0)
@@ -123,11 +139,7 @@ class Membrane:
         label = functional.grid_sample(
             label, grid[None], mode="nearest", padding_mode="reflection", align_corners=False
         )[0, 0]
-        turns = int(generator.integers(4))
-        image, label = image.rot90(turns, (1, 2)), label.rot90(turns, (0, 1))
-        if generator.random() < 0.5:
-            image, label = image.flip(-1), label.flip(-1)
-        return self.exposed(image, generator), label.long()
+        return image, label
 
     @staticmethod
     def exposed(image: torch.Tensor, generator: np.random.Generator) -> torch.Tensor:
