@@ -65,7 +65,7 @@ def segnet_camvid(widths: list[int], data: Path) -> tuple[models.Network, Any]:
 
 def unet_membrane(width: int, data: Path) -> tuple[models.Network, Any]:
     """Return the network without weights, and how to score it on the five slices held out."""
-    model = models.UNet(1, 2, width)
+    model = models.UNet(1, 2, width, dropout=0.2)  # as in training
     model.preprocessing = models.Preprocessing("grey")
     model.classes = models.Classes(("membrane", "cell"), ((20, 20, 20), (230, 159, 0)), "cell")
 
