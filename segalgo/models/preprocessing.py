@@ -32,7 +32,7 @@ class Preprocessing:
     """One number, or one a channel, in the order of `channels`."""
     scale: float | tuple[float, ...] = 64.0
     reduction: int = 1
-    """The network sees means of so many by so many pixels; what it says is enlarged bilinearly to the picture's size."""
+    """The network sees means of so many by so many pixels; its answer is enlarged bilinearly to the whole size."""
 
     def __post_init__(self) -> None:
         one_of(self.channels, "channels", CHANNELS)
