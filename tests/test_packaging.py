@@ -66,13 +66,17 @@ def test_the_sdist_builds_a_complete_wheel_that_works(tmp_path):
         names = set(archive.namelist())
         archive.extractall(tmp_path / "site")
     for path in (ROOT / "segalgo").rglob("*"):
-        if path.suffix in (".py", ".pyi", ".cu", ".h") or path.name == "py.typed":
+        if path.suffix in (".py", ".pyi", ".cu", ".h", ".safetensors", ".json", ".md") or path.name == "py.typed":
             assert str(path.relative_to(ROOT)) in names
     kernels = {path.stem for path in (ROOT / "segalgo/_ext").glob("[a-z]*.pyx")}
     for level in _ext.available():
         folder = f"segalgo/_ext/{level.replace('-', '_')}/"
         assert {name.removeprefix(folder).partition(".")[0] for name in names if name.startswith(folder)} == kernels
     works(tmp_path / "site", "reference", "cython", "simulated")
+    size = (tmp_path / "site" / "segalgo" / "models" / "pretrained").glob("*.safetensors")
+    assert 0 < sum(path.stat().st_size for path in size) < 20e6
+    code = "import numpy as np, segalgo; print(segalgo.models.load('unet-membrane').predict(np.zeros((40, 50), 'u1')).shape)"
+    assert "(40, 50)" in run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(tmp_path / "site"))
 
 
 def test_builds_with_clang_and_without_openmp(tmp_path):
