@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, settings
 import segalgo
 from segalgo import _ext
 
+# Networks in PyTorch for the tests of peers, which import it: no tests of its own, and no PyTorch without the peers.
+collect_ignore = ["torch_networks.py"]
+
 settings.register_profile(
     "segalgo",
     deadline=None,
