@@ -145,7 +145,7 @@ def avg_pool2d(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray
 # Find the longest run of columns, from the middle outwards, whose windows are equally long and equally far apart.
 cdef void _find_full(Windows* w) noexcept nogil:
     cdef int64_t middle = w.ow // 2
-    w.full_from = w.full_to = 0
+    w.full_from = w.full_to = w.kernel = w.stride = 0
     if w.ow < 3:
         return
     w.kernel = w.column_last[middle] - w.column_first[middle]

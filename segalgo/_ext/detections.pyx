@@ -109,7 +109,7 @@ def match_groups(const double[::1] ious, const int64_t[::1] first, const int64_t
     cdef const double* other_sizes = &other_areas[0] if m else NULL
     cdef const uint8_t* crowds = &crowd[0] if m else NULL
     if n + m and steps and count:
-        for g in prange(groups, nogil=True, schedule="dynamic", chunksize=64):
+        for g in prange(groups, nogil=True, schedule="guided"):
             d = first[g]
             o = other_first[g]
             for a in range(count):

@@ -255,7 +255,7 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
         at[g + 1] = cells
     cdef double[::1] ious = np.empty(cells + 1)
     if cells:
-        for g in prange(groups, nogil=True, schedule="dynamic", chunksize=16):
+        for g in prange(groups, nogil=True, schedule="guided"):
             if at[g + 1] > at[g]:
                 _group(&ends[0], &offsets[first[g]], &boxes[first[g], 0], &sizes[first[g]], &other_ends[0],
                        &other_offsets[other_first[g]], &other_boxes[other_first[g], 0], &other_sizes[other_first[g]],
