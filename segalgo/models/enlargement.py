@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from segalgo.interpolation import interpolate
 
 
@@ -19,7 +21,7 @@ def enlarge(scores: Any, reduction: int, shape: tuple[int, int]) -> Any:
 def enlarged_argmax(scores: Any, reduction: int, shape: tuple[int, int]) -> Any:
     """Return the class of the largest enlarged score, the first of equal ones, int32; enlarged class by class."""
     best = enlarge(scores[:1], reduction, shape)[0].copy()
-    labels = (best != best).astype("int32")  # zeros on the scores' device
+    labels = np.zeros_like(best, np.int32)  # on the scores' device
     for k in range(1, scores.shape[0]):
         score = enlarge(scores[k : k + 1], reduction, shape)[0]
         larger = score > best
