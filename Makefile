@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 # The first Python that is new enough; override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
-KERNELS := $(wildcard segalgo/_ext/*.pyx segalgo/_ext/*.pxd segalgo/_ext/*.pxi segalgo/_ext/*.h)
+KERNELS := $(foreach suffix,pyx pxd pxi h,$(wildcard segalgo/_ext/*/*.$(suffix)))
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 COINS = $(shell $(BIN)/python -c "import pathlib, skimage; print(pathlib.Path(skimage.__file__).parent / 'data' / 'coins.png')")
 
@@ -36,7 +36,7 @@ bench: $(VENV)/.bench
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint segalgo/_ext/*.pyx segalgo/_ext/*.pxd
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint segalgo/_ext/*/*.pyx segalgo/_ext/*/*.pxd
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
@@ -52,7 +52,7 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -W -b html docs build/docs
 
 clean:
-	rm -rf build dist *.egg-info demo segalgo/_ext/*.so segalgo/_ext/baseline segalgo/_ext/x86_64_v3 segalgo/_ext/x86_64_v4
+	rm -rf build dist *.egg-info demo segalgo/_ext/shared/*.so segalgo/_ext/baseline segalgo/_ext/x86_64_v3 segalgo/_ext/x86_64_v4
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer found; name one: make PYTHON=/path/to/python" >&2; exit 1; }

@@ -1,4 +1,4 @@
-"""Build the compiled kernels: every ``segalgo/_ext/*.pyx`` is found by itself and built per instruction set.
+"""Build the compiled kernels: every ``segalgo/_ext/ROOM/*.pyx`` is found by itself and built per instruction set.
 
 Metadata lives in pyproject.toml. Environment variables:
 
@@ -73,21 +73,24 @@ def find_extensions() -> list[Extension]:
 
     include = [str(SOURCE), numpy.get_include()]
     translated = cythonize(
-        [Extension(f"segalgo._ext.{path.stem}", [str(path)]) for path in sorted(SOURCE.glob("*.pyx"))],
+        [
+            Extension(f"segalgo._ext.{path.parent.name}.{path.stem}", [str(path)])
+            for path in sorted(SOURCE.glob("*/*.pyx"))
+        ],
         build_dir="build/cython",
         compiler_directives=DIRECTIVES,
     )
     extensions = []
     for module in translated:
-        topic = module.name.rpartition(".")[2]
+        room, topic = module.name.split(".")[-2:]
         # A leading underscore marks what is asked before a level is known (_cpu): built once, plainly.
         levels = {"": []} if topic.startswith("_") else instruction_levels()
         for level, flags in levels.items():
-            source = Path("build/cython") / (level or "plain") / f"{topic}.c"
+            source = Path("build/cython") / (level or "plain") / room / f"{topic}.c"
             copy_if_newer(Path(module.sources[0]), source)
             extensions.append(
                 Extension(
-                    ".".join(filter(None, ["segalgo._ext", level, topic])),
+                    ".".join(filter(None, ["segalgo._ext", level, room, topic])),
                     [str(source)],
                     include_dirs=include,
                     define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
@@ -103,7 +106,7 @@ def headers_of(source: Path) -> set[Path]:
     found: set[Path] = set()
     waiting = [source]
     while waiting:
-        names = re.findall(r'^\s*#\s*include "([\w.]+\.h)"', waiting.pop().read_text(), re.M)
+        names = re.findall(r'^\s*#\s*include "([\w./]+\.h)"', waiting.pop().read_text(), re.M)
         fresh = {SOURCE / name for name in names if (SOURCE / name).exists()} - found
         found |= fresh
         waiting += fresh
@@ -139,8 +142,8 @@ class BuildKernels(build_ext):
         super().build_extensions()
 
     def copy_extensions_to_source(self) -> None:
-        for level in instruction_levels():
-            (SOURCE / level).mkdir(exist_ok=True)
+        for extension in self.extensions:
+            Path(*extension.name.split(".")).parent.mkdir(parents=True, exist_ok=True)
         super().copy_extensions_to_source()
 
     def find_openmp(self) -> tuple[list[str], list[str]]:

@@ -84,7 +84,7 @@ class _Label:
             self.call = lambda: cc3d.connected_components(image, connectivity=neighbours, delta=self.delta)
             assert segalgo.same_partition(ours, self.call().astype(np.int32))
         elif implementation == "skimage":
-            connectivity = segalgo.labeling.as_connectivity(neighbours, image.ndim)
+            connectivity = segalgo.labels.labeling.as_connectivity(neighbours, image.ndim)
             self.call = lambda: skimage.measure.label(image, connectivity=connectivity)
             assert np.array_equal(ours, self.call())
         else:

@@ -35,7 +35,7 @@ def floor(source: np.ndarray, *targets: np.ndarray, fresh: bool = False):
     With `fresh` the targets are allocated in the call, as they are by every function that returns new arrays: the
     system clears each page of a large one before the function may write it.
     """
-    from segalgo._ext._floor import read_and_write
+    from segalgo._ext.shared._floor import read_and_write
 
     size = sum(array.nbytes for array in targets)
     if fresh:

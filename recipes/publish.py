@@ -17,8 +17,8 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from segalgo import metrics, models
-from segalgo.models.records import record_of
-from segalgo.pictures import read_picture
+from segalgo.models.files.records import record_of
+from segalgo.pictures.files import read_picture
 
 FOLDER = Path(models.__file__).parent / "pretrained"
 CAMVID = {

@@ -13,9 +13,9 @@ from segalgo.commands.annotations import AnnotationFile
 from segalgo.commands.convert import convert_command
 from segalgo.commands.evaluate import evaluate_command
 from segalgo.commands.refusal import Refusal
-from segalgo.pictures import SUFFIXES, PictureError, read_picture, to_grey, write_label_map, write_picture
-from segalgo.segmentation import METHODS, Segmentation, segment
-from segalgo.verify.command import verify_command
+from segalgo.commands.verify import verify_command
+from segalgo.pictures.files import SUFFIXES, PictureError, read_picture, to_grey, write_label_map, write_picture
+from segalgo.segmenters.threshold import METHODS, Segmentation, segment
 
 BOX = ("min_row", "min_column", "max_row", "max_column")
 COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
@@ -144,7 +144,7 @@ def info_command() -> None:
         click.echo(f"  {name:10s} {status}")
     levels = _ext.available()
     if levels:
-        from segalgo._ext import _cpu
+        from segalgo._ext.shared import _cpu
 
         click.echo(f"  instruction set {_ext.instruction_set()} (this machine runs {', '.join(levels)})")
         click.echo(f"  threads {_cpu.max_threads()}{'' if _cpu.has_openmp() else ' (built without OpenMP)'}")
@@ -226,7 +226,7 @@ def _checked(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
-    from segalgo.model_segmentation import open_model
+    from segalgo.segmenters.network import open_model
 
     for name in sorted(given & {"method", "foreground", "offset", "window"}):
         raise Refusal(f"--model and --{name} exclude each other: expected one of them")
@@ -248,7 +248,7 @@ def _segment_file(path: Path, options: dict[str, Any]) -> tuple[Any, Any, Any]:
         grey = to_grey(picture)
         if "model" not in options:
             return picture, grey, segment(grey, **options)
-        from segalgo.model_segmentation import segment_with_model
+        from segalgo.segmenters.network import segment_with_model
 
         image = grey if picture.shape[2:] == (2,) else picture
         return picture, grey, segment_with_model(image=image, **options)
@@ -270,7 +270,7 @@ def _categories(options: dict[str, Any]) -> Sequence[str]:
 
 def _annotate(annotations: AnnotationFile, path: Path, found: Any) -> None:
     """Add what was found in one picture: its objects, or the connected parts of its classes."""
-    from segalgo.instances import semantic_to_instances
+    from segalgo.objects.instances import semantic_to_instances
 
     objects = found if isinstance(found, Segmentation) else found.objects
     if objects is not None:

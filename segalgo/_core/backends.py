@@ -54,7 +54,7 @@ def _cython() -> BackendStatus:
 
     if not _ext.available():
         return BackendStatus(False, "the compiled kernels are not built; run `pip install .` or `make build`")
-    cpu = import_module("segalgo._ext._cpu")
+    cpu = import_module("segalgo._ext.shared._cpu")
     openmp = f"{cpu.max_threads()} threads" if cpu.has_openmp() else "one thread, built without OpenMP"
     return BackendStatus(True, f"instruction set {_ext.instruction_set()}, {openmp}")
 
@@ -76,7 +76,7 @@ def _cuda() -> BackendStatus:
 
 
 def _simulated() -> BackendStatus:
-    from segalgo.cuda._compiler import find_compiler
+    from segalgo.simulated.compiler import find_compiler
 
     if sys.platform == "win32":
         return BackendStatus(False, "the simulated device switches threads with ucontext, which Windows lacks")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import is_cupy
+from segalgo._core.arrays import is_cupy
 
 REAL = ("float16", "float32", "float64")
 

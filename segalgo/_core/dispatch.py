@@ -8,7 +8,8 @@ from types import ModuleType
 from typing import Any
 
 from segalgo import _ext
-from segalgo._backends import BACKENDS, backend_status
+from segalgo._core.arrays import is_cupy
+from segalgo._core.backends import BACKENDS, backend_status
 
 _forced: ContextVar[str | None] = ContextVar("segalgo_backend", default=None)
 
@@ -51,11 +52,6 @@ def use_backend(name: str) -> Iterator[None]:
         _forced.reset(token)
 
 
-def is_cupy(array: Any) -> bool:
-    """Return whether this is a CuPy array, without importing CuPy."""
-    return type(array).__module__.partition(".")[0] == "cupy"
-
-
 def wing(topic: str, *arrays: Any) -> ModuleType:
     """Return the module that computes `topic` for these arrays: the forced wing, else the one of their type."""
     on_gpu = is_cupy(arrays[0])
@@ -76,7 +72,9 @@ def host_wing(topic: str) -> ModuleType:
     """Return the module that computes a topic whose data live in the host's memory: there is no CUDA wing of it."""
     name = _forced.get()
     if name in ("cuda", "simulated"):
-        raise RuntimeError(f"backend {name!r} has no {topic.replace('_', ' ')}: expected 'reference' or 'cython'")
+        raise RuntimeError(
+            f"backend {name!r} has no {topic.rpartition('.')[2].replace('_', ' ')}: expected 'reference' or 'cython'"
+        )
     if name == "cython" or (name is None and _ext.available()):
         return _ext.load(topic)
     return import_module(f"segalgo.reference.{topic}")

@@ -22,7 +22,7 @@ _forced: ContextVar[str | None] = ContextVar("segalgo_instruction_set", default=
 def available() -> tuple[str, ...]:
     """Return the levels that are built and that the processor can run, worst first; () where nothing is built."""
     try:
-        best = import_module("segalgo._ext._cpu").instruction_level()
+        best = import_module("segalgo._ext.shared._cpu").instruction_level()
     except ImportError:
         return ()
     folder = Path(__file__).parent
@@ -54,7 +54,7 @@ def use_instruction_set(level: str) -> Iterator[None]:
 
 
 def load(topic: str) -> ModuleType:
-    """Return the kernel module of a topic, of the current level."""
+    """Return the kernel module of a topic ("layers.pooling"), of the current level."""
     return _load(topic, instruction_set())
 
 
@@ -64,7 +64,7 @@ def _load(topic: str, level: str) -> ModuleType:
 
 
 def _holds_modules(folder: Path) -> bool:
-    return any(path.suffix in (".so", ".pyd") for path in folder.glob("*"))
+    return any(path.suffix in (".so", ".pyd") for path in folder.glob("*/*"))
 
 
 def _package(level: str) -> str:

@@ -8,7 +8,7 @@ import click
 import numpy as np
 
 from segalgo.commands.refusal import Refusal, refusing
-from segalgo.pictures import SUFFIXES
+from segalgo.pictures.files import SUFFIXES
 
 EXAMPLES = """
 \b
@@ -99,7 +99,7 @@ def _read_any(path: Path) -> np.ndarray:
     """Read label numbers of any size: PNG by its indices, TIFF as it is."""
     from segalgo.datasets import DatasetError
     from segalgo.datasets.files import read_indices
-    from segalgo.pictures import read_picture
+    from segalgo.pictures.files import read_picture
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         return read_indices(path)
@@ -122,7 +122,7 @@ def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
 
 def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) -> None:
     from segalgo.datasets import COCOWriter
-    from segalgo.instances import semantic_to_instances
+    from segalgo.objects.instances import semantic_to_instances
 
     if objects:
         writer = COCOWriter(["object"])
@@ -167,7 +167,7 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
 
 def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
-    from segalgo.pictures import write_label_map
+    from segalgo.pictures.files import write_label_map
 
     if form == "labels":
         write_label_map(path.with_suffix(""), labels)

@@ -265,7 +265,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def _draw(matrix: np.ndarray, names: list[str], path: Path) -> None:
-    from segalgo.plot.colours import import_pyplot
+    from segalgo.plot.colors import import_pyplot
 
     import_pyplot()  # says which extra is missing
     from matplotlib.figure import Figure

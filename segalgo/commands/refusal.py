@@ -22,7 +22,7 @@ class Refusal(click.ClickException):
 def refusing(path: str | Path | None = None) -> Iterator[None]:
     """Turn the errors that bad input causes into a refusal, which names `path` where the error names no file."""
     from segalgo.datasets.errors import DatasetError
-    from segalgo.pictures import PictureError
+    from segalgo.pictures.files import PictureError
 
     prefix = "" if path is None else f"{path}: "
     try:

@@ -21,10 +21,15 @@ _schedule: ContextVar[dict[str, Any]] = ContextVar("segalgo_simulated_schedule",
 _findings: ContextVar[list[str] | None] = ContextVar("segalgo_watched_findings", default=None)
 
 
+def file_of(topic: str) -> str:
+    """Return the path of a topic's source below ``_ext``: "layers/pooling.cu" for "layers.pooling"."""
+    return topic.replace(".", "/") + ".cu"
+
+
 @cache
 def source(topic: str) -> str:
     """Return the text of the topic's ``.cu`` file."""
-    return (SOURCES / f"{topic}.cu").read_text()
+    return (SOURCES / file_of(topic)).read_text()
 
 
 class SimulatedDevice:
@@ -129,9 +134,9 @@ def _cupy_device() -> CuPyDevice:
 
 @cache
 def _simulated_kernel(topic: str, kernel: str, watched: bool) -> Any:
-    from segalgo.cuda._compiler import Kernel
+    from segalgo.simulated.compiler import Kernel
 
-    return Kernel(source(topic), f"{topic}.cu", kernel, watched)
+    return Kernel(source(topic), file_of(topic), kernel, watched)
 
 
 @cache

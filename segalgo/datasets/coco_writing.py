@@ -52,8 +52,8 @@ class COCOWriter:
         TypeError, ValueError
             If the arguments do not fit each other, or a category is not listed.
         """
+        from segalgo.labels.measurement import label_statistics
         from segalgo.masks import mask_to_rle
-        from segalgo.measurement import label_statistics
 
         plane = np.asarray(labels)
         if plane.ndim != 2:

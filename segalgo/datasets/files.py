@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from segalgo.datasets.errors import DatasetError
-from segalgo.pictures import SUFFIXES
+from segalgo.pictures.files import SUFFIXES
 
 
 def list_pictures(folder: Path, ending: str = "", suffixes: Iterable[str] = SUFFIXES) -> list[Path]:

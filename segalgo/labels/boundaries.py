@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import one_of
-from segalgo._dispatch import wing
-from segalgo._labels import array_module, as_labels
-from segalgo.labeling import as_connectivity
+from segalgo._core.arrays import array_module
+from segalgo._core.checks import one_of
+from segalgo._core.dispatch import wing
+from segalgo.labels.label_arrays import as_labels
+from segalgo.labels.labeling import as_connectivity
 
 
 def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", background: int = 0) -> Any:
@@ -69,4 +70,4 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     if x.size == 0:
         shape = [max(2 * n - 1, 0) for n in x.shape] if mode == "subpixel" else x.shape
         return array_module(x).zeros(shape, bool)
-    return wing("boundaries", x).find_boundaries(x, reach, mode, behind)
+    return wing("labels.boundaries", x).find_boundaries(x, reach, mode, behind)

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.dispatch import wing
 
 # Labels up to this, or up to the number of cells, index tables directly; beyond it ranks stand in for them.
 DENSE_LIMIT = 2**16
@@ -31,7 +31,7 @@ def largest_label(labels: Any, argument: str) -> int:
     """Return the largest label, 0 of an empty array; raise where one is negative."""
     if labels.size == 0:
         return 0
-    largest = wing("relabeling", labels).largest_label(as_unsigned(labels))
+    largest = wing("labels.relabeling", labels).largest_label(as_unsigned(labels))
     # Read as unsigned, a negative label is larger than every other.
     if labels.dtype.kind == "i" and largest > np.iinfo(labels.dtype).max:
         raise ValueError(f"{argument} holds the negative label {int(labels.min())}: expected labels of at least 0")
@@ -45,17 +45,8 @@ def is_dense(labels: Any, largest: int) -> bool:
 
 def ranked(labels: Any) -> tuple[Any, Any]:
     """Return an array of ranks and the sorted labels that they stand for; rank 0 is label 0, present or not."""
-    compute = wing("relabeling", labels)
+    compute = wing("labels.relabeling", labels)
     unsigned = as_unsigned(labels)
     values = compute.distinct_labels(unsigned)
     ranks = compute.rank_labels(unsigned, values)
     return ranks, values.astype(labels.dtype, copy=False)
-
-
-def array_module(array: Any) -> Any:
-    """Return the module, NumPy or CuPy, that an array belongs to."""
-    if is_cupy(array):
-        import cupy
-
-        return cupy
-    return np

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.dispatch import wing
 
 # What 4, 8, 6, 18 and 26 neighbours are as the largest number of axes along which a neighbour differs.
 NEIGHBOURS = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
@@ -104,7 +105,7 @@ def label(
     shape = tuple(picture.shape[axis] for axis in axes) if picture.ndim else (1,)
     x = as_contiguous(_with_known_dtype(picture)).reshape(shape)
     direct = target if target is not None and target.flags.c_contiguous and target.dtype.isnative else None
-    compute = wing("labeling", x, target).label
+    compute = wing("labels.labeling", x, target).label
     labels, count = compute(
         x,
         _as_background(background, x.dtype),
@@ -177,7 +178,7 @@ def same_partition(a: Any, b: Any) -> Partition:
     if pair[0].shape != pair[1].shape:
         raise ValueError(f"b has shape {pair[1].shape}: expected {pair[0].shape}, the shape of a")
     flat = [as_contiguous(_with_known_dtype(array)).reshape(-1) for array in pair]
-    fault = wing("labeling", *flat).same_partition(*flat)
+    fault = wing("labels.labeling", *flat).same_partition(*flat)
     if fault < 0:
         return Partition(True, None)
     return Partition(False, tuple(int(k) for k in np.unravel_index(fault, pair[0].shape)))

@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import wing
-from segalgo._labels import array_module, as_labels, as_unsigned, is_dense, largest_label, ranked
-from segalgo.labeling import as_connectivity
+from segalgo._core.arrays import array_module
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.dispatch import wing
+from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, largest_label, ranked
+from segalgo.labels.labeling import as_connectivity
 
 # Sums of floats are cut into at most this many parts: enough for the threads of a processor.
 MOST_STRIPES = 16
@@ -96,7 +97,7 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
     else:
         rows = largest if num_labels is None else int(num_labels)
         cells, names = as_unsigned(x), None
-    compute = wing("measurement", cells, image).label_statistics
+    compute = wing("labels.measurement", cells, image).label_statistics
     area, box, coordinate_sum, total, low, high = compute(cells, _plain(image), rows, sum_stripes(x.size, rows))
     xp = array_module(area)
     if names is None:
@@ -160,7 +161,7 @@ def contacts(labels: Any, connectivity: int = 1, background: bool = False) -> tu
     reach = as_connectivity(connectivity, x.ndim)
     largest_label(x, "labels")
     cells = as_unsigned(x)
-    pairs, counts = wing("measurement", cells).contacts(cells, reach, bool(background))
+    pairs, counts = wing("labels.measurement", cells).contacts(cells, reach, bool(background))
     return pairs.astype(x.dtype, copy=False), counts
 
 
@@ -216,7 +217,7 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
     x = as_contiguous(x > 0 if x.dtype.kind == "f" else x)
     if x.size == 0:
         return 0
-    return wing("measurement", x).euler_number(_plain(x), reach == x.ndim)
+    return wing("labels.measurement", x).euler_number(_plain(x), reach == x.ndim)
 
 
 def sum_stripes(size: int, rows: int) -> int:

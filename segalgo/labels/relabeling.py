@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy, wing
-from segalgo._labels import array_module, as_labels, as_unsigned, is_dense, largest_label, ranked
-from segalgo.labeling import as_connectivity, label
-from segalgo.reference.relabeling import largest_labels
+from segalgo._core.arrays import array_module, is_cupy
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.dispatch import wing
+from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, largest_label, ranked
+from segalgo.labels.labeling import as_connectivity, label
+from segalgo.reference.labels.relabeling import largest_labels
 
 
 def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 64, min_size: int | None = None) -> Any:
@@ -56,7 +57,7 @@ def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 
     reach = as_connectivity(connectivity, x.ndim)
     limit = _as_count(max_size, "max_size") if min_size is None else _as_count(min_size, "min_size") - 1
     cells, names = _components(x, reach)
-    compute = wing("relabeling", cells)
+    compute = wing("labels.relabeling", cells)
     kept = compute.label_areas(cells, names.size - 1) > limit
     return compute.map_labels(cells, as_unsigned(names * kept)).view(x.dtype)
 
@@ -103,7 +104,7 @@ def largest_components(labels: Any, k: int = 1, connectivity: int | None = None,
     reach = as_connectivity(connectivity, x.ndim)
     number = _as_count(k, "k")
     cells, names = _components(x, reach)
-    compute = wing("relabeling", cells)
+    compute = wing("labels.relabeling", cells)
     areas = compute.label_areas(cells, names.size - 1)
     xp = array_module(cells)
     kept = xp.asarray(largest_labels(areas.get() if is_cupy(areas) else areas, number))
@@ -166,7 +167,7 @@ def clear_border(labels: Any, buffer_size: int = 0, bgval: int = 0, mask: Any = 
     components, count = label(x, return_num=True)
     if x.size == 0:
         return x.copy()
-    compute = wing("relabeling", x, mask)
+    compute = wing("labels.relabeling", x, mask)
     cleared = compute.border_labels(as_unsigned(components), count, border, mask)
     values = array_module(x).full(count + 1, fill, x.dtype)
     cells = compute.replace_components(as_unsigned(x), as_unsigned(components), cleared, as_unsigned(values))
@@ -257,7 +258,7 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
     largest = largest_label(x, "label_field")
     if is_dense(x, largest):
         cells = as_unsigned(x)
-        present = wing("relabeling", x).label_areas(cells, largest) > 0
+        present = wing("labels.relabeling", x).label_areas(cells, largest) > 0
         values = xp.flatnonzero(present).astype(x.dtype)
         rank = xp.cumsum(present[1:]).astype(np.uint64) + np.uint64(first - 1)
     else:
@@ -269,7 +270,7 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
     dtype = _sequential_dtype(x.dtype, first + labelled - 1 if labelled else 0)
     table = xp.zeros(present.size, dtype)
     table[1:] = xp.where(present[1:], rank, np.uint64(0)).astype(dtype)
-    relabeled = wing("relabeling", cells).map_labels(cells, as_unsigned(table)).view(dtype)
+    relabeled = wing("labels.relabeling", cells).map_labels(cells, as_unsigned(table)).view(dtype)
     new = _counted_from(xp, first, values.size).astype(dtype)
     if labelled < values.size:
         new = xp.concatenate([xp.zeros(1, dtype), new[:-1]])
@@ -329,7 +330,7 @@ def fill_holes(image: Any, connectivity: int = 1) -> Any:
         return x.copy()
     components, count = label(x == 0, return_num=True, connectivity=reach)
     cells, parts = as_unsigned(x), as_unsigned(components)
-    compute = wing("relabeling", cells)
+    compute = wing("labels.relabeling", cells)
     owners = compute.hole_owners(cells, parts, count, reach)
     return compute.replace_components(cells, parts, (owners != 0).view(np.uint8), owners).view(x.dtype)
 

@@ -4,8 +4,8 @@ import math
 import operator
 from typing import Any
 
-from segalgo._checks import as_real, one_of, widened
-from segalgo._dispatch import wing
+from segalgo._core.checks import as_real, one_of, widened
+from segalgo._core.dispatch import wing
 
 
 def relu(input: Any) -> Any:
@@ -225,7 +225,7 @@ def log_softmax(input: Any, axis: int) -> Any:
 def _cell_by_cell(operation: str, input: Any, *parameters: Any) -> Any:
     x = as_real(input, "input")
     cells = widened(x).reshape(-1)
-    output = getattr(wing("activation", cells), operation)(cells, *parameters)
+    output = getattr(wing("layers.activation", cells), operation)(cells, *parameters)
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -242,5 +242,5 @@ def _along_axis(operation: str, input: Any, axis: int) -> Any:
         return x.copy()
     place %= x.ndim
     lines = widened(x).reshape(math.prod(x.shape[:place]), x.shape[place], math.prod(x.shape[place + 1 :]))
-    output = getattr(wing("activation", lines), operation)(lines)
+    output = getattr(wing("layers.activation", lines), operation)(lines)
     return output.reshape(x.shape).astype(x.dtype, copy=False)

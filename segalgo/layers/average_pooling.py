@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_pair, as_planes, widened
-from segalgo._dispatch import wing
-from segalgo.output_sizes import avg_pool_size
-from segalgo.reference.average_pooling import adaptive_windows, pooling_windows
+from segalgo._core.checks import as_pair, as_planes, widened
+from segalgo._core.dispatch import wing
+from segalgo.layers.sizes import avg_pool_size
+from segalgo.reference.layers.average_pooling import adaptive_windows, pooling_windows
 
 
 def avg_pool2d(
@@ -83,7 +83,7 @@ def avg_pool2d(
     (rows, row_counts), (columns, column_counts) = windows
     if divisor_override is not None:
         row_counts, column_counts = np.full_like(row_counts, divisor_override), np.ones_like(column_counts)
-    output = wing("average_pooling", x).avg_pool2d(widened(x), rows, columns, row_counts, column_counts)
+    output = wing("layers.average_pooling", x).avg_pool2d(widened(x), rows, columns, row_counts, column_counts)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
 
@@ -132,6 +132,6 @@ def adaptive_avg_pool2d(input: Any, output_size: int | Sequence[int | None] | No
     sizes = as_pair([n if w is None else w for w, n in zip(wanted, x.shape[2:], strict=True)], "output_size", 0)
     rows, columns = (adaptive_windows(n, size) for n, size in zip(x.shape[2:], sizes, strict=True))
     counts = [np.maximum(last - first, 1).astype(np.float64) for first, last in (rows, columns)]
-    output = wing("average_pooling", x).avg_pool2d(widened(x), rows, columns, *counts)
+    output = wing("layers.average_pooling", x).avg_pool2d(widened(x), rows, columns, *counts)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output

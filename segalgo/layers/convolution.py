@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import REAL, as_pair, as_planes
-from segalgo._convolution import (
+from segalgo._core.checks import REAL, as_pair, as_planes
+from segalgo._core.dispatch import wing
+from segalgo.layers.convolution_arguments import (
     as_bias,
     as_groups,
     as_weight,
@@ -16,7 +17,6 @@ from segalgo._convolution import (
     transposed_size,
     widened,
 )
-from segalgo._dispatch import wing
 
 
 def conv2d(
@@ -95,7 +95,7 @@ def conv2d(
     check_channels(x, w, groups)
     b = as_bias(bias, w.shape[0], x.dtype)
     border, size = conv2d_sizes(x.shape[2:], w.shape[2:], steps, padding, spread)
-    compute = wing("convolution", x, w, b)
+    compute = wing("layers.convolution", x, w, b)
     method = choose_algorithm(compute, algorithm, w, steps, spread, groups, size)
     output = compute.conv2d(widened(x), widened(w), widened(b), steps, border, spread, groups, size, method)
     output = output.astype(x.dtype, copy=False)
@@ -181,7 +181,7 @@ def conv_transpose2d(
         transposed_size(*axis)
         for axis in zip("HW", x.shape[2:], w.shape[2:], steps, border, extra, spread, strict=True)
     )
-    compute = wing("convolution", x, w, b).conv_transpose2d
+    compute = wing("layers.convolution", x, w, b).conv_transpose2d
     output = compute(widened(x), widened(w), widened(b), steps, border, spread, groups, size)
     output = output.astype(x.dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
@@ -234,7 +234,7 @@ def bilinear_weight(
     >>> segalgo.bilinear_weight(1, (1, 4))[0, 0]
     array([[0.25, 0.75, 0.75, 0.25]], dtype=float32)
     """
-    from segalgo.reference import convolution as compute
+    from segalgo.reference.layers import convolution as compute
 
     size = as_pair(kernel_size, "kernel_size", 1)
     steps = tuple((k + 1) // 2 for k in size) if stride is None else as_pair(stride, "stride", 1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import REAL, as_array, as_contiguous, as_pair, one_of
+from segalgo._core.checks import REAL, as_array, as_contiguous, as_pair, one_of
 
 ALGORITHMS = ("auto", "direct", "winograd")
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous, as_real, widened
-from segalgo._dispatch import wing
+from segalgo._core.checks import as_array, as_contiguous, as_real, widened
+from segalgo._core.dispatch import wing
 
 
 def linear(input: Any, weight: Any, bias: Any = None) -> Any:
@@ -56,7 +56,7 @@ def linear(input: Any, weight: Any, bias: Any = None) -> Any:
         if vector.shape != matrix.shape[:1]:
             raise ValueError(f"bias has shape {vector.shape}: expected {matrix.shape[:1]}")
     rows = widened(x).reshape(math.prod(x.shape[:-1]), x.shape[-1])
-    output = wing("fully_connected", x, matrix, vector).linear(rows, matrix, vector)
+    output = wing("layers.fully_connected", x, matrix, vector).linear(rows, matrix, vector)
     return output.reshape(*x.shape[:-1], matrix.shape[0]).astype(x.dtype, copy=False)
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous, as_pair, one_of
-from segalgo._dispatch import wing
+from segalgo._core.checks import as_array, as_contiguous, as_pair, one_of
+from segalgo._core.dispatch import wing
 
 ORDERS = ("row", "column")
 
@@ -104,7 +104,7 @@ def _converted(indices: Any, plane_size: Sequence[int], storage_order: str, oper
     if planes * size[0] * size[1] > 2**63 - 1:
         raise ValueError(f"plane_size={size} with {planes} planes: expected at most 2**63 - 1 cells in all")
     flat = places.reshape(planes, places.shape[-2] * places.shape[-1])
-    convert = getattr(wing("index_conventions", places), operation)
+    convert = getattr(wing("layers.index_conventions", places), operation)
     output, fault = convert(flat, size, storage_order == "column")
     if fault >= 0:
         where = [int(k) for k in np.unravel_index(fault, places.shape)]

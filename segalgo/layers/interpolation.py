@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_planes, one_of, widened
-from segalgo._dispatch import wing
-from segalgo.output_sizes import interpolate_size
-from segalgo.reference.interpolation import linear_taps, nearest_indices, pad_indices
+from segalgo._core.checks import as_planes, one_of, widened
+from segalgo._core.dispatch import wing
+from segalgo.layers.sizes import interpolate_size
+from segalgo.reference.layers.interpolation import linear_taps, nearest_indices, pad_indices
 
 MODES = ("nearest", "nearest-exact", "bilinear")
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
@@ -89,7 +89,7 @@ def interpolate(
     steps = [None if f is None or recompute_scale_factor else 1.0 / float(f) for f in factors]
     x, dtype = widened(x), x.dtype
     axes = list(zip(x.shape[2:], output_size, steps, strict=True))
-    compute = wing("interpolation", x)
+    compute = wing("layers.interpolation", x)
     if mode == "bilinear":
         (rows, row_weights), (columns, column_weights) = (
             linear_taps(*axis, bool(align_corners), x.dtype) for axis in axes
@@ -154,7 +154,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     x, dtype = widened(x), x.dtype
     rows = _padded_axis("H", x.shape[2], top, bottom, mode)
     columns = _padded_axis("W", x.shape[3], left, right, mode)
-    output = wing("interpolation", x).pad(x, rows, columns, float(value or 0))
+    output = wing("layers.interpolation", x).pad(x, rows, columns, float(value or 0))
     output = output.astype(dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_double, as_real, widened
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_double, as_real, widened
+from segalgo._core.dispatch import wing
 
 
 def batch_norm(
@@ -60,7 +61,7 @@ def batch_norm(
     mean, var = as_double(running_mean, "running_mean", shape), as_double(running_var, "running_var", shape)
     weight, bias = _affine(x, weight, bias, shape)
     cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    compute = wing("normalization", x, mean, var, weight, bias).batch_norm
+    compute = wing("layers.normalization", x, mean, var, weight, bias).batch_norm
     output = compute(cells, mean, var, weight, bias, float(eps))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
@@ -123,7 +124,7 @@ def layer_norm(
     if x.size == 0:
         return x.copy()
     rows = widened(x).reshape(-1, math.prod(shape))
-    compute = wing("normalization", x, weight, bias).layer_norm
+    compute = wing("layers.normalization", x, weight, bias).layer_norm
     output = compute(rows, weight.reshape(-1), bias.reshape(-1), float(eps))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
@@ -177,7 +178,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     if size < 1:
         raise ValueError(f"size={size}: expected at least 1")
     cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    output = wing("normalization", x).local_response_norm(cells, size, float(alpha), float(beta), float(k))
+    output = wing("layers.normalization", x).local_response_norm(cells, size, float(alpha), float(beta), float(k))
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous, as_pair, as_planes, one_of, widened
-from segalgo._dispatch import wing
-from segalgo.output_sizes import pool_size, unpool_size
+from segalgo._core.checks import as_array, as_contiguous, as_pair, as_planes, one_of, widened
+from segalgo._core.dispatch import wing
+from segalgo.layers.sizes import pool_size, unpool_size
 
 
 def max_pool2d(
@@ -80,7 +80,7 @@ def max_pool2d(
     size = tuple(
         pool_size(*axis, ceil_mode) for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
     )
-    compute = wing("pooling", x).max_pool2d
+    compute = wing("layers.pooling", x).max_pool2d
     values, indices = compute(widened(x), kernel, steps, border, spread, size)
     values = values.astype(x.dtype, copy=False)
     if np.ndim(input) == 3:
@@ -155,7 +155,7 @@ def max_unpool2d(
     border = as_pair(padding, "padding", 0)
     size = _unpooled_size(x.shape, kernel, steps, border, output_size)
     places = as_contiguous(places.astype(np.int64, copy=False)).reshape(x.shape)
-    compute = wing("pooling", x, places).max_unpool2d
+    compute = wing("layers.pooling", x, places).max_unpool2d
     output, fault = compute(widened(x), places, size, on_duplicate == "raise")
     if fault >= 0:
         _raise_index_fault(int(places.reshape(-1)[fault]), fault, x.shape, size)

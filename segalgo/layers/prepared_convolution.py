@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_pair, as_planes
-from segalgo._convolution import (
+from segalgo._core.checks import as_array, as_pair, as_planes
+from segalgo._core.dispatch import wing
+from segalgo.layers.convolution_arguments import (
     as_bias,
     as_groups,
     as_weight,
@@ -17,7 +18,6 @@ from segalgo._convolution import (
     conv2d_sizes,
     widened,
 )
-from segalgo._dispatch import wing
 
 
 class PreparedConv2d:
@@ -50,7 +50,7 @@ class PreparedConv2d:
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.relu, self.algorithm = relu, algorithm
         self._packed: dict[tuple[str, str], Any] = {}
-        self._pack(wing("convolution", weight), None)
+        self._pack(wing("layers.convolution", weight), None)
 
     def __call__(self, input: Any) -> Any:
         """Return the convolution of a tensor (N, C, H, W) or (C, H, W) of the weights' dtype, as `conv2d` does."""
@@ -60,7 +60,7 @@ class PreparedConv2d:
         check_channels(x, self.weight, self.groups)
         kernel = self.weight.shape[2:]
         border, size = conv2d_sizes(x.shape[2:], kernel, self.stride, self.padding, self.dilation)
-        compute = wing("convolution", x, self.weight)
+        compute = wing("layers.convolution", x, self.weight)
         output = compute.conv2d_packed(widened(x), self._pack(compute, size), border, size)
         output = output.astype(x.dtype, copy=False)
         return output[0] if np.ndim(input) == 3 else output

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from segalgo._checks import as_array
+from segalgo._core.checks import as_array
 from segalgo.masks.polygons import polygon_to_mask
 from segalgo.masks.run_lengths import MOST_DECODED
 

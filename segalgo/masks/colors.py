@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, one_of
+from segalgo._core.checks import as_array, one_of
 
 # Cityscapes' labelIds 0 ... 33, as in cityscapesScripts.
 CITYSCAPES = (

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, one_of
+from segalgo._core.checks import as_array, one_of
 
 
 def mask_to_polygons(mask: Any, connectivity: int = 1) -> list[list[np.ndarray]]:
@@ -103,7 +103,7 @@ def _rings(corners: np.ndarray) -> list[np.ndarray]:
 
 def _grouped(rings: list[np.ndarray], inside: np.ndarray, joins: bool) -> list[list[np.ndarray]]:
     """Return the rings as polygons: each hole goes to the object that lies around it."""
-    from segalgo.labeling import label
+    from segalgo.labels.labeling import label
 
     objects = label(inside, connectivity=2 if joins else 1)
     polygons: dict[int, list[np.ndarray]] = {}

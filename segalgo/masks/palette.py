@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array
+from segalgo._core.checks import as_array
 from segalgo.masks.colors import colormap
 from segalgo.masks.run_lengths import MOST_DECODED
-from segalgo.pictures import PictureError
+from segalgo.pictures.files import PictureError
 
 
 def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tuple[np.ndarray, np.ndarray]:

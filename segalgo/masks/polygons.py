@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_pair, one_of
-from segalgo._dispatch import host_wing
+from segalgo._core.checks import as_pair, one_of
+from segalgo._core.dispatch import host_wing
 from segalgo.masks.run_lengths import MOST_CELLS, MOST_DECODED, mask_to_rle, rle_to_mask
 
 # Points beyond it are no pixels of any picture; within it the kernels' integers hold.
@@ -74,7 +74,7 @@ def polygon_to_mask(
     _check_crossings(rings, crossings)
     offsets = np.cumsum([0, *map(len, rings)])
     points = np.concatenate(rings) if rings else np.empty((0, 2))
-    return host_wing("polygons").fill_rings(points, offsets, height, width)
+    return host_wing("masks.polygons").fill_rings(points, offsets, height, width)
 
 
 def polygon_to_rle(
@@ -116,19 +116,19 @@ def polygon_to_rle(
     rings = as_rings(polygon, "polygon")
     _check_crossings(rings, crossings)
     counts = coco_counts(rings, height, width)
-    return {"size": [height, width], "counts": host_wing("run_lengths").counts_to_text(counts)}
+    return {"size": [height, width], "counts": host_wing("masks.run_lengths").counts_to_text(counts)}
 
 
 def coco_counts(rings: list[np.ndarray], height: int, width: int) -> np.ndarray:
     """Return the run lengths of the union of rings by COCO's rule."""
-    kernels = host_wing("polygons")
+    kernels = host_wing("masks.polygons")
     parts = [kernels.coco_counts(ring, height, width) for ring in rings]
     if len(parts) == 1:
         return parts[0]
     if not parts:
         return np.array([height * width], np.uint32)
     offsets = np.cumsum([0, *map(len, parts)])
-    return host_wing("run_lengths").merge_counts(np.concatenate(parts), offsets, height * width, False)
+    return host_wing("masks.run_lengths").merge_counts(np.concatenate(parts), offsets, height * width, False)
 
 
 def as_rings(polygon: Any, argument: str) -> list[np.ndarray]:

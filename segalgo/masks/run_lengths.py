@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import host_wing
+from segalgo._core.checks import as_array
+from segalgo._core.dispatch import host_wing
 
 # Counts are 32-bit numbers in COCO's code.
 MOST_CELLS = 2**32 - 1
@@ -62,7 +62,7 @@ def mask_to_rle(mask: Any) -> dict[str, Any]:
     {'size': [2, 2], 'counts': b'13'}
     """
     counts = mask_to_counts(mask)
-    return {"size": list(np.shape(mask)), "counts": host_wing("run_lengths").counts_to_text(counts)}
+    return {"size": list(np.shape(mask)), "counts": host_wing("masks.run_lengths").counts_to_text(counts)}
 
 
 def mask_to_counts(mask: Any) -> np.ndarray:
@@ -101,9 +101,9 @@ def mask_to_counts(mask: Any) -> np.ndarray:
         array = array != 0
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
         array = np.ascontiguousarray(array)
-    counts = host_wing("run_lengths").mask_to_counts(array.view(np.uint8))
+    counts = host_wing("masks.run_lengths").mask_to_counts(array.view(np.uint8))
     if counts is None:  # bytes beyond 0 and 1
-        counts = host_wing("run_lengths").mask_to_counts((array != 0).view(np.uint8))
+        counts = host_wing("masks.run_lengths").mask_to_counts((array != 0).view(np.uint8))
     return counts
 
 
@@ -145,7 +145,7 @@ def rle_to_mask(rle: Mapping[str, Any], order: str = "C", max_cells: int = MOST_
     counts, height, width = as_counts(rle, "rle")
     if height * width > max_cells:
         raise ValueError(f"rle has size [{height}, {width}]: expected at most max_cells={max_cells} cells")
-    return host_wing("run_lengths").counts_to_mask(counts, height, width, order == "F")
+    return host_wing("masks.run_lengths").counts_to_mask(counts, height, width, order == "F")
 
 
 def compress_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def compress_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
     {'size': [4, 5], 'counts': b'536ON'}
     """
     counts, height, width = as_counts(rle, "rle")
-    return {"size": [height, width], "counts": host_wing("run_lengths").counts_to_text(counts)}
+    return {"size": [height, width], "counts": host_wing("masks.run_lengths").counts_to_text(counts)}
 
 
 def decompress_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
@@ -258,7 +258,7 @@ def rle_bounding_box(rle: Mapping[str, Any]) -> tuple[int, int, int, int]:
     """
     codes = as_codes([rle], "rle")
     top, bottom, left, right = (
-        host_wing("run_lengths").bounding_boxes(codes.counts, codes.offsets, codes.sizes[:, 0])[0].tolist()
+        host_wing("masks.run_lengths").bounding_boxes(codes.counts, codes.offsets, codes.sizes[:, 0])[0].tolist()
     )
     return (0, 0, 0, 0) if right < 0 else (left, top, right - left + 1, bottom - top + 1)
 
@@ -341,14 +341,14 @@ def merge_rles(rles: Sequence[Mapping[str, Any]], intersect: bool = False) -> di
         other = codes.sizes[(codes.sizes != codes.sizes[0]).any(axis=1)][0]
         raise ValueError(f"codes of sizes {codes.sizes[0].tolist()} and {other.tolist()}: expected one size for all")
     height, width = codes.sizes[0].tolist()
-    kernels = host_wing("run_lengths")
+    kernels = host_wing("masks.run_lengths")
     counts = kernels.merge_counts(codes.counts, codes.offsets, height * width, bool(intersect))
     return {"size": [height, width], "counts": kernels.counts_to_text(counts)}
 
 
 def grouped_ious(first: Codes, second: Codes, crowd: np.ndarray, groups: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return IoU of all pairs within groups, flat; group g is groups[g] ... groups[g + 1] - 1 of the first codes."""
-    kernels = host_wing("run_lengths")
+    kernels = host_wing("masks.run_lengths")
     measured = []
     for codes in (first, second):
         boxes = kernels.bounding_boxes(codes.counts, codes.offsets, np.ascontiguousarray(codes.sizes[:, 0]))
@@ -378,7 +378,7 @@ def as_codes(rles: Sequence[Mapping[str, Any]], argument: str, single: bool = Fa
         sizes[k] = _size_of(rle, name(k))
         parts.append(_raw_counts(rle, name(k)))
     counts, offsets = _joined(parts, name)
-    totals = host_wing("run_lengths").totals(counts, offsets)
+    totals = host_wing("masks.run_lengths").totals(counts, offsets)
     wrong = np.flatnonzero(totals != sizes[:, 0] * sizes[:, 1])
     if wrong.size:
         k = int(wrong[0])
@@ -430,7 +430,7 @@ def _raw_counts(rle: Mapping[str, Any], name: str) -> Any:
 def _joined(parts: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return all counts behind each other and their offsets; strings are read at once."""
     texts = [part for part in parts if isinstance(part, bytes)]
-    counts, offsets, fault = host_wing("run_lengths").texts_to_counts(texts)
+    counts, offsets, fault = host_wing("masks.run_lengths").texts_to_counts(texts)
     if fault is not None:
         k = [k for k, part in enumerate(parts) if isinstance(part, bytes)][fault[0]]
         raise ValueError(

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, one_of
-from segalgo._dispatch import host_wing
+from segalgo._core.checks import as_array, one_of
+from segalgo._core.dispatch import host_wing
 
 # Of the picture's diagonal: Csurka et al. 2013, and the Berkeley benchmark before them.
 TOLERANCE = 0.0075
@@ -151,7 +151,7 @@ def _match_pairs(found: np.ndarray, cells: np.ndarray, reach: float, shape: tupl
     squares = (offsets**2).sum(axis=1)
     order = np.argsort(squares, kind="stable")
     offsets = offsets[order[squares[order] <= reach**2]].astype(np.int64)
-    pairs = host_wing("boundary_matching").match_points(found, cells, np.ascontiguousarray(offsets), *shape)
+    pairs = host_wing("metrics.boundary_matching").match_points(found, cells, np.ascontiguousarray(offsets), *shape)
     return pairs, pairs
 
 

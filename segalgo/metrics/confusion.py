@@ -5,8 +5,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.dispatch import wing
 
 # A matrix of this many classes takes 512 MiB; beyond it labels are object numbers, not classes.
 MOST_CLASSES = 8192
@@ -57,7 +58,7 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
         raise ValueError(f"prediction has shape {y.shape}: expected that of target, {x.shape}")
     classes = _class_count(num_classes)
     ignored = None if ignore_index is None else operator.index(ignore_index)
-    matrix, strays = wing("confusion", x, y).confusion_matrix(x, y, classes, ignored)
+    matrix, strays = wing("metrics.confusion", x, y).confusion_matrix(x, y, classes, ignored)
     if strays:
         raise ValueError(_stray(x, y, classes, ignored))
     return matrix

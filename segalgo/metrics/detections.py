@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import one_of
-from segalgo._dispatch import host_wing
+from segalgo._core.checks import one_of
+from segalgo._core.dispatch import host_wing
 from segalgo.masks.polygons import as_rings, coco_counts
 from segalgo.masks.run_lengths import Codes, as_codes, grouped_ious
 
@@ -357,7 +357,7 @@ def _areas(table: _Records, boxed: bool, iou_type: str, name: str) -> np.ndarray
     if iou_type == "bbox":
         measured = table.shapes[:, 2] * table.shapes[:, 3]
     else:
-        measured = host_wing("run_lengths").areas(table.shapes.counts, table.shapes.offsets).astype(np.float64)
+        measured = host_wing("masks.run_lengths").areas(table.shapes.counts, table.shapes.offsets).astype(np.float64)
     if name == "detections":
         return measured
     given = [record.get("area", size) for record, size in zip(table.records, measured.tolist(), strict=True)]
@@ -388,7 +388,7 @@ def _match(
     ]
     groups = np.unique(np.concatenate(keys))
     first, other_first = (np.searchsorted(key, np.append(groups, np.iinfo(np.int64).max)) for key in keys)
-    kernels = host_wing("detections")
+    kernels = host_wing("metrics.detections")
     if iou_type == "bbox":
         ious = kernels.grouped_box_ious(found.shapes, truth.shapes, truth.crowd, first, other_first)
     else:
@@ -416,7 +416,7 @@ def _accumulate(
     precision = np.full((steps, points.size, categories, ranges, len(most)), np.nan)
     scores, recall = precision.copy(), np.full((steps, categories, ranges, len(most)), np.nan)
     first, other_first = (np.searchsorted(t.category, np.arange(categories + 1)) for t in (found, truth))
-    kernel = host_wing("detections").precision_recall
+    kernel = host_wing("metrics.detections").precision_recall
     for k in range(categories):
         own = slice(first[k], first[k + 1])
         order = own.start + np.argsort(-found.score[own], kind="stable")

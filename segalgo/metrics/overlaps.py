@@ -4,9 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import wing
-from segalgo._labels import as_labels, ranked
+from segalgo._core.checks import as_array
+from segalgo._core.dispatch import wing
+from segalgo.labels.label_arrays import as_labels, ranked
 
 # Up to this many labels pairs are counted in a dense table: 32 MiB.
 DENSE = 2048
@@ -37,7 +37,7 @@ def overlaps(target: Any, prediction: Any) -> Overlaps:
     (ranks, names), (other_ranks, other_names) = (_dense(labels) for labels in maps)
     most = max(len(names), len(other_names))
     if most <= DENSE:
-        table, _ = wing("confusion", ranks).confusion_matrix(ranks, other_ranks, most, None)
+        table, _ = wing("metrics.confusion", ranks).confusion_matrix(ranks, other_ranks, most, None)
         rows, columns = np.nonzero(table)
         return Overlaps((names, other_names), (rows, columns), table[rows, columns])
     from scipy.sparse import coo_array

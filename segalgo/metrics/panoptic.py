@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array
+from segalgo._core.checks import as_array
 from segalgo.metrics.overlaps import overlaps
 
 VOID = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import is_cupy
+from segalgo._core.arrays import is_cupy
 
 
 def pixel_accuracy(matrix: Any, empty: float = np.nan) -> float:

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import is_cupy
-from segalgo.labeling import label
-from segalgo.measurement import label_statistics
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+from segalgo.labels.labeling import label
+from segalgo.labels.measurement import label_statistics
 
 IGNORE_INDEX = 255
 

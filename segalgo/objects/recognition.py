@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import is_cupy
-from segalgo.measurement import label_statistics
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+from segalgo.labels.measurement import label_statistics
 
 BLOCK_CELLS = 1 << 22  # cells of a block of differences, some 32 MB
 

@@ -4,22 +4,6 @@
 ``plot``): ``ax=`` in, axes out; without ``ax`` they make a figure.
 """
 
-from segalgo.plot.background import blur_background
-from segalgo.plot.colours import COLOURS
-from segalgo.plot.figures import legend, show_confusion, show_histogram, side_by_side
-from segalgo.plot.objects import show_instances
-from segalgo.plot.overlays import overlay, overlay_classes
-from segalgo.plot.tracing import show_trace
+import lazy_loader
 
-__all__ = [
-    "COLOURS",
-    "blur_background",
-    "legend",
-    "overlay",
-    "overlay_classes",
-    "show_confusion",
-    "show_histogram",
-    "show_instances",
-    "show_trace",
-    "side_by_side",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

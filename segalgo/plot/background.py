@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colours import as_label_map, as_rgb
+from segalgo.plot.colors import as_label_map, as_rgb
 
 
 def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float = 1.0) -> np.ndarray:

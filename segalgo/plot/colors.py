@@ -45,7 +45,7 @@ def distinct_colours(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
     Returns the object numbers that occur, ascending, and a place in `COLOURS` for each.
     """
-    from segalgo.measurement import contacts
+    from segalgo.labels.measurement import contacts
 
     present = np.unique(labels)
     present = present[present != 0]

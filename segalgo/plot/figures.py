@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, one_of
-from segalgo._dispatch import is_cupy
-from segalgo.plot.colours import COLOURS, as_rgb, import_pyplot, new_axes
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, one_of
+from segalgo.plot.colors import COLOURS, as_rgb, import_pyplot, new_axes
 
 CELLS_WITH_NUMBERS = 25  # confusion matrices of more classes show colours alone
 TICKS = 40  # names along an axis, at most
@@ -182,7 +182,7 @@ def show_histogram(
     >>> threshold = segalgo.threshold_otsu(coins())
     >>> ax = segalgo.show_histogram(coins(), {"Otsu": threshold})  # doctest: +SKIP
     """
-    from segalgo._histogram import histogram_of
+    from segalgo.thresholds.histogram import histogram_of
 
     pixels = as_array(image, "image")
     pixels = pixels.get() if is_cupy(pixels) else pixels

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colours import COLOURS, as_label_map, as_rgb, distinct_colours, new_axes
+from segalgo.plot.colors import COLOURS, as_label_map, as_rgb, distinct_colours, new_axes
 
 SMALLEST_FONT, LARGEST_FONT = 6.0, 13.0  # points
 GLYPH = 0.62  # width of a digit over the size of its font
@@ -104,7 +104,7 @@ def _figure_size(shape: tuple[int, ...]) -> tuple[float, float]:
 
 def _measure(ranks: np.ndarray, count: int) -> np.ndarray:
     """Return boxes (K, 4): first row, first column, one past the last row and column."""
-    from segalgo.measurement import label_statistics
+    from segalgo.labels.measurement import label_statistics
 
     return label_statistics(ranks, num_labels=count).bounding_box
 

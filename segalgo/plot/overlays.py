@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colours import COLOURS, as_label_map, as_rgb
+from segalgo.plot.colors import COLOURS, as_label_map, as_rgb
 
 READABLE_PIXELS = 900  # smaller pictures are enlarged by a whole factor, so that numbers can be read
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import is_cupy
-from segalgo.plot.colours import COLOURS, import_pyplot
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+from segalgo.plot.colors import COLOURS, import_pyplot
 
 ARROW_CELLS = 6  # pooling indices are drawn for a window of at most this many cells in height and width
 

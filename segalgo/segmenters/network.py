@@ -8,7 +8,7 @@ import numpy as np
 
 import segalgo
 from segalgo.models import Classes, Network, available, from_checkpoint, load
-from segalgo.segmentation import Segmentation
+from segalgo.segmenters.threshold import Segmentation
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo._checks import as_array, one_of
+from segalgo._core.checks import as_array, one_of
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
 WINDOW_METHODS = ("local", "niblack", "sauvola", "wolf", "bradley", "phansalkar")

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._watch import Watch
+from segalgo.simulated.watch import Watch
 
-HEADER = Path(__file__).parent.parent / "_ext" / "simulated_device.h"
+HEADER = Path(__file__).parent / "simulated_device.h"
 # Hidden, so that each kernel has a threadIdx of its own.
 FLAGS = (
     "-std=c++17",

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_grey, one_of
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_grey, one_of
+from segalgo._core.dispatch import wing
 
 
 def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
@@ -68,7 +69,7 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     if levels.dtype not in (pixels.dtype, np.dtype(np.float32), np.dtype(np.float64)):
         common = np.result_type(pixels.dtype, levels.dtype)
         pixels, levels = pixels.astype(common, copy=False), levels.astype(common, copy=False)
-    mask = wing("binarization", pixels, levels).binarize(pixels.reshape(-1), levels.reshape(-1), below)
+    mask = wing("thresholds.binarization", pixels, levels).binarize(pixels.reshape(-1), levels.reshape(-1), below)
     return mask.reshape(pixels.shape)
 
 
@@ -118,7 +119,7 @@ def apply_hysteresis_threshold(image: Any, low: Any, high: Any) -> Any:
             raise ValueError(f"{name} has shape {level.shape}: expected a scalar or the shape of image")
     lower = (_module_of(levels[0]) if levels[0].ndim else _module_of(levels[1])).minimum(*levels)
     above_low = binarize(image, lower)
-    return wing("hysteresis", above_low).hysteresis(above_low, binarize(image, high))
+    return wing("thresholds.hysteresis", above_low).hysteresis(above_low, binarize(image, high))
 
 
 def _binarize_by_one(pixels: Any, level: float, below: bool) -> Any:
@@ -126,7 +127,7 @@ def _binarize_by_one(pixels: Any, level: float, below: bool) -> Any:
     bound = _split_like(level, pixels.dtype)
     if isinstance(bound, bool):
         return _module_of(pixels).full(pixels.shape, bound != below and level == level, bool)
-    mask = wing("binarization", pixels).binarize(pixels.reshape(-1), np.asarray(bound, pixels.dtype), below)
+    mask = wing("thresholds.binarization", pixels).binarize(pixels.reshape(-1), np.asarray(bound, pixels.dtype), below)
     return mask.reshape(pixels.shape)
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import wing
-from segalgo._histogram import histogram_of, integer_histogram, pixels_of
-from segalgo.reference import histogram_thresholds as decide
+from segalgo._core.dispatch import wing
+from segalgo.thresholds import criteria as decide
+from segalgo.thresholds.histogram import histogram_of, integer_histogram, pixels_of
 
 
 def threshold_li(
@@ -88,7 +88,7 @@ def threshold_li(
 
 def _li_of_floats(pixels: Any, dtype: np.dtype, tolerance: float | None, initial_guess: Any, notify: Any) -> Any:
     """Run Li's iteration over the finite pixels of a float image, a pass over them for each step."""
-    module = wing("thresholding", pixels)
+    module = wing("thresholds.histogram", pixels)
     low, high, nans = module.value_range(pixels)
     if nans == pixels.size:
         return dtype.type(np.nan)

@@ -32,10 +32,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import is_cupy, wing
-from segalgo._histogram import histogram_of, pixels_of, positive
-from segalgo.reference import histogram_thresholds as decide
-from segalgo.reference.multi_otsu import multiotsu
+from segalgo._core.arrays import is_cupy
+from segalgo._core.dispatch import wing
+from segalgo.thresholds import criteria as decide
+from segalgo.thresholds.histogram import histogram_of, pixels_of, positive
+from segalgo.thresholds.multi_otsu import multiotsu
 
 
 def threshold_otsu(image: Any = None, nbins: int = 256, *, hist: Any = None, mask: Any = None) -> np.generic:
@@ -343,7 +344,7 @@ def threshold_minimum(
     if counts.size == 1:
         raise RuntimeError("Unable to find two maxima in histogram: it has one bin")
     like = image if hist is None and is_cupy(image) else counts
-    smooth = wing("thresholding", like).smooth_histogram(_beside(counts, like), steps)
+    smooth = wing("thresholds.histogram", like).smooth_histogram(_beside(counts, like), steps)
     return decide.minimum(smooth, decide.peaks(smooth), centers, steps)
 
 
@@ -391,7 +392,7 @@ def threshold_mean(image: Any = None, *, hist: Any = None, mask: Any = None) -> 
         counts, centers = histogram_of(image, 1, hist, mask)
         return np.float64(np.sum(counts * centers, dtype=np.float64) / np.sum(counts, dtype=np.float64))
     pixels, dtype = pixels_of(image, mask)
-    total = wing("thresholding", pixels).intensity_sum(pixels)
+    total = wing("thresholds.histogram", pixels).intensity_sum(pixels)
     if total != total:
         raise ValueError("image holds NaN, or infinities of both signs: expected numbers that have a mean")
     return (dtype.type if dtype.kind == "f" else np.float64)(total / pixels.size)

@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_grey
-from segalgo._dispatch import is_cupy, wing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_grey
+from segalgo._core.dispatch import wing
 
 # The most bins of an integer image: 2 GiB of counts.
 MOST_BINS = 2**28
@@ -52,6 +53,7 @@ def pixels_of(image: Any, mask: Any) -> tuple[Any, np.dtype]:
 
 
 def positive(value: Any, argument: str) -> int:
+    """Return the value as an integer of at least 1."""
     try:
         number = int(value.__index__())
     except AttributeError:
@@ -86,7 +88,7 @@ def _on_host(array: Any) -> np.ndarray:
 
 def integer_histogram(pixels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and centers of an integer image, a bin for each value from the smallest to the largest."""
-    module = wing("thresholding", pixels)
+    module = wing("thresholds.histogram", pixels)
     limits = np.iinfo(pixels.dtype)
     if pixels.dtype.itemsize <= 2 and (pixels.dtype.itemsize == 1 or pixels.size > 2**14):
         low, high = int(limits.min), int(limits.max)
@@ -106,7 +108,7 @@ def integer_histogram(pixels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _bool_histogram(pixels: Any, nbins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and centers of a bool image, which scikit-image bins as the floats 0 and 1."""
-    values = wing("thresholding", pixels).histogram_integers(pixels, 0, 256)[:2]
+    values = wing("thresholds.histogram", pixels).histogram_integers(pixels, 0, 256)[:2]
     if np.count_nonzero(values) == 1:
         return values[values > 0], np.flatnonzero(values).astype(bool)
     counts = np.zeros(nbins, np.int64)
@@ -118,7 +120,7 @@ def _bool_histogram(pixels: Any, nbins: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _float_histogram(pixels: Any, dtype: np.dtype, nbins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and centers of a float image, in nbins even bins from its smallest to its largest value."""
-    module = wing("thresholding", pixels)
+    module = wing("thresholds.histogram", pixels)
     low, high, nans = module.value_range(pixels)
     if nans:
         raise ValueError(f"image holds {nans} NaN: expected none; leave them out with mask=~numpy.isnan(image)")

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import one_of
-from segalgo._dispatch import is_cupy, wing
-from segalgo._windows import as_pixels, border_sources, gaussian_weights, odd_sizes, value_limits
-from segalgo.reference.window_filters import generic_filter
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import one_of
+from segalgo._core.dispatch import wing
+from segalgo.reference.thresholds.window_filters import generic_filter
+from segalgo.thresholds.windows import as_pixels, border_sources, gaussian_weights, odd_sizes, value_limits
 
 BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
 
@@ -156,7 +157,7 @@ def threshold_wolf(image: Any, window_size: int | Sequence[int] = 15, k: float =
     pixels, _ = as_pixels(image)
     if pixels.size == 0:
         return _by_window(image, window_size, "wolf", (float(k), 0.0))
-    lowest = wing("thresholding", pixels).value_range(pixels.reshape(-1))[0]
+    lowest = wing("thresholds.histogram", pixels).value_range(pixels.reshape(-1))[0]
     return _by_window(image, window_size, "wolf", (float(k), float(lowest)))
 
 
@@ -336,7 +337,7 @@ def threshold_local(
         return pixels.astype(dtype)
     if mode == "constant" and pixels.dtype.kind != "f":
         pixels = pixels.astype(np.float64)
-    filters = wing("window_filters", pixels)
+    filters = wing("thresholds.window_filters", pixels)
     if method == "gaussian":
         weights = gaussian_weights([(width - 1) / 6 for width in window] if param is None else param, pixels.ndim)
         sources = [border_sources(n, 2 * w.size - 1, mode) for n, w in zip(pixels.shape, weights, strict=True)]
@@ -344,7 +345,7 @@ def threshold_local(
     else:
         sources = [border_sources(n, width, mode) for n, width in zip(pixels.shape, window, strict=True)]
         if method == "mean":
-            module = wing("local_thresholding", pixels)
+            module = wing("thresholds.local_thresholds", pixels)
             threshold = module.window_threshold(pixels, window, sources, outside, "mean", (), dtype)
         elif method == "median":
             threshold = filters.median_filter(pixels, window, sources, outside).astype(dtype, copy=False)
@@ -360,7 +361,7 @@ def _by_window(image: Any, window_size: Any, rule: str, parameters: Sequence[flo
     if pixels.size == 0:
         return pixels.astype(dtype)
     sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
-    module = wing("local_thresholding", pixels)
+    module = wing("thresholds.local_thresholds", pixels)
     return module.window_threshold(pixels, window, sources, 0.0, rule, parameters, dtype)
 
 

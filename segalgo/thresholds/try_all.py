@@ -5,12 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array
-from segalgo._dispatch import is_cupy
-from segalgo._histogram import histogram_of
-from segalgo.binarization import binarize
-from segalgo.cross_entropy import threshold_li
-from segalgo.thresholding import (
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+from segalgo.thresholds.binarization import binarize
+from segalgo.thresholds.cross_entropy import threshold_li
+from segalgo.thresholds.global_thresholds import (
     threshold_entropy,
     threshold_isodata,
     threshold_mean,
@@ -19,6 +18,7 @@ from segalgo.thresholding import (
     threshold_triangle,
     threshold_yen,
 )
+from segalgo.thresholds.histogram import histogram_of
 
 METHODS = {
     "Entropy": threshold_entropy,

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, as_grey
-from segalgo._dispatch import wing
+from segalgo._core.checks import as_array, as_grey
+from segalgo._core.dispatch import wing
 
 
 def as_pixels(image: Any) -> tuple[Any, np.dtype]:
@@ -20,7 +20,7 @@ def as_pixels(image: Any) -> tuple[Any, np.dtype]:
         raise ValueError("image has shape (): expected at least one axis")
     pixels = as_grey(array, "image")
     if pixels.dtype.kind == "f" and pixels.size:
-        low, high, nans = wing("thresholding", pixels).value_range(pixels.reshape(-1))
+        low, high, nans = wing("thresholds.histogram", pixels).value_range(pixels.reshape(-1))
         if nans:
             raise ValueError(f"image holds {nans} NaN: expected none, for a NaN has no place in a window's sum")
         if not (np.isfinite(low) and np.isfinite(high)):

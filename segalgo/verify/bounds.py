@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.reference import convolution
+from segalgo.reference.layers import convolution
 
 DOUBLE = np.finfo(np.float64).eps
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.cuda_source import CudaKernel
-from segalgo.verify.isolation import CASE_SECONDS, MOST_MEMORY, MOST_SECONDS, VerificationError, isolated
+from segalgo.verify.cases.recipes import LAYOUTS
+from segalgo.verify.kernels.cuda_source import CudaKernel
 from segalgo.verify.operation import operation_of
-from segalgo.verify.recipes import LAYOUTS
-from segalgo.verify.report import Report
+from segalgo.verify.processes.isolation import CASE_SECONDS, MOST_MEMORY, MOST_SECONDS, VerificationError, isolated
+from segalgo.verify.reports.report import Report
 from segalgo.verify.runner import DEFAULT_CASES
 
 KERNEL_CASES = 80

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.cases import Case, split
+from segalgo.verify.cases.case import Case, split
 from segalgo.verify.comparison import Mismatch, Worst, compare
-from segalgo.verify.expressions import LaunchError
-from segalgo.verify.guards import Guarded, poison_of, poisoned_memory
+from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import outputs_of
+from segalgo.verify.processes.guards import Guarded, poison_of, poisoned_memory
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """What verification knows of one operation, and the recipe of one case."""
 
 import inspect
+import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo.verify.values import fill
+from segalgo.verify.cases.values import fill
 
 
 @dataclass(frozen=True)
@@ -104,31 +105,13 @@ class Operation:
         return inspect.signature(self.door)
 
 
-TOPICS = (
-    "activation",
-    "average_pooling",
-    "binarization",
-    "boundaries",
-    "convolution",
-    "fully_connected",
-    "index_conventions",
-    "interpolation",
-    "labeling",
-    "local_thresholding",
-    "measurement",
-    "normalization",
-    "pooling",
-    "relabeling",
-    "thresholding",
-)
-
-
 @cache
 def catalogue() -> dict[str, Operation]:
     """Return every operation that can be verified, by name."""
     found = {}
-    for topic in TOPICS:
-        for operation in import_module(f"segalgo.verify.catalogue.{topic}").OPERATIONS:
+    package = import_module("segalgo.verify.catalogue")
+    for module in pkgutil.iter_modules(package.__path__):
+        for operation in import_module(f"{package.__name__}.{module.name}").OPERATIONS:
             found[operation.name] = operation
     return dict(sorted(found.items()))
 

@@ -69,7 +69,7 @@ def test_threshold_by_hand_and_dark_objects(tmp_path):
     assert "1 object " in result.output
 
 
-@pytest.mark.parametrize("method", segalgo.segmentation.METHODS)
+@pytest.mark.parametrize("method", segalgo.segmenters.threshold.METHODS)
 def test_every_method_runs(tmp_path, method):
     result = run("segment", DATA / "coins.png", "--method", method, "-o", tmp_path)
     assert result.exit_code == 0, result.output
@@ -88,7 +88,7 @@ def test_pictures_of_many_kinds(tmp_path, name):
 @pytest.mark.parametrize("shape", [(1, 1), (16, 16)])
 def test_one_pixel_and_all_equal_pictures_have_no_objects(tmp_path, value, shape):
     Image.fromarray(np.full(shape, value, np.uint8)).save(tmp_path / "equal.png")
-    for method in segalgo.segmentation.GLOBAL_METHODS:
+    for method in segalgo.segmenters.threshold.GLOBAL_METHODS:
         result = run("segment", tmp_path / "equal.png", "--method", method, "-o", tmp_path)
         assert result.exit_code in (0, 2), result.output
         if result.exit_code == 0:

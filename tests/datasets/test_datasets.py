@@ -13,7 +13,7 @@ from data_trees import CITYSCAPES_IDS, PANOPTIC_IDS, SHAPE, TREES, plane
 
 from segalgo.datasets import ENCODINGS, COCOPanoptic, DatasetError, ImageFolders, open_dataset
 
-SHARED = Path(os.environ.get("SEGALGO_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
+SHARED = Path(os.environ.get("SEGALGO_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
 
 @pytest.mark.parametrize("tree", TREES)

@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as arrays
 from skimage import segmentation
 
 import segalgo
-from segalgo.cuda._device import simulated_schedule
+from segalgo.cuda.device import simulated_schedule
 
 MODES = ("thick", "inner", "outer", "subpixel")
 

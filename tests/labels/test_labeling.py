@@ -9,11 +9,12 @@ import scipy.ndimage
 import skimage.measure
 from hypothesis import given
 from hypothesis import strategies as st
+from label_pictures import hard_shapes, spiral
 
 import segalgo
 from segalgo import _ext
-from segalgo.cuda import _device
-from segalgo.reference import labeling as reference
+from segalgo.cuda import device as _device
+from segalgo.reference.labels import labeling as reference
 
 INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 DTYPES = ("bool", *INTEGERS, "longlong", "ulonglong", "float16", "float32", "float64")
@@ -126,7 +127,7 @@ def test_every_small_image_by_itself(name):
     if not _ext.available():
         pytest.skip("no compiled kernels")
     tiles, _ = EXHAUSTIVE[name]
-    compute = _ext.load("labeling").label
+    compute = _ext.load("labels.labeling").label
     wrap, place = (False,) * (tiles.ndim - 1), np.arange(tiles[0].size).reshape(tiles.shape[1:])
     for connectivity in range(1, tiles.ndim):
         roots = spread_minima(tiles, np.broadcast_to(place, tiles.shape), connectivity)
@@ -259,44 +260,6 @@ def test_wrap_of_volumes(backend, rng, connectivity):
             got, count = segalgo.label(backend.array(image), 0, True, connectivity, wrap=wrap)
             np.testing.assert_array_equal(backend.numpy(got), expected)
             assert count == number
-
-
-def spiral(size):
-    image = np.zeros((size, size), np.uint8)
-    i, j, di, dj = 0, 0, 0, 1
-    steps = size - 1
-    image[0, 0] = 1
-    for turn in range(2 * size):
-        for _ in range(steps):
-            i, j = i + di, j + dj
-            image[i, j] = 1
-        di, dj = dj, -di
-        if turn and turn % 2 == 0:
-            steps -= 2
-        if steps <= 0:
-            break
-    return image
-
-
-def hard_shapes(size):
-    teeth = np.zeros((size, size), np.uint8)
-    teeth[:, ::2] = 1
-    down, up = teeth.copy(), teeth.copy()
-    down[0], up[-1] = 1, 1
-    i, j = np.indices((size, size))
-    return {
-        "spiral": spiral(size),
-        "comb with its back up": down,
-        "comb with its back down": up,
-        "comb lying": np.ascontiguousarray(up.T),
-        "interlocked combs": np.where(i % 4 == 0, 1, 0).astype(np.uint8)
-        | ((j % 8 == 0) & (i % 8 < 5)).astype(np.uint8),
-        "checkerboard": ((i + j) % 2).astype(np.uint8),
-        "diagonals": ((i - j) % 4 == 0).astype(np.uint8),
-        "full": np.ones((size, size), np.uint8),
-        "empty": np.zeros((size, size), np.uint8),
-        "zigzag": ((j + np.abs(i % 8 - 4)) % 6 == 0).astype(np.uint8),
-    }
 
 
 @pytest.mark.parametrize("name", hard_shapes(5))
@@ -452,7 +415,7 @@ def test_run_numbers_of_64_bits(rng):
     """More than 2**31 runs take 64 bits; here a smaller image is made to."""
     if not _ext.available():
         pytest.skip("no compiled kernels")
-    module = _ext.load("labeling")
+    module = _ext.load("labels.labeling")
     for image in pictures_of_many_stripes(rng).values():
         wrap = (True,) * image.ndim
         expected, number = segalgo.label(image, 0, True, wrap=True, delta=1)
@@ -464,12 +427,12 @@ def test_run_numbers_of_64_bits(rng):
 
 def test_index_types():
     """What is chosen beyond 2**31, without the memory to do so."""
-    from segalgo.cuda import labeling as cuda
+    from segalgo.cuda.labels import labeling as cuda
 
     assert cuda._index_type(2**31) == np.int32  # -1 to 2**31 - 1
     assert cuda._index_type(2**31 + 1) == np.int64
     if _ext.available():
-        module = _ext.load("labeling")
+        module = _ext.load("labels.labeling")
         assert not module._needs_64_bits(2**31 - 200)
         assert module._needs_64_bits(2**31 - 1)
         assert module._needs_64_bits(2**33)
@@ -481,7 +444,7 @@ def test_more_labels_than_out_holds(monkeypatch):
         def label(image, *arguments):
             return arguments[-1], 2**31
 
-    monkeypatch.setattr("segalgo.labeling.wing", lambda *arguments: Wing)
+    monkeypatch.setattr("segalgo.labels.labeling.wing", lambda *arguments: Wing)
     with pytest.raises(ValueError, match="out has dtype int32: expected int64, there are 2147483648 components"):
         segalgo.label([[1]], out=np.empty((1, 1), np.int32))
 
@@ -523,93 +486,6 @@ def test_errors_of_the_image():
     image = np.zeros((4, 4), np.int32)
     with pytest.raises(ValueError, match="out overlaps image"):
         segalgo.label(image, out=image)
-
-
-def brute_same_partition(a, b):
-    forth, back = {0: 0}, {0: 0}
-    for place in np.ndindex(a.shape):
-        if forth.setdefault(a[place], b[place]) != b[place] or back.setdefault(b[place], a[place]) != a[place]:
-            return place
-    return None
-
-
-@given(
-    shape=st.sampled_from([(1,), (7,), (3, 5), (2, 3, 4)]),
-    labels=st.integers(1, 4),
-    changes=st.integers(0, 2),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_same_partition(backend, shape, labels, changes, seed):
-    rng = np.random.default_rng(seed)
-    a = rng.integers(0, labels + 1, shape)
-    names = np.append(0, rng.permutation(np.array([3, 10**12, -5, 2])))
-    b = names[a]
-    for _ in range(changes):
-        b[tuple(rng.integers(0, shape))] = rng.choice(names)
-    answer = segalgo.same_partition(backend.array(a.astype(np.uint8)), backend.array(b))
-    first = brute_same_partition(a, b)
-    assert answer == (first is None, first)
-    assert bool(answer) is (first is None)
-    assert segalgo.same_partition(backend.array(b), backend.array(a)) == answer
-
-
-def test_same_partition_keeps_background(backend):
-    equal = segalgo.same_partition(backend.array([[1, 1, 2]]), backend.array([[5, 5, 0]]))
-    assert equal == (False, (0, 2))
-    assert not equal
-    assert segalgo.same_partition(backend.array([[0, 1]]), backend.array([[1, 0]])).first == (0, 0)
-    assert segalgo.same_partition(backend.array([[False, True]]), backend.array([[0, 9]]))
-    assert segalgo.same_partition(backend.array(np.zeros((0, 3), int)), backend.array(np.zeros((0, 3), int)))
-    assert segalgo.same_partition(backend.array(np.zeros((), int)), backend.array(np.ones((), int))) == (False, ())
-    top = np.array([2**64 - 1, 0], np.uint64)
-    assert segalgo.same_partition(backend.array(top), backend.array([-1, 0]))
-
-
-def test_same_partition_errors():
-    with pytest.raises(TypeError, match="b has dtype float64"):
-        segalgo.same_partition([1, 2], [1.0, 2.0])
-    with pytest.raises(ValueError, match=r"b has shape \(1,\): expected \(2,\)"):
-        segalgo.same_partition([1, 2], [1])
-
-
-@pytest.mark.parametrize("connectivity", [1, 2])
-def test_steps_end_at_the_labels(rng, connectivity):
-    images = [rng.integers(0, 3, (12, 15)), *hard_shapes(13).values()]
-    for image in images:
-        steps = list(reference.label_steps(image, connectivity))
-        assert [step.row for step in steps] == list(range(len(image)))
-        for before, after in itertools.pairwise(steps):
-            row = after.row
-            np.testing.assert_array_equal(before.labels[:row], after.labels[:row])
-            assert (before.labels[row:] == 0).all()
-            assert len(after.forest) >= len(before.forest)
-            # Every equivalence is kept by the forest, which never puts a parent behind its child.
-            for a, b in after.equivalences:
-                assert reference.find(after.forest, a) == reference.find(after.forest, b)
-            assert (after.forest <= np.arange(len(after.forest))).all()
-        final = reference.resolve(steps[-1])
-        np.testing.assert_array_equal(final, segalgo.label(image, connectivity=connectivity))
-        assert final.dtype == np.int32
-
-
-def test_steps_hand_worked():
-    """A cup: its two sides get labels of their own, which meet at the bottom."""
-    first, second = reference.label_steps(np.array([[1, 0, 1], [1, 1, 1]]), 1)
-    assert first.labels.tolist() == [[1, 0, 2], [0, 0, 0]]
-    assert first.equivalences == []
-    assert first.forest.tolist() == [0, 1, 2]
-    assert second.labels.tolist() == [[1, 0, 2], [1, 1, 1]]
-    assert second.equivalences == [(1, 2)]
-    assert second.forest.tolist() == [0, 1, 1]
-    assert reference.resolve(second).tolist() == [[1, 0, 1], [1, 1, 1]]
-    assert list(reference.label_steps(np.zeros((0, 3)))) == []
-
-
-def test_steps_errors():
-    with pytest.raises(ValueError, match=r"image has shape \(3,\)"):
-        next(reference.label_steps(np.zeros(3)))
-    with pytest.raises(ValueError, match="connectivity=3"):
-        next(reference.label_steps(np.zeros((3, 3)), 3))
 
 
 def test_reference_works_alone(rng):

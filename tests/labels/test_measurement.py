@@ -12,8 +12,8 @@ from skimage import measure
 from threadpoolctl import threadpool_limits
 
 import segalgo
-from segalgo.cuda._device import simulated_schedule
-from segalgo.measurement import sum_stripes
+from segalgo.cuda.device import simulated_schedule
+from segalgo.labels.measurement import sum_stripes
 
 LABELS = np.array([[1, 1, 0, 4], [1, 0, 2, 4], [0, 2, 2, 4]])
 

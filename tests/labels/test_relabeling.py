@@ -12,7 +12,7 @@ from skimage import morphology, segmentation
 from threadpoolctl import threadpool_limits
 
 import segalgo
-from segalgo.cuda._device import simulated_schedule
+from segalgo.cuda.device import simulated_schedule
 
 SHAPES = [(63,), (64, 65), (13, 1), (1, 17), (6, 7, 8), (1, 1)]
 SPARSE = np.array([[0, 7, 2**40], [2**62, 7, 2**40]])

@@ -11,7 +11,7 @@ from scipy import signal
 from tolerance import assert_within, conv2d_bound, conv_transpose2d_bound, winograd_bound
 
 import segalgo
-from segalgo.reference import convolution as reference
+from segalgo.reference.layers import convolution as reference
 
 pairs = st.tuples(st.integers(1, 3), st.integers(1, 3))
 borders = st.tuples(st.integers(0, 3), st.integers(0, 3))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import segalgo
-from segalgo.reference import pooling as reference
+from segalgo.reference.layers import pooling as reference
 
 
 def brute_max_pool2d(x, kernel, stride, padding, dilation, size):

@@ -245,14 +245,14 @@ def test_any_string_is_read_or_refused_alike(text, size):
 
 @given(st.lists(st.integers(0, 2**32 - 1), max_size=12))
 def test_any_counts_survive_their_string(counts):
-    from segalgo._dispatch import host_wing
+    from segalgo._core.dispatch import host_wing
 
     texts = set()
     for backend in ("reference", "cython"):
         with segalgo.use_backend(backend):
-            text = host_wing("run_lengths").counts_to_text(np.array(counts, np.uint32))
+            text = host_wing("masks.run_lengths").counts_to_text(np.array(counts, np.uint32))
             texts.add(text)
-            back, offsets, fault = host_wing("run_lengths").texts_to_counts([text, text])
+            back, offsets, fault = host_wing("masks.run_lengths").texts_to_counts([text, text])
             assert back.tolist() == counts * 2
             assert offsets.tolist() == [0, len(counts), 2 * len(counts)]
             assert fault is None

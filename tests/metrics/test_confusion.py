@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import segalgo
 from segalgo import metrics
-from segalgo.cuda._device import simulated_schedule
+from segalgo.cuda.device import simulated_schedule
 
 INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 

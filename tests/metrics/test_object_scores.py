@@ -77,10 +77,10 @@ def test_boundary_f1_agrees_with_a_general_matching(host_backend, rng, tolerance
 
 def test_a_greedy_matching_is_not_enough(host_backend):
     """Points in a row, each near the next: the nearest pairs first would leave one of each side alone."""
-    from segalgo._dispatch import host_wing
+    from segalgo._core.dispatch import host_wing
 
     offsets = np.array([[0, -1], [0, 1]])
-    match = host_wing("boundary_matching").match_points
+    match = host_wing("metrics.boundary_matching").match_points
     assert match(np.array([1, 3]), np.array([2, 4]), offsets, 1, 6) == 2
     assert match(np.array([1, 3]), np.array([0, 2]), offsets[::-1].copy(), 1, 6) == 2
     assert match(np.arange(0, 40, 2), np.arange(1, 41, 2), offsets, 1, 41) == 20

@@ -9,7 +9,7 @@ from tolerance import C_PLANNED_WINOGRAD, assert_within, conv2d_bound, conv_tran
 
 import segalgo
 from segalgo import _ext
-from segalgo.reference import convolution as reference
+from segalgo.reference.layers import convolution as reference
 
 
 @pytest.fixture(params=_ext.LEVELS)
@@ -18,7 +18,7 @@ def kernels(request):
     if request.param not in _ext.available():
         pytest.skip(f"this processor or build has no {request.param}")
     with _ext.use_instruction_set(request.param):
-        yield _ext.load("blocked_convolution")
+        yield _ext.load("plans.blocked_convolution")
 
 
 def whole_blocks(array, block, *axes):

@@ -82,7 +82,7 @@ def test_wide_networks(rng):
 
 
 def renamed_milesial(theirs):
-    from segalgo.models.state_dict_names import milesial_unet, renamed
+    from segalgo.models.files.state_dict_names import milesial_unet, renamed
 
     state = own(theirs)
     return renamed(state, milesial_unet(set(state)))

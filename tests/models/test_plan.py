@@ -9,13 +9,13 @@ from threadpoolctl import threadpool_limits
 from tolerance import C_PLANNED_WINOGRAD, assert_within, conv_transpose2d_bound, winograd_bound
 
 import segalgo
+from segalgo.layers.prepared_convolution import fold_batch_norm
 from segalgo.models import SegNet, SegNetBasic, UNet
-from segalgo.models.arena import Buffer, arrange
-from segalgo.models.blocked_plan import Blocks, Planes
-from segalgo.models.execution import INPUT, Computation
-from segalgo.models.fusion import fused
-from segalgo.prepared_convolution import fold_batch_norm
-from segalgo.reference import convolution as reference
+from segalgo.models.graph.execution import INPUT, Computation
+from segalgo.models.plans.arena import Buffer, arrange
+from segalgo.models.plans.blocked import Blocks, Planes
+from segalgo.models.plans.fusion import fused
+from segalgo.reference.layers import convolution as reference
 
 # name: network, input shape
 CASES = {

@@ -10,8 +10,8 @@ from network_deviation import deviation, random_parameters
 
 import segalgo
 from segalgo.models import Classes, Preprocessing, SegNet, SegNetBasic, UNet, WeightsError, available, load
-from segalgo.models.execution import Computation
-from segalgo.models.tiling import receptive_field
+from segalgo.models.graph.execution import Computation
+from segalgo.models.predicting.tiling import receptive_field
 
 MODELS = {
     "segnet": lambda: SegNet(3, 5, (4, 4, 6, 8, 8)),
@@ -295,7 +295,7 @@ def test_networks_that_come_with_segalgo(tmp_path):
     model.classes = Classes(("membrane", "cell"), ((0, 0, 0), (200, 120, 40)), "cell")
     model.preprocessing = Preprocessing("grey", 100, 50)
     model.save(tmp_path / "unet-tiny.safetensors")
-    from segalgo.models.records import record_of
+    from segalgo.models.files.records import record_of
 
     (tmp_path / "unet-tiny.json").write_text(json.dumps({**record_of(model), "scores": {"dice": 0.5}}))
     assert available(tmp_path)["unet-tiny"]["scores"] == {"dice": 0.5}

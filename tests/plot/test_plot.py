@@ -15,7 +15,7 @@ from matplotlib.quiver import Quiver
 
 import segalgo
 from segalgo.plot import COLOURS
-from segalgo.plot.colours import distinct_colours
+from segalgo.plot.colors import distinct_colours
 
 
 @pytest.fixture(autouse=True)

@@ -10,9 +10,9 @@ from PIL import Image
 
 import segalgo
 from segalgo.cli import main
-from segalgo.model_segmentation import segment_with_model
 from segalgo.models import Classes, SegNet, UNet, from_checkpoint
 from segalgo.plot import overlay_classes
+from segalgo.segmenters.network import segment_with_model
 
 
 def run(*arguments):

@@ -30,12 +30,12 @@ def test_every_backend_finds_the_same(backend):
     np.testing.assert_array_equal(backend.numpy(found.labels), expected.labels)
 
 
-@pytest.mark.parametrize("method", segalgo.segmentation.METHODS)
+@pytest.mark.parametrize("method", segalgo.segmenters.threshold.METHODS)
 def test_methods(method):
     image = data.page()
     found = segalgo.segment(image, method, foreground="below")
     function = getattr(segalgo, f"threshold_{method}")
-    threshold = function(image, 25) if method in segalgo.segmentation.WINDOW_METHODS else function(image)
+    threshold = function(image, 25) if method in segalgo.segmenters.threshold.WINDOW_METHODS else function(image)
     np.testing.assert_array_equal(found.labels > 0, image <= threshold)
 
 

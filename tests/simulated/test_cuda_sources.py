@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from segalgo.cuda._device import NVRTC_OPTIONS, SOURCES
+from segalgo.cuda.device import NVRTC_OPTIONS, SOURCES
 
 FILES = sorted(SOURCES.glob("*.cu"))
 KERNEL = re.compile(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import segalgo
-from segalgo.cuda import _device
-from segalgo.cuda._compiler import Kernel, translation_unit
+from segalgo.cuda import device as _device
+from segalgo.simulated.compiler import Kernel, translation_unit
 
 pytestmark = pytest.mark.skipif(
     not segalgo.backends()["simulated"].available, reason=segalgo.backends()["simulated"].detail

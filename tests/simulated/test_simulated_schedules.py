@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import segalgo
-from segalgo.cuda._device import simulated_schedule
+from segalgo.cuda.device import simulated_schedule
 
 RNG = np.random.default_rng(7)
 X = RNG.standard_normal((2, 6, 17, 19)).astype(np.float32)

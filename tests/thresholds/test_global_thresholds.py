@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from skimage import data, exposure, filters
 
 import segalgo
-from segalgo.reference import multi_otsu
-from segalgo.reference import thresholding as reference
+from segalgo.reference.thresholds import histogram as reference
+from segalgo.thresholds import multi_otsu
 
 PICTURES = {"camera": data.camera(), "coins": data.coins(), "page": data.page(), "cell": data.cell()}
 NAMES = ("otsu", "yen", "isodata", "li", "minimum", "mean", "triangle")
@@ -207,7 +207,7 @@ def test_li_of_few_values(backend, values):
     np.testing.assert_allclose(segalgo.threshold_li(backend.array(image)), filters.threshold_li(image))
 
 
-# What the functions answer where little can be asked: the table in `segalgo.thresholding`. A type is an error;
+# What the functions answer where little can be asked: the table in `segalgo.thresholds.global_thresholds`. A type is an error;
 # NEAR is a threshold that splits the values.
 NEAR = object()
 INF = np.inf
@@ -291,8 +291,8 @@ def test_histogram_of_floats_on_every_edge(backend, rng):
             edges = np.linspace(dtype(-0.3), dtype(0.7), bins + 1, dtype=dtype)
             image = np.concatenate([edges, np.nextafter(edges[1:], dtype(-1)), np.nextafter(edges[:-1], dtype(1))])
             image = rng.permutation(np.repeat(image, 3))
-            module = {"reference": reference}.get(backend.word) or segalgo._dispatch.wing(
-                "thresholding", backend.array(image)
+            module = {"reference": reference}.get(backend.word) or segalgo._core.dispatch.wing(
+                "thresholds.histogram", backend.array(image)
             )
             counts = module.histogram_floats(backend.array(image), edges)
             np.testing.assert_array_equal(counts, np.histogram(image, bins, (edges[0], edges[-1]))[0])
@@ -301,7 +301,7 @@ def test_histogram_of_floats_on_every_edge(backend, rng):
 def test_smoothing_as_scipy(backend, rng):
     from scipy import ndimage
 
-    module = segalgo._dispatch.wing("thresholding", backend.array(np.zeros(1)))
+    module = segalgo._core.dispatch.wing("thresholds.histogram", backend.array(np.zeros(1)))
     for n in (2, 3, 64, 300):
         counts = rng.integers(0, 10**6, n)
         counts[n // 2] = 0

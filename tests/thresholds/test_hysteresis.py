@@ -70,7 +70,7 @@ def test_spiral(backend):
 
 @pytest.mark.parametrize("order", ["forward", "reversed", "shuffled"])
 def test_no_order_of_threads_can_be_seen(rng, order):
-    from segalgo.cuda._device import simulated_schedule
+    from segalgo.cuda.device import simulated_schedule
 
     image = rng.integers(0, 4, (20, 23)).astype(np.uint8)
     with segalgo.use_backend("simulated"), simulated_schedule(order, seed=3):

@@ -8,7 +8,7 @@ from scipy import ndimage
 from skimage import data, filters
 
 import segalgo
-from segalgo.reference import local_thresholding as reference
+from segalgo.reference.thresholds import local_thresholds as reference
 
 BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.skipif(
     reason="watched kernels need the simulated device, and Linux",
 )
 
-SOURCE = Path(__file__).parent / "planted_bugs" / "kernels.cu"
+SOURCE = Path(__file__).parents[1] / "planted_bugs" / "kernels.cu"
 CASES = 40
 
 # Kernel: operation, arguments, grid, block, dynamic shared memory, zeroed outputs.
@@ -203,3 +203,7 @@ def test_planted_bugs_are_found(tmp_path, bug):
     report = verify.check(kernel.operation, kernel, cases=CASES, dtypes=dtypes, layouts=("C",), shrink=False)
     assert not report.passed
     assert kind in report.kinds, str(report)
+
+
+def test_there_are_enough():
+    assert len(MUTANTS) >= 53

@@ -6,13 +6,14 @@ import sys
 
 import numpy as np
 import pytest
+from public_names import PUBLIC
 
 import segalgo
 from segalgo import verify
+from segalgo.verify.cases.recipes import LAYOUTS, recipes
 from segalgo.verify.comparison import compare
-from segalgo.verify.guards import Guarded, poison_of, poisoned_memory
 from segalgo.verify.operation import catalogue
-from segalgo.verify.recipes import LAYOUTS, recipes
+from segalgo.verify.processes.guards import Guarded, poison_of, poisoned_memory
 
 # What takes no arrays to compute on, or is a part or a picture of something else.
 NOT_VERIFIED = {
@@ -26,8 +27,7 @@ NOT_VERIFIED = {
 
 
 def test_every_operation_is_in_the_catalogue():
-    public = {name for names in segalgo._NAMES.values() for name in names}
-    assert set(verify.operations()) | NOT_VERIFIED == public
+    assert set(verify.operations()) | NOT_VERIFIED == set(PUBLIC)
 
 
 @pytest.mark.parametrize("name", verify.operations())

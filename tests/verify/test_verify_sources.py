@@ -9,8 +9,8 @@ from click.testing import CliRunner
 import segalgo
 from segalgo import verify
 from segalgo.cli import main
-from segalgo.cuda._compiler import Kernel
-from segalgo.verify.expressions import LaunchError, values
+from segalgo.simulated.compiler import Kernel
+from segalgo.verify.kernels.expressions import LaunchError, values
 
 pytestmark = pytest.mark.skipif(
     not segalgo.backends()["simulated"].available or not sys.platform.startswith("linux"),

@@ -1,4 +1,4 @@
-"""Where regions of different labels meet: the Cython wing of `segalgo.boundaries`. Compares lines, not cells."""
+"""Where regions of different labels meet: the Cython wing of `segalgo.labels.boundaries`. Compares lines, not cells."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -9,12 +9,12 @@ import itertools
 
 import numpy as np
 
-from segalgo._ext.grid cimport MOST_AXES, Grid, grid_of, line_at
-from segalgo._ext.label_runs cimport cell
+from segalgo._ext.shared.grid cimport MOST_AXES, Grid, grid_of, line_at
+from segalgo._ext.labels.label_runs cimport cell
 
 cnp.import_array()
 
-cdef extern from "label_boundaries.h" nogil:
+cdef extern from "labels/label_boundaries.h" nogil:
     void segalgo_or_differ_uint8_t(const uint8_t* here, const uint8_t* there, int64_t n, uint8_t* flags)
     void segalgo_differ_along_uint8_t(const uint8_t* x, int64_t n, uint8_t* flags)
     void segalgo_or_differ_around_uint8_t(const uint8_t* x, const uint8_t* y, int64_t n, uint8_t* flags)

@@ -7,7 +7,7 @@
 #ifndef SEGALGO_LABEL_INTENSITIES_H
 #define SEGALGO_LABEL_INTENSITIES_H
 
-#include "label_runs.h"
+#include "labels/label_runs.h"
 
 #define SEGALGO_KEEP_NAN(x, a, b, sum, low, high)                                                                    \
     if (sum != sum)                                                                                                  \

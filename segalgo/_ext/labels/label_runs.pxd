@@ -1,7 +1,7 @@
 # Runs of equal labels; see label_runs.h.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-cdef extern from "label_runs.h" nogil:
+cdef extern from "labels/label_runs.h" nogil:
     enum: SEGALGO_PIECE
     ctypedef struct segalgo_runs:
         uint8_t* flags

@@ -1,4 +1,4 @@
-"""Connected components: the Cython wing of `segalgo.labeling`.
+"""Connected components: the Cython wing of `segalgo.labels.labeling`.
 
 Runs, not pixels: rows become bits, runs of a row that touch runs of a neighbouring row are joined by union-find over
 run numbers, and each run's label is written in one stroke. Stripes of rows go to threads and meet in a short serial
@@ -8,7 +8,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 from functools import cache
 from itertools import product
@@ -17,7 +17,7 @@ import numpy as np
 
 cnp.import_array()
 
-cdef extern from "labeling_index.h" nogil:
+cdef extern from "labels/labeling_index.h" nogil:
     uint64_t bits_pack(const uint8_t* flags)
     int64_t bits_count_runs(const uint64_t* fore, int64_t words)
     int64_t bits_count_all(const uint64_t* bits, int64_t words)

@@ -2,7 +2,7 @@
 #ifndef SEGALGO_LABELING_INDEX_H
 #define SEGALGO_LABELING_INDEX_H
 
-#include "labeling_bits.h"
+#include "labels/labeling_bits.h"
 
 #define RUNS_8(n) {RUNS_LANE(n, 0), RUNS_LANE(n, 1), RUNS_LANE(n, 2), RUNS_LANE(n, 3), RUNS_LANE(n, 4), RUNS_LANE(n, 5), RUNS_LANE(n, 6), RUNS_LANE(n, 7)}
 #define RUNS_BITS(n) (((n)&1) + ((n) >> 1 & 1) + ((n) >> 2 & 1) + ((n) >> 3 & 1) + ((n) >> 4 & 1) + ((n) >> 5 & 1) + ((n) >> 6 & 1) + ((n) >> 7 & 1))
@@ -34,12 +34,12 @@ static inline void bits_spread(const int32_t* label, uint64_t fore, uint64_t sta
 
 #define RUN int32_t
 #define RUNS(name) runs32_##name
-#include "labeling_runs.h"
+#include "labels/labeling_runs.h"
 #undef RUN
 #undef RUNS
 #define RUN int64_t
 #define RUNS(name) runs64_##name
-#include "labeling_runs.h"
+#include "labels/labeling_runs.h"
 #undef RUN
 #undef RUNS
 

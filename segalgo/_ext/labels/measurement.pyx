@@ -1,4 +1,4 @@
-"""What labels measure: the Cython wing of `segalgo.measurement`. Works on runs of equal labels, not on cells."""
+"""What labels measure: the Cython wing of `segalgo.labels.measurement`. Works on runs of equal labels, not on cells."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -9,27 +9,27 @@ import itertools
 
 import numpy as np
 
-from segalgo._ext.grid cimport MOST_AXES, Grid, coordinates_of_line, grid_of, line_at
-from segalgo._ext.label_runs cimport (
+from segalgo._ext.shared.grid cimport MOST_AXES, Grid, coordinates_of_line, grid_of, line_at
+from segalgo._ext.labels.label_runs cimport (
     SEGALGO_PIECE, cell, find_runs_of, segalgo_bits_of_64_flags, segalgo_count_bits, segalgo_find_contacts_uint8_t,
     segalgo_find_contacts_uint16_t, segalgo_find_contacts_uint32_t, segalgo_find_contacts_uint64_t, segalgo_runs,
 )
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 cnp.import_array()
 
-cdef extern from "label_intensities.h" nogil:
+cdef extern from "labels/label_intensities.h" nogil:
     ctypedef struct segalgo_intensity_kind:
         void (*add)(const void* values, const segalgo_runs* runs, int32_t count, void* table) noexcept nogil
         void (*merge)(const void* table, int64_t row, void* sums, void* lows, void* highs, int first) noexcept nogil
         int64_t record_bytes, value_bytes
     segalgo_intensity_kind segalgo_intensities_of(char kind, int64_t bytes)
 
-cdef extern from "zeroed_memory.h" nogil:
+cdef extern from "shared/zeroed_memory.h" nogil:
     void* segalgo_zeroed(size_t bytes)
     void segalgo_release_zeroed(void* memory, size_t bytes)
 
-cdef extern from "pair_table.h" nogil:
+cdef extern from "labels/pair_table.h" nogil:
     ctypedef struct segalgo_pair:
         uint64_t low, high, count
     ctypedef struct segalgo_pair_table:

@@ -1,4 +1,4 @@
-"""Keep, remove, renumber and fill labels: the Cython wing of `segalgo.relabeling`. Tables, and look-ups in them."""
+"""Keep, remove, renumber and fill labels: the Cython wing of `segalgo.labels.relabeling`. Tables, and look-ups in them."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -8,9 +8,9 @@ import itertools
 
 import numpy as np
 
-from segalgo._ext.grid cimport Grid, grid_of, line_at
-from segalgo._ext.label_runs cimport SEGALGO_PIECE, cell, find_runs_of, segalgo_runs
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.grid cimport Grid, grid_of, line_at
+from segalgo._ext.labels.label_runs cimport SEGALGO_PIECE, cell, find_runs_of, segalgo_runs
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 cnp.import_array()
 

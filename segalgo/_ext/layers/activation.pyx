@@ -1,4 +1,4 @@
-"""Activation functions: the Cython wing of `segalgo.activation`. exp and its kin are those of elementary.h."""
+"""Activation functions: the Cython wing of `segalgo.layers.activation`. exp and its kin are those of elementary.h."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport log
@@ -8,7 +8,7 @@ import numpy as np
 
 cnp.import_array()
 
-cdef extern from "elementary.h" nogil:
+cdef extern from "layers/elementary.h" nogil:
     float exp_float(float)
     double exp_double(double)
     float sigmoid_float(float)
@@ -19,7 +19,7 @@ cdef extern from "elementary.h" nogil:
     double gelu_tanh_double(double)
     double log_of_sum(double)
 
-cdef extern from "reductions.h" nogil:
+cdef extern from "layers/reductions.h" nogil:
     double sum_of_float(const float*, int64_t, double)
     double sum_of_double(const double*, int64_t, double)
     float largest_of_float(const float*, int64_t)

@@ -1,4 +1,4 @@
-"""Average-pooling: the Cython wing of `segalgo.average_pooling`."""
+"""Average-pooling: the Cython wing of `segalgo.layers.average_pooling`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t

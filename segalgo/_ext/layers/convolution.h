@@ -21,7 +21,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "shared/vectors.h"
 
 /* Rows of the register tile, and its vectors: 2 as a rule, more where there are few rows to hide the latency. */
 #if VECTOR_REGISTERS == 32
@@ -66,14 +66,14 @@ static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
 
 #define REAL float
-#include "convolution_direct.h"
-#include "convolution_pointwise.h"
-#include "convolution_winograd.h"
+#include "layers/convolution_direct.h"
+#include "layers/convolution_pointwise.h"
+#include "layers/convolution_winograd.h"
 #undef REAL
 #define REAL double
-#include "convolution_direct.h"
-#include "convolution_pointwise.h"
-#include "convolution_winograd.h"
+#include "layers/convolution_direct.h"
+#include "layers/convolution_pointwise.h"
+#include "layers/convolution_winograd.h"
 #undef REAL
 
 #endif

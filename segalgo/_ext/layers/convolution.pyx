@@ -1,11 +1,11 @@
-"""Convolution and transposed convolution: the Cython wing of `segalgo.convolution`.
+"""Convolution and transposed convolution: the Cython wing of `segalgo.layers.convolution`.
 
 This file plans (which tile, which rows, which offsets); convolution.h and the two headers it reads compute.
 """
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
-from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
+from segalgo._ext.shared.threads cimport omp_get_max_threads, omp_get_thread_num
 
 from itertools import pairwise
 from math import gcd, prod
@@ -15,7 +15,7 @@ import numpy as np
 cnp.import_array()
 
 
-cdef extern from "convolution.h" nogil:
+cdef extern from "layers/convolution.h" nogil:
     const int VECTOR_BYTES
     const int MOST_ROWS
     const int FEW_ROWS

@@ -1,4 +1,4 @@
-"""The fully connected layer: the Cython wing of `segalgo.fully_connected`."""
+"""The fully connected layer: the Cython wing of `segalgo.layers.fully_connected`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
@@ -8,7 +8,7 @@ import numpy as np
 
 cnp.import_array()
 
-cdef extern from "fully_connected.h" nogil:
+cdef extern from "layers/fully_connected.h" nogil:
     const int64_t TILE_ROWS, DEPTH_AT_ONCE, PANEL_float, PANEL_double
     void multiply_tile_float(const float*, const float*, const float*, float*, int64_t, int64_t, int64_t, int64_t)
     void multiply_tile_double(const double*, const double*, const double*, double*, int64_t, int64_t, int64_t, int64_t)

@@ -1,4 +1,4 @@
-"""Indices within a plane and over the whole tensor: the Cython wing of `segalgo.index_conventions`."""
+"""Indices within a plane and over the whole tensor: the Cython wing of `segalgo.layers.index_conventions`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t

@@ -1,4 +1,4 @@
-"""Interpolation and padding: the Cython wing of `segalgo.interpolation`."""
+"""Interpolation and padding: the Cython wing of `segalgo.layers.interpolation`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t

@@ -1,4 +1,4 @@
-"""Normalization: the Cython wing of `segalgo.normalization`."""
+"""Normalization: the Cython wing of `segalgo.layers.normalization`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport pow, sqrt
@@ -8,7 +8,7 @@ import numpy as np
 
 cnp.import_array()
 
-cdef extern from "reductions.h" nogil:
+cdef extern from "layers/reductions.h" nogil:
     double sum_of_float(const float*, int64_t, double)
     double sum_of_double(const double*, int64_t, double)
     double squares_of_float(const float*, int64_t, double)

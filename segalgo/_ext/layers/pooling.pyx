@@ -1,4 +1,4 @@
-"""Max-pooling with indices, and its inverse: the Cython wing of `segalgo.pooling`."""
+"""Max-pooling with indices, and its inverse: the Cython wing of `segalgo.layers.pooling`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport INFINITY
@@ -15,7 +15,7 @@ ctypedef fused real:
     double
 
 
-cdef extern from "max_pool.h" nogil:
+cdef extern from "layers/max_pool.h" nogil:
     void max_pool_pairs_float(const float*, const float*, float*, int32_t*, int64_t, int32_t)
     void max_pool_pairs_double(const double*, const double*, double*, int64_t*, int64_t, int64_t)
     void max_pool_update_float(const float*, float*, int32_t*, int32_t, int64_t, int64_t)

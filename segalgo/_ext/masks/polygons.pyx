@@ -43,7 +43,7 @@ cdef void _fill_row(uint8_t* row, int64_t w) noexcept nogil:
 
 
 def fill_rings(const double[:, ::1] points, const int64_t[::1] offsets, int64_t height, int64_t width):
-    """See `segalgo.reference.polygons.fill_rings`. No scratch."""
+    """See `segalgo.reference.masks.polygons.fill_rings`. No scratch."""
     cdef cnp.ndarray mask = np.zeros((height, width), np.uint8)
     cdef uint8_t* cells = <uint8_t*> cnp.PyArray_DATA(mask)
     cdef int64_t r, k, after
@@ -105,7 +105,7 @@ cdef int64_t _edge_changes(int64_t u0, int64_t v0, int64_t u1, int64_t v1, int64
 
 
 def coco_counts(const double[:, ::1] points, int64_t height, int64_t width):
-    """See `segalgo.reference.polygons.coco_counts`. Scratch: 4 bytes for each column that each edge passes."""
+    """See `segalgo.reference.masks.polygons.coco_counts`. Scratch: 4 bytes for each column that each edge passes."""
     cdef int64_t n = points.shape[0], k, after, m, at = 0, total = 0, size = height * width
     cdef int64_t[:, ::1] corners = np.empty((n, 2), np.int64)
     cdef uint32_t[::1] places, changes

@@ -4,13 +4,13 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint32_t
 
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
 
 cnp.import_array()
 
-cdef extern from "run_lengths.h" nogil:
+cdef extern from "masks/run_lengths.h" nogil:
     uint8_t runs_count_columns(const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t*)
     void runs_list_columns(const uint8_t*, int64_t, int64_t, int64_t, int64_t, int64_t*, uint32_t*)
     int64_t runs_count_line(const uint8_t*, int64_t, int64_t, uint8_t*)
@@ -74,7 +74,7 @@ cdef uint32_t[::1] _list_line(const uint8_t* mask, int64_t size):
 
 
 def mask_to_counts(mask):
-    """See `segalgo.reference.run_lengths.mask_to_counts`. Scratch: 8 bytes a column."""
+    """See `segalgo.reference.masks.run_lengths.mask_to_counts`. Scratch: 8 bytes a column."""
     cdef int64_t h = mask.shape[0], w = mask.shape[1], k
     cdef cnp.ndarray array = mask if mask.flags.c_contiguous else mask.T
     cdef uint32_t[::1] places
@@ -104,7 +104,7 @@ cdef _ends(const uint32_t[::1] counts):
 
 
 def counts_to_mask(counts, height, width, column_order):
-    """See `segalgo.reference.run_lengths.counts_to_mask`. Scratch: 8 bytes a run."""
+    """See `segalgo.reference.masks.run_lengths.counts_to_mask`. Scratch: 8 bytes a run."""
     cdef int64_t h = height, w = width, runs = len(counts) // 2, k, strip, parts
     cdef int64_t[::1] ends = _ends(counts)
     cdef cnp.ndarray mask = np.empty((w, h) if column_order else (h, w), np.uint8)
@@ -125,7 +125,7 @@ def counts_to_mask(counts, height, width, column_order):
 
 
 def counts_to_text(const uint32_t[::1] counts):
-    """See `segalgo.reference.run_lengths.counts_to_text`."""
+    """See `segalgo.reference.masks.run_lengths.counts_to_text`."""
     cdef int64_t n = counts.shape[0]
     cdef int8_t[::1] text = np.empty(7 * n + 8, np.int8)
     if n == 0:
@@ -134,7 +134,7 @@ def counts_to_text(const uint32_t[::1] counts):
 
 
 def texts_to_counts(list texts):
-    """See `segalgo.reference.run_lengths.texts_to_counts`. Scratch: 4 bytes a character."""
+    """See `segalgo.reference.masks.run_lengths.texts_to_counts`. Scratch: 4 bytes a character."""
     cdef int64_t total = 0, k, n, at = 0
     cdef bytes text
     for text in texts:
@@ -171,7 +171,7 @@ cdef void _box(const int64_t* ends, int64_t runs, int64_t h, int64_t* box) noexc
 
 
 def bounding_boxes(const uint32_t[::1] counts, const int64_t[::1] offsets, const int64_t[::1] heights):
-    """See `segalgo.reference.run_lengths.bounding_boxes`."""
+    """See `segalgo.reference.masks.run_lengths.bounding_boxes`."""
     cdef int64_t n = heights.shape[0], k
     cdef int64_t[::1] ends = _all_ends(counts, offsets)
     cdef int64_t[:, ::1] boxes = np.empty((n, 4), np.int64)
@@ -200,7 +200,7 @@ cdef int64_t _area(const uint32_t* counts, int64_t n) noexcept nogil:
 
 
 def areas(const uint32_t[::1] counts, const int64_t[::1] offsets):
-    """See `segalgo.reference.run_lengths.areas`."""
+    """See `segalgo.reference.masks.run_lengths.areas`."""
     cdef int64_t n = offsets.shape[0] - 1, k
     cdef int64_t[::1] sums = np.zeros(n, np.int64)
     for k in range(n):
@@ -210,7 +210,7 @@ def areas(const uint32_t[::1] counts, const int64_t[::1] offsets):
 
 
 def totals(const uint32_t[::1] counts, const int64_t[::1] offsets):
-    """See `segalgo.reference.run_lengths.totals`."""
+    """See `segalgo.reference.masks.run_lengths.totals`."""
     cdef int64_t n = offsets.shape[0] - 1, k, m, total
     cdef int64_t[::1] sums = np.zeros(n, np.int64)
     with nogil:
@@ -246,7 +246,7 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
                  const int64_t[::1] sizes, const uint32_t[::1] other_counts, const int64_t[::1] other_offsets,
                  const int64_t[:, ::1] other_boxes, const int64_t[::1] other_sizes, const uint8_t[::1] crowd,
                  const int64_t[::1] first, const int64_t[::1] other_first):
-    """See `segalgo.reference.run_lengths.grouped_ious`. Scratch: 8 bytes a count."""
+    """See `segalgo.reference.masks.run_lengths.grouped_ious`. Scratch: 8 bytes a count."""
     cdef int64_t groups = first.shape[0] - 1, g, cells = 0
     cdef int64_t[::1] ends = _all_ends(counts, offsets), other_ends = _all_ends(other_counts, other_offsets)
     cdef int64_t[::1] at = np.zeros(groups + 1, np.int64)
@@ -265,7 +265,7 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
 
 
 def merge_counts(const uint32_t[::1] counts, const int64_t[::1] offsets, int64_t size, bint intersect):
-    """See `segalgo.reference.run_lengths.merge_counts`. Scratch: 8 bytes a count."""
+    """See `segalgo.reference.masks.run_lengths.merge_counts`. Scratch: 8 bytes a count."""
     cdef int64_t n = offsets.shape[0] - 1, total = counts.shape[0], k, m = 0, at, depth = 0, need
     cdef bint inside = False, now
     # Every end of a run is one more or one less mask that covers what follows; the last bit of a key says which.

@@ -46,7 +46,7 @@ cdef bint _augment(int32_t start, const int64_t* points, const int64_t* offsets,
 
 def match_points(const int64_t[::1] points, const int64_t[::1] others, const int64_t[:, ::1] offsets, int64_t height,
                  int64_t width):
-    """See `segalgo.reference.boundary_matching.match_points`. Scratch: 4 bytes a cell, some 24 a point."""
+    """See `segalgo.reference.metrics.boundary_matching.match_points`. Scratch: 4 bytes a cell, some 24 a point."""
     cdef int64_t n = points.shape[0], m = others.shape[0], count = offsets.shape[0], k, o, left = 0, matched = 0
     cdef int32_t round_number = 0, other
     if n == 0 or m == 0 or count == 0:

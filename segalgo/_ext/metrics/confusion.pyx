@@ -3,13 +3,13 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
 
 cnp.import_array()
 
-cdef extern from "pair_numbers.h" nogil:
+cdef extern from "metrics/pair_numbers.h" nogil:
     void segalgo_row_starts_uint8_t(const uint8_t*, int64_t, uint64_t, bint, uint8_t, uint32_t, uint32_t*)
     void segalgo_row_starts_uint16_t(const uint16_t*, int64_t, uint64_t, bint, uint16_t, uint32_t, uint32_t*)
     void segalgo_row_starts_uint32_t(const uint32_t*, int64_t, uint64_t, bint, uint32_t, uint32_t, uint32_t*)
@@ -88,7 +88,7 @@ cdef void _count(const Labels* target, const Labels* prediction, int64_t size, u
 
 
 def confusion_matrix(target, prediction, num_classes, ignore_index):
-    """See `segalgo.reference.confusion.confusion_matrix`. Scratch: 8 to 32 bytes a cell of the matrix and thread."""
+    """See `segalgo.reference.metrics.confusion.confusion_matrix`. Scratch: 8 to 32 bytes a cell of the matrix and thread."""
     cdef Labels x = _labels(target, num_classes, ignore_index), y = _labels(prediction, num_classes, None)
     cdef int64_t size = target.size, classes = num_classes, cells = (classes + 2) * (classes + 1)
     cdef int tables = 4 if classes <= FOUR_TABLES else 1

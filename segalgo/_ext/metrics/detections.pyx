@@ -36,7 +36,7 @@ cdef void _box_ious(const double* boxes, const double* others, const uint8_t* cr
 
 def grouped_box_ious(const double[:, ::1] boxes, const double[:, ::1] others, const uint8_t[::1] crowd,
                      const int64_t[::1] first, const int64_t[::1] other_first):
-    """See `segalgo.reference.detections.grouped_box_ious`."""
+    """See `segalgo.reference.metrics.detections.grouped_box_ious`."""
     cdef int64_t[::1] at = _starts(first, other_first)
     cdef int64_t groups = first.shape[0] - 1, g
     cdef double[::1] ious = np.empty(at[groups] + 1)
@@ -96,7 +96,7 @@ cdef void _match_group(const double* ious, int64_t n, int64_t m, const double* a
 def match_groups(const double[::1] ious, const int64_t[::1] first, const int64_t[::1] other_first,
                  const double[::1] areas, const double[::1] other_areas, const uint8_t[::1] crowd,
                  const double[::1] thresholds, const double[:, ::1] ranges):
-    """See `segalgo.reference.detections.match_groups`. Scratch: 9 bytes an object."""
+    """See `segalgo.reference.metrics.detections.match_groups`. Scratch: 9 bytes an object."""
     cdef int64_t n = areas.shape[0], m = other_areas.shape[0], groups = first.shape[0] - 1, g, a, d, o
     cdef int64_t steps = thresholds.shape[0], count = ranges.shape[0]
     cdef int64_t[::1] at = _starts(first, other_first)
@@ -146,7 +146,7 @@ cdef double _curve(const uint8_t* flags, const int64_t* kept, int64_t n, double 
 
 
 def precision_recall(flags, ranks, most, positives, const double[::1] recall_points):
-    """See `segalgo.reference.detections.precision_recall`. Scratch: 24 bytes a detection."""
+    """See `segalgo.reference.metrics.detections.precision_recall`. Scratch: 24 bytes a detection."""
     cdef const uint8_t[:, ::1] table = flags
     cdef int64_t[::1] kept = np.append(np.flatnonzero(ranks < most), 0)
     cdef int64_t steps = table.shape[0], n = kept.shape[0] - 1, count = recall_points.shape[0], t

@@ -6,14 +6,14 @@ input size, packs its weights, and then runs over arrays that the plan owns. All
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
-from segalgo._ext.threads cimport omp_get_max_threads, omp_get_thread_num
+from segalgo._ext.shared.threads cimport omp_get_max_threads, omp_get_thread_num
 
 import numpy as np
 
 cnp.import_array()
 
 
-cdef extern from "blocked_winograd.h" nogil:
+cdef extern from "plans/blocked_winograd.h" nogil:
     const int VECTOR_BYTES
     const int LANES
     ctypedef struct WinogradLayer:
@@ -35,7 +35,7 @@ cdef extern from "blocked_winograd.h" nogil:
     void winograd_order_weights(const float*, int64_t, int64_t, int64_t, float*)
     void winograd_transform_weights(const float*, int64_t, int64_t, int64_t, float*)
 
-cdef extern from "blocked_direct.h" nogil:
+cdef extern from "plans/blocked_direct.h" nogil:
     ctypedef struct DirectLayer:
         int64_t in_blocks, height, width, top, left, kh, kw, copied, planar
         const float** planes
@@ -55,7 +55,7 @@ cdef extern from "blocked_direct.h" nogil:
         int64_t relu
     void blocked_direct(const DirectLayer*, float*, int64_t)
 
-cdef extern from "blocked_pooling.h" nogil:
+cdef extern from "plans/blocked_pooling.h" nogil:
     void blocked_pool_plane(const float*, int64_t, int64_t, int64_t, int64_t, float*, signed char*)
     void blocked_unpool_rows(const float*, const signed char*, int64_t, int64_t, int64_t, int64_t, int64_t, float*)
     void blocked_from_planes(const float*, int64_t, int64_t, int64_t, int64_t, float*)

@@ -9,7 +9,7 @@
 #ifndef SEGALGO_BLOCKED_DIRECT_H
 #define SEGALGO_BLOCKED_DIRECT_H
 
-#include "blocked_product.h"
+#include "plans/blocked_product.h"
 
 typedef struct {
     int64_t in_blocks, height, width, top, left, kh, kw;

@@ -17,7 +17,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "vectors.h"
+#include "shared/vectors.h"
 
 #define LANES ((int64_t)(VECTOR_BYTES / sizeof(float)))
 

@@ -15,8 +15,8 @@
 #ifndef SEGALGO_BLOCKED_WINOGRAD_H
 #define SEGALGO_BLOCKED_WINOGRAD_H
 
-#include "blocked_pooling.h"
-#include "blocked_product.h"
+#include "plans/blocked_pooling.h"
+#include "plans/blocked_product.h"
 
 typedef struct {
     int64_t in_blocks, height, width, top, left; /* row i of the padded picture is row i - top of the picture */

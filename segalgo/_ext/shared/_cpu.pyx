@@ -1,7 +1,7 @@
 """What this machine offers the kernels: instruction level, OpenMP, threads."""
-from segalgo._ext.threads cimport SEGALGO_HAS_OPENMP, omp_get_max_threads
+from segalgo._ext.shared.threads cimport SEGALGO_HAS_OPENMP, omp_get_max_threads
 
-cdef extern from "cpu.h" nogil:
+cdef extern from "shared/cpu.h" nogil:
     int cpu_level()
 
 

@@ -1,9 +1,9 @@
-"""A picture and a threshold to a mask: the Cython wing of `segalgo.binarization`."""
+"""A picture and a threshold to a mask: the Cython wing of `segalgo.thresholds.binarization`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
 
-from segalgo._ext.pixel_types cimport pixel, real
+from segalgo._ext.shared.pixel_types cimport pixel, real
 
 import numpy as np
 

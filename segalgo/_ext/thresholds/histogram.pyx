@@ -4,8 +4,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from segalgo._ext.pixel_types cimport integer, pixel, real
-from segalgo._ext.threads cimport omp_get_max_threads
+from segalgo._ext.shared.pixel_types cimport integer, pixel, real
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
 
@@ -81,7 +81,7 @@ def _value_range(const pixel[::1] image):
 
 
 def value_range(image):
-    """See `segalgo.reference.thresholding.value_range`."""
+    """See `segalgo.reference.thresholds.histogram.value_range`."""
     return _value_range(image)
 
 
@@ -144,7 +144,7 @@ def _histogram_integers(const integer[::1] image, low, int64_t size):
 
 
 def histogram_integers(image, low, size):
-    """See `segalgo.reference.thresholding.histogram_integers`. Scratch: 8 bytes a bin and thread."""
+    """See `segalgo.reference.thresholds.histogram.histogram_integers`. Scratch: 8 bytes a bin and thread."""
     return _histogram_integers(image, low, size)
 
 
@@ -185,7 +185,7 @@ def _histogram_floats(const real[::1] image, const real[::1] edges):
 
 
 def histogram_floats(image, edges):
-    """See `segalgo.reference.thresholding.histogram_floats`. Scratch: 8 bytes a bin and thread."""
+    """See `segalgo.reference.thresholds.histogram.histogram_floats`. Scratch: 8 bytes a bin and thread."""
     return _histogram_floats(image, edges)
 
 
@@ -243,7 +243,7 @@ def _intensity_sum(const pixel[::1] image):
 
 
 def intensity_sum(image):
-    """See `segalgo.reference.thresholding.intensity_sum`."""
+    """See `segalgo.reference.thresholds.histogram.intensity_sum`."""
     return _intensity_sum(image)
 
 
@@ -297,12 +297,12 @@ def _split_sums(const real[::1] image, double low, double threshold):
 
 
 def split_sums(image, low, threshold):
-    """See `segalgo.reference.thresholding.split_sums`."""
+    """See `segalgo.reference.thresholds.histogram.split_sums`."""
     return _split_sums(image, low, threshold)
 
 
 def smallest_gap(image):
-    """See `segalgo.reference.thresholding.smallest_gap`. NumPy's sort is vectorised for every instruction level."""
+    """See `segalgo.reference.thresholds.histogram.smallest_gap`. NumPy's sort is vectorised for every instruction level."""
     gaps = np.diff(np.sort(image))
     gaps = gaps[gaps > 0]
     return float(gaps.min()) if gaps.size else np.inf
@@ -329,7 +329,7 @@ cdef int64_t _smooth_once(float* x, double* entering, int64_t n) noexcept nogil:
 
 
 def smooth_histogram(counts, int64_t max_num_iter):
-    """See `segalgo.reference.thresholding.smooth_histogram`."""
+    """See `segalgo.reference.thresholds.histogram.smooth_histogram`."""
     smooth, scratch = counts.astype(np.float32), np.empty(counts.size)
     cdef float[::1] x = smooth
     cdef double[::1] entering = scratch

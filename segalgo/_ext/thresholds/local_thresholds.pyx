@@ -1,11 +1,11 @@
-"""A threshold for each pixel from the window around it: the Cython wing of `segalgo.local_thresholding`."""
+"""A threshold for each pixel from the window around it: the Cython wing of `segalgo.thresholds.local_thresholds`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.math cimport exp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
-from segalgo._ext.pixel_types cimport real
+from segalgo._ext.shared.pixel_types cimport real
 
 import numpy as np
 
@@ -238,7 +238,7 @@ def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int6
 
 
 def window_threshold(image, window, sources, cval, rule, parameters, dtype):
-    """See `segalgo.reference.local_thresholding.window_threshold`.
+    """See `segalgo.reference.thresholds.local_thresholds.window_threshold`.
 
     Two axes: sums of columns slide down the rows of a stripe, then along each row. More axes: see `_many_axes`.
     """

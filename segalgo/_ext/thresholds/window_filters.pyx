@@ -5,7 +5,7 @@ from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
-from segalgo._ext.pixel_types cimport real
+from segalgo._ext.shared.pixel_types cimport real
 
 import numpy as np
 
@@ -19,7 +19,7 @@ ctypedef fused narrow:
     float
     double
 
-cdef extern from "weigh.h" nogil:
+cdef extern from "thresholds/weigh.h" nogil:
     void weigh_block(const double* x, int64_t step, const double* w, int64_t radius, double* out)
 
 cdef enum:
@@ -238,7 +238,7 @@ def _median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, c
 
 
 def gaussian_filter(image, weights, sources, cval, dtype):
-    """See `segalgo.reference.window_filters.gaussian_filter`. Scratch: a row a thread; for over two axes, two pictures.
+    """See `segalgo.reference.thresholds.window_filters.gaussian_filter`. Scratch: a row a thread; for over two axes, two pictures.
 
     Two axes go together, so that nothing but the output is written; more go one by one.
     """
@@ -270,7 +270,7 @@ def gaussian_filter(image, weights, sources, cval, dtype):
 
 
 def median_filter(image, window, sources, cval):
-    """See `segalgo.reference.window_filters.median_filter`.
+    """See `segalgo.reference.thresholds.window_filters.median_filter`.
 
     8-bit planes: histograms that slide, 544 bytes of scratch a column and thread. Others: selection in each window.
     """

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 
@@ -28,5 +28,5 @@ def find_boundaries(labels: Any, connectivity: int, mode: str, background: int) 
         values = (labels.dtype.type(background), labels.dtype.type(np.iinfo(labels.dtype).max))
         arguments = (labels, shape, *offsets, boundaries, *counts, *values, np.int64(labels.size))
         kernel = f"find_boundaries<{c_name(labels.dtype)}>"
-    device.launch("boundaries", kernel, blocks_for(boundaries.size, THREADS), (THREADS,), arguments)
+    device.launch("labels.boundaries", kernel, blocks_for(boundaries.size, THREADS), (THREADS,), arguments)
     return boundaries

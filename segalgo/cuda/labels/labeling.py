@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import Device, blocks_for, c_name, device_of
+from segalgo.cuda.device import Device, blocks_for, c_name, device_of
 
 THREADS = 256
 CHUNK = 4096
@@ -38,15 +38,15 @@ def label(
     chunks = -(-size // CHUNK)
     counts, total = xp.empty(chunks, np.int64), xp.empty(1, np.int64)
     ends = (np.int64(size), np.int64(CHUNK))
-    device.launch("labeling", f"label_count<{place}>", (chunks,), (THREADS,), (parent, counts, *ends))
-    device.launch("labeling", "label_scan", (1,), (1024,), (counts, total, np.int64(chunks)))
+    device.launch("labels.labeling", f"label_count<{place}>", (chunks,), (THREADS,), (parent, counts, *ends))
+    device.launch("labels.labeling", "label_scan", (1,), (1024,), (counts, total, np.int64(chunks)))
     count = int(device.to_host(total)[0])
     labels = out
     if labels is None:
         labels = xp.empty(image.shape, np.int32 if count <= LARGEST else np.int64)
     names = f"{place}, {c_name(labels.dtype)}"
-    device.launch("labeling", f"label_number<{names}>", (chunks,), (THREADS,), (parent, counts, labels, *ends))
-    device.launch("labeling", f"label_fetch<{names}>", grid, (THREADS,), (parent, labels, np.int64(size)))
+    device.launch("labels.labeling", f"label_number<{names}>", (chunks,), (THREADS,), (parent, counts, labels, *ends))
+    device.launch("labels.labeling", f"label_fetch<{names}>", grid, (THREADS,), (parent, labels, np.int64(size)))
     return labels, count
 
 
@@ -66,9 +66,9 @@ def _join_tiles(
     sizes = (image, parent, *map(np.int64, shape), np.int32(connectivity))
     rule = (np.int32(background is not None), image.dtype.type(0 if background is None else background))
     reach = _reach(image, delta)
-    device.launch("labeling", f"label_tile<{names}>", (tiles,), (THREADS,), (*sizes, *rule, *reach))
+    device.launch("labels.labeling", f"label_tile<{names}>", (tiles,), (THREADS,), (*sizes, *rule, *reach))
     grid = blocks_for(image.size, THREADS)
-    device.launch("labeling", f"label_seams<{names}>", grid, (THREADS,), (*sizes, *map(np.int32, wraps), *reach))
+    device.launch("labels.labeling", f"label_seams<{names}>", grid, (THREADS,), (*sizes, *map(np.int32, wraps), *reach))
 
 
 def _join_pixels(
@@ -79,14 +79,14 @@ def _join_pixels(
     names = f"{c_name(image.dtype)}, {c_name(parent.dtype)}"
     grid = blocks_for(image.size, THREADS)
     rule = (np.int32(background is not None), image.dtype.type(0 if background is None else background))
-    device.launch("labeling", f"label_start<{names}>", grid, (THREADS,), (image, parent, size, *rule))
+    device.launch("labels.labeling", f"label_start<{names}>", grid, (THREADS,), (image, parent, size, *rule))
     origin = (0,) * image.ndim
     steps = [step for step in product((-1, 0, 1), repeat=image.ndim) if step < origin]
     steps = [step for step in steps if sum(map(abs, step)) <= connectivity]
     tables = [xp.asarray(table, np.int64) for table in (image.shape, wrap, steps)]
     sizes = (size, np.int64(image.ndim), np.int64(len(steps)))
     arguments = (image, parent, *tables, *sizes, *_reach(image, delta))
-    device.launch("labeling", f"label_join<{names}>", grid, (THREADS,), arguments)
+    device.launch("labels.labeling", f"label_join<{names}>", grid, (THREADS,), arguments)
 
 
 def _reach(image: Any, delta: Any) -> tuple[np.uint64, np.float64]:
@@ -105,11 +105,11 @@ def same_partition(a: Any, b: Any) -> int:
         code, count = _dense(device.xp, labels)
         first = device.xp.full(count, NOWHERE, np.uint64)
         first[0] = 0
-        device.launch("labeling", "same_partition_first", grid, (THREADS,), (code, first, size))
+        device.launch("labels.labeling", "same_partition_first", grid, (THREADS,), (code, first, size))
         codes.append(code)
         firsts.append(first)
     fault = device.xp.full(1, NOWHERE, np.uint64)
-    device.launch("labeling", "same_partition_compare", grid, (THREADS,), (*codes, *firsts, fault, size))
+    device.launch("labels.labeling", "same_partition_compare", grid, (THREADS,), (*codes, *firsts, fault, size))
     found = device.to_host(fault)[0]
     return -1 if found == NOWHERE else int(found)
 

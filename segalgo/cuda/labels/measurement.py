@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import Device, blocks_for, c_name, device_of
+from segalgo.cuda.device import Device, blocks_for, c_name, device_of
 
 THREADS = 256
 PIECE = 32  # cells a thread walks, as in the .cu file
@@ -27,7 +27,9 @@ def label_statistics(labels: Any, intensity_image: Any, num_labels: int, stripes
     if labels.size and num_labels:
         grid = blocks_for(-(-labels.size // PIECE), THREADS)
         arguments = (labels, shape, area, coordinate_sum, box, np.int32(ndim), np.int64(labels.size))
-        device.launch("measurement", f"label_statistics_tables<{c_name(labels.dtype)}>", grid, (THREADS,), arguments)
+        device.launch(
+            "labels.measurement", f"label_statistics_tables<{c_name(labels.dtype)}>", grid, (THREADS,), arguments
+        )
     area = area.view(np.int64)
     box[area == 0] = 0
     if intensity_image is None:
@@ -49,7 +51,9 @@ def _integers(device: Device, labels: Any, image: Any, area: Any) -> tuple[Any, 
     if labels.size and area.size:
         arguments = (labels, image, total, low, high, np.int64(labels.size), turn)
         kernel = f"label_statistics_integers<{c_name(labels.dtype)}, {c_name(image.dtype)}>"
-        device.launch("measurement", kernel, blocks_for(-(-labels.size // PIECE), THREADS), (THREADS,), arguments)
+        device.launch(
+            "labels.measurement", kernel, blocks_for(-(-labels.size // PIECE), THREADS), (THREADS,), arguments
+        )
     low, high = (xp.where(area > 0, key.view(np.uint64) ^ turn, np.uint64(0)) for key in (low, high))
     total = total if image.dtype == np.uint64 else total.view(np.int64)
     return total, low.astype(image.dtype), high.astype(image.dtype)
@@ -65,7 +69,7 @@ def _floats(
         sizes = (np.int32(labels.ndim), *map(np.int64, (labels.size, rows, stripes)))
         arguments = (labels, image, box, shape, totals, lows, highs, *sizes)
         kernel = f"label_statistics_floats<{c_name(labels.dtype)}, {c_name(image.dtype)}>"
-        device.launch("measurement", kernel, blocks_for(stripes * rows, THREADS), (THREADS,), arguments)
+        device.launch("labels.measurement", kernel, blocks_for(stripes * rows, THREADS), (THREADS,), arguments)
     total, low, high = totals[0], lows[0], highs[0]
     with np.errstate(invalid="ignore", over="ignore"):
         for part in range(1, stripes):
@@ -95,7 +99,7 @@ def contacts(labels: Any, connectivity: int, background: bool) -> tuple[Any, Any
             low, high = xp.empty(max(room, 1), labels.dtype), xp.empty(max(room, 1), labels.dtype)
             arguments = (*fixed, found, low, high, *flags, np.uint64(room))
             kernel = f"contacts<{c_name(labels.dtype)}>"
-            device.launch("measurement", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
+            device.launch("labels.measurement", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
             room = int(device.to_host(found)[0])
         low, high = low[:room], high[:room]
     names = xp.unique(xp.concatenate([low, high]))
@@ -117,5 +121,5 @@ def euler_number(image: Any, full: bool) -> int:
     shape = device.xp.asarray(np.array(image.shape, np.int64))
     arguments = (image, shape, total, np.int32(image.ndim), np.int32(full), np.int64(positions))
     kernel = f"euler_number<{c_name(image.dtype)}>"
-    device.launch("measurement", kernel, blocks_for(positions, THREADS), (THREADS,), arguments)
+    device.launch("labels.measurement", kernel, blocks_for(positions, THREADS), (THREADS,), arguments)
     return int(device.to_host(total).view(np.int64)[0])

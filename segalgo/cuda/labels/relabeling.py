@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 PIECE = 32  # cells a thread walks, as in the .cu file
@@ -35,7 +35,7 @@ def label_areas(labels: Any, num_labels: int) -> Any:
     if labels.size:
         grid = blocks_for(-(-labels.size // PIECE), THREADS)
         arguments = (labels, areas, np.int64(labels.size))
-        device.launch("relabeling", f"label_areas<{c_name(labels.dtype)}>", grid, (THREADS,), arguments)
+        device.launch("labels.relabeling", f"label_areas<{c_name(labels.dtype)}>", grid, (THREADS,), arguments)
     return areas.view(np.int64)
 
 
@@ -46,7 +46,7 @@ def map_labels(labels: Any, table: Any) -> Any:
     if labels.size:
         kernel = f"map_labels<{c_name(labels.dtype)}, {c_name(table.dtype)}>"
         arguments = (labels, table, output, np.int64(labels.size))
-        device.launch("relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
+        device.launch("labels.relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
     return output
 
 
@@ -60,7 +60,7 @@ def border_labels(labels: Any, num_labels: int, buffer_size: int, mask: Any) -> 
         flags = (np.int32(mask is not None), np.int32(labels.ndim), np.int64(buffer_size), np.int64(labels.size))
         arguments = (labels, inside, xp.asarray(np.array(labels.shape, np.int64)), touches, *flags)
         kernel = f"border_labels<{c_name(labels.dtype)}>"
-        device.launch("relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
+        device.launch("labels.relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
     return touches
 
 
@@ -77,7 +77,7 @@ def hole_owners(labels: Any, components: Any, count: int, connectivity: int) -> 
         shape = xp.asarray(np.array(labels.shape, np.int64))
         arguments = (labels, components, shape, xp.asarray(offsets), least, most, *flags)
         kernel = f"hole_owners<{c_name(labels.dtype)}, {c_name(components.dtype)}>"
-        device.launch("relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
+        device.launch("labels.relabeling", kernel, blocks_for(labels.size, THREADS), (THREADS,), arguments)
     enclosed = (least == most) & (border_labels(components, count, 0, None) == 0)
     enclosed[0] = False
     return xp.where(enclosed, most, np.uint64(0)).astype(labels.dtype)
@@ -90,5 +90,5 @@ def replace_components(image: Any, components: Any, replaced: Any, values: Any) 
     if image.size:
         kernel = f"replace_components<{c_name(image.dtype)}, {c_name(components.dtype)}>"
         arguments = (image, components, replaced, values, output, np.int64(image.size))
-        device.launch("relabeling", kernel, blocks_for(image.size, THREADS), (THREADS,), arguments)
+        device.launch("labels.relabeling", kernel, blocks_for(image.size, THREADS), (THREADS,), arguments)
     return output

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256  # of a block; softmax_rows counts on it
 LONG_ROW = 128  # from this length on, a block to a row instead of a thread
@@ -46,7 +46,7 @@ def _cell_by_cell(operation: str, x: Any, *parameters: Any) -> Any:
     if x.size:
         arguments = (x, output, *parameters, np.int64(x.size))
         kernel = f"{operation}<{c_name(x.dtype)}>"
-        device.launch("activation", kernel, blocks_for(x.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.activation", kernel, blocks_for(x.size, THREADS), (THREADS,), arguments)
     return output
 
 
@@ -57,8 +57,10 @@ def _along_axis(x: Any, logarithm: bool) -> Any:
     name = c_name(x.dtype)
     if inner == 1 and n >= LONG_ROW:
         arguments = (x, output, np.int64(outer), np.int64(n), np.int32(logarithm))
-        device.launch("activation", f"softmax_rows<{name}>", blocks_for(outer, 1), (THREADS,), arguments)
+        device.launch("layers.activation", f"softmax_rows<{name}>", blocks_for(outer, 1), (THREADS,), arguments)
     else:
         arguments = (x, output, *map(np.int64, x.shape), np.int32(logarithm))
-        device.launch("activation", f"softmax<{name}>", blocks_for(outer * inner, THREADS), (THREADS,), arguments)
+        device.launch(
+            "layers.activation", f"softmax<{name}>", blocks_for(outer * inner, THREADS), (THREADS,), arguments
+        )
     return output

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 
@@ -19,5 +19,5 @@ def avg_pool2d(x: Any, rows: Any, columns: Any, row_counts: Any, column_counts: 
         sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow)
         arguments = (x, *windows, output, *map(np.int64, sizes))
         kernel = f"avg_pool2d<{c_name(x.dtype)}>"
-        device.launch("average_pooling", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.average_pooling", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
     return output

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 # As in convolution.cu: threads of a block, and rows and positions of its tile.
 SIDE = 16
@@ -67,7 +67,7 @@ def conv_transpose2d(
         )
         arguments = (x, weight, _bias(device, bias, rows * groups, x.dtype), output, *map(np.int64, sizes))
         grid = _grid(positions, rows, batch * groups * stride[0] * stride[1])
-        device.launch("convolution", f"conv_transpose2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+        device.launch("layers.convolution", f"conv_transpose2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
     return output
 
 
@@ -129,7 +129,7 @@ def _direct(
     sizes += (*stride, *padding, *dilation, *output_size)
     arguments = (x, weight, bias, output, *map(np.int64, sizes), np.int32(relu))
     grid = _grid(output_size[0] * output_size[1], rows, batch * groups)
-    device.launch("convolution", f"conv2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+    device.launch("layers.convolution", f"conv2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
 
 
 def _winograd_weights(device: Any, weight: Any) -> Any:
@@ -138,7 +138,7 @@ def _winograd_weights(device: Any, weight: Any) -> Any:
     places = device.xp.empty((36, *weight.shape[:2]), weight.dtype)
     if kernels:
         kernel, grid = f"conv2d_winograd_weights<{c_name(weight.dtype)}>", blocks_for(kernels, WINOGRAD_THREADS)
-        device.launch("convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, np.int64(kernels)))
+        device.launch("layers.convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, np.int64(kernels)))
     return places
 
 
@@ -170,13 +170,15 @@ def _winograd(
             place = tuple(map(np.int64, (dilation, down, across, first, count)))
             sizes = tuple(map(np.int64, (all_channels, group * channels, channels, height, width, *padding)))
             name, grid = f"conv2d_winograd_inputs<{word}>", blocks_for(channels * count, WINOGRAD_THREADS)
-            device.launch("convolution", name, grid, threads, (x, inputs, *sizes, *place))
+            device.launch("layers.convolution", name, grid, threads, (x, inputs, *sizes, *place))
             sizes = tuple(map(np.int64, (rows * channels, rows, channels, count)))
             name, grid = f"conv2d_winograd_products<{word}>", (*_grid(count, rows, 1)[:2], 36)
-            device.launch("convolution", name, grid, (SIDE, SIDE), (own, inputs, products, *sizes))
+            device.launch("layers.convolution", name, grid, (SIDE, SIDE), (own, inputs, products, *sizes))
             sizes = tuple(map(np.int64, (all_rows, group * rows, rows, oh, ow)))
             name, grid = f"conv2d_winograd_outputs<{word}>", blocks_for(rows * count, WINOGRAD_THREADS)
-            device.launch("convolution", name, grid, threads, (products, bias, output, *sizes, *place, np.int32(relu)))
+            device.launch(
+                "layers.convolution", name, grid, threads, (products, bias, output, *sizes, *place, np.int32(relu))
+            )
 
 
 def _grid(positions: int, rows: int, pictures: int) -> tuple[int, int, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 TILE = 16  # the kernel counts on it
 
@@ -17,5 +17,5 @@ def linear(x: Any, weight: Any, bias: Any) -> Any:
     if output.size:
         arguments = (x, weight, bias, output, *map(np.int64, (rows, columns, x.shape[1])))
         grid = blocks_for(-(-rows // TILE) * -(-columns // TILE), 1)
-        device.launch("fully_connected", f"linear<{c_name(x.dtype)}>", grid, (TILE, TILE), arguments)
+        device.launch("layers.fully_connected", f"linear<{c_name(x.dtype)}>", grid, (TILE, TILE), arguments)
     return output

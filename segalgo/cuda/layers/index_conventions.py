@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, device_of
+from segalgo.cuda.device import blocks_for, device_of
 
 THREADS = 256
 NOBODY = np.iinfo(np.uint64).max
@@ -30,6 +30,8 @@ def _convert(indices: Any, outer: int, inner: int, to_tensor: bool, turn: bool) 
     faults = device.xp.full(1, NOBODY, np.uint64)
     sizes = map(np.int64, (*indices.shape, outer, inner))
     arguments = (indices, output, faults, *sizes, np.int32(to_tensor), np.int32(turn))
-    device.launch("index_conventions", "convert_indices", blocks_for(indices.size, THREADS), (THREADS,), arguments)
+    device.launch(
+        "layers.index_conventions", "convert_indices", blocks_for(indices.size, THREADS), (THREADS,), arguments
+    )
     fault = device.to_host(faults)[0]
     return output, -1 if fault == NOBODY else int(fault)

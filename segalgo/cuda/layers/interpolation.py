@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 
@@ -18,7 +18,7 @@ def pad(x: Any, rows: Any, columns: Any, value: float) -> Any:
         places = map(device.xp.asarray, (rows, columns))
         arguments = (x, *places, output, x.dtype.type(value), *map(np.int64, sizes))
         kernel = f"fetch_cells<{c_name(x.dtype)}>"
-        device.launch("interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
     return output
 
 
@@ -37,5 +37,5 @@ def interpolate_bilinear(x: Any, rows: Any, row_weights: Any, columns: Any, colu
         sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow)
         kernel = f"interpolate_bilinear<{c_name(x.dtype)}>"
         arguments = (x, *taps, output, *map(np.int64, sizes))
-        device.launch("interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
     return output

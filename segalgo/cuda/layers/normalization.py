@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256  # of a block; layer_norm's sums count on it
 
@@ -17,7 +17,7 @@ def batch_norm(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float) 
         sizes = map(np.int64, (x.shape[0] * x.shape[1], *x.shape[1:]))
         arguments = (x, mean, var, weight, bias, output, np.float64(eps), *sizes)
         kernel = f"batch_norm<{c_name(x.dtype)}>"
-        device.launch("normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), arguments)
     return output
 
 
@@ -28,7 +28,7 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
     if output.size:
         arguments = (x, weight, bias, output, np.float64(eps), *map(np.int64, x.shape))
         kernel = f"layer_norm<{c_name(x.dtype)}>"
-        device.launch("normalization", kernel, blocks_for(x.shape[0], 1), (THREADS,), arguments)
+        device.launch("layers.normalization", kernel, blocks_for(x.shape[0], 1), (THREADS,), arguments)
     return output
 
 
@@ -40,5 +40,7 @@ def local_response_norm(x: Any, size: int, alpha: float, beta: float, k: float) 
         sizes = map(np.int64, (x.shape[0] * x.shape[1], *x.shape[1:]))
         numbers = (np.int64(size), np.float64(alpha / size), np.float64(beta), np.float64(k))
         kernel = f"local_response_norm<{c_name(x.dtype)}>"
-        device.launch("normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), (x, output, *numbers, *sizes))
+        device.launch(
+            "layers.normalization", kernel, blocks_for(x.size, THREADS), (THREADS,), (x, output, *numbers, *sizes)
+        )
     return output

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 NOBODY = np.iinfo(np.uint64).max
@@ -27,7 +27,7 @@ def max_pool2d(
         sizes = (planes, *x.shape[2:], *kernel_size, *stride, *padding, *dilation, *output_size)
         arguments = (x, values, indices, *map(np.int64, sizes))
         kernel = f"max_pool2d<{c_name(x.dtype)}>"
-        device.launch("pooling", kernel, blocks_for(values.size, THREADS), (THREADS,), arguments)
+        device.launch("layers.pooling", kernel, blocks_for(values.size, THREADS), (THREADS,), arguments)
     return values, indices
 
 
@@ -50,11 +50,11 @@ def max_unpool2d(x: Any, indices: Any, output_size: tuple[int, int], unique: boo
         arguments = (indices, first, winner, faults, *map(np.int64, (planes, count, size)))
         flags = (np.int32(unique), np.int32(number))
         grid = blocks_for(indices.size, THREADS)
-        device.launch("pooling", "max_unpool2d_claim", grid, (THREADS,), (*arguments, *flags))
+        device.launch("layers.pooling", "max_unpool2d_claim", grid, (THREADS,), (*arguments, *flags))
     for fault in device.to_host(faults):
         if fault != NOBODY:
             return output, int(fault)
     arguments = (x, winner, output, np.int64(planes * size))
     grid = blocks_for(planes * size, THREADS)
-    device.launch("pooling", f"max_unpool2d_fetch<{c_name(x.dtype)}>", grid, (THREADS,), arguments)
+    device.launch("layers.pooling", f"max_unpool2d_fetch<{c_name(x.dtype)}>", grid, (THREADS,), arguments)
     return output, -1

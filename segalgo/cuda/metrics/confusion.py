@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 PIECE = 16  # cells a thread walks, as in the .cu file
@@ -13,7 +13,7 @@ BLOCKS = 1024
 
 
 def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_index: int | None) -> tuple[Any, int]:
-    """See `segalgo.reference.confusion.confusion_matrix`."""
+    """See `segalgo.reference.metrics.confusion`."""
     device = device_of(target)
     matrix = device.xp.zeros((num_classes, num_classes), np.uint64)
     strays = device.xp.zeros(1, np.uint64)
@@ -30,5 +30,5 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
         grid = (max(min(blocks_for(-(-target.size // PIECE), THREADS)[0], BLOCKS), -(-target.size // 2**31)), 1, 1)
         flags = (ignored, np.int32(ignores), np.int32(num_classes), np.int64(target.size))
         arguments = (x, y, matrix, strays, *bounds, *flags)
-        device.launch("confusion", f"count_pairs<{c_name(unsigned)}>", grid, (THREADS,), arguments)
+        device.launch("metrics.confusion", f"count_pairs<{c_name(unsigned)}>", grid, (THREADS,), arguments)
     return matrix.view(np.int64), int(device.to_host(strays)[0])

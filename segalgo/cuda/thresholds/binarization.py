@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 256
 
@@ -19,5 +19,5 @@ def binarize(image: Any, threshold: Any, below: bool) -> Any:
         levels = device.xp.asarray(threshold).reshape(-1)
         sizes = (np.int64(threshold.ndim > 0), np.int32(below), np.int64(image.size))
         grid = blocks_for(image.size, THREADS)
-        device.launch("binarization", f"binarize<{names}>", grid, (THREADS,), (image, levels, mask, *sizes))
+        device.launch("thresholds.binarization", f"binarize<{names}>", grid, (THREADS,), (image, levels, mask, *sizes))
     return mask

@@ -4,13 +4,13 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, device_of
+from segalgo.cuda.device import blocks_for, device_of
 
 THREADS = 256
 
 
 def hysteresis(low: Any, high: Any) -> Any:
-    """See `segalgo.reference.hysteresis.hysteresis`. Union-find by atomic minima; scratch: 12 bytes a cell."""
+    """See `segalgo.reference.thresholds.hysteresis`. Union-find by atomic minima; scratch: 12 bytes a cell."""
     device = device_of(low)
     xp, count = device.xp, low.size
     mask = xp.zeros(count, np.bool_)
@@ -23,7 +23,7 @@ def hysteresis(low: Any, high: Any) -> Any:
     for n in low.shape:
         inner //= n
         arguments = (cells, parent, np.int64(n), np.int64(inner), size)
-        device.launch("hysteresis", "hysteresis_join", grid, (THREADS,), arguments)
-    device.launch("hysteresis", "hysteresis_mark", grid, (THREADS,), (cells, above, parent, reached, size))
-    device.launch("hysteresis", "hysteresis_take", grid, (THREADS,), (cells, parent, reached, mask, size))
+        device.launch("thresholds.hysteresis", "hysteresis_join", grid, (THREADS,), arguments)
+    device.launch("thresholds.hysteresis", "hysteresis_mark", grid, (THREADS,), (cells, above, parent, reached, size))
+    device.launch("thresholds.hysteresis", "hysteresis_take", grid, (THREADS,), (cells, parent, reached, mask, size))
     return mask.reshape(low.shape)

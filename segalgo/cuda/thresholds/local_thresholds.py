@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import Device, blocks_for, c_name, device_of
+from segalgo.cuda.device import Device, blocks_for, c_name, device_of
 
 THREADS = 256
 RULES = {"mean": 0, "scaled_mean": 1, "niblack": 2, "sauvola": 3, "wolf": 4, "phansalkar": 5}
@@ -22,7 +22,7 @@ def window_threshold(
     parameters: Sequence[float],
     dtype: np.dtype,
 ) -> Any:
-    """See `segalgo.reference.local_thresholding.window_threshold`. One thread a line, then one a pixel.
+    """See `segalgo.reference.thresholds.local_thresholds`. One thread a line, then one a pixel.
 
     Scratch: 32 bytes a pixel.
     """
@@ -52,7 +52,7 @@ def _window_sums(
         sizes = (np.int32(squares_here), *map(np.int64, (n, inner, width, lines)))
         arguments = (image, sums, xp.asarray(source), kind.type(outside), *sizes)
         kernel = f"slide_sums<{c_name(image.dtype)},{c_name(kind)}>"
-        device.launch("local_thresholding", kernel, blocks_for(lines, THREADS), (THREADS,), arguments)
+        device.launch("thresholds.local_thresholds", kernel, blocks_for(lines, THREADS), (THREADS,), arguments)
         image = sums
         outside = (outside * outside if squares_here else outside) * width
     return image
@@ -65,5 +65,5 @@ def _apply(
     numbers = (area, *parameters, *[0.0] * (5 - len(parameters)))
     arguments = (once, squares, output, np.int32(rule), *map(np.float64, numbers), np.int64(once.size))
     kernel = f"window_rule<{c_name(once.dtype)},{c_name(dtype)}>"
-    device.launch("local_thresholding", kernel, blocks_for(once.size, THREADS), (THREADS,), arguments)
+    device.launch("thresholds.local_thresholds", kernel, blocks_for(once.size, THREADS), (THREADS,), arguments)
     return output

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of
 
 THREADS = 128
 
@@ -14,7 +14,7 @@ THREADS = 128
 def gaussian_filter(
     image: Any, weights: Sequence[np.ndarray], sources: Sequence[np.ndarray], cval: float, dtype: np.dtype
 ) -> Any:
-    """See `segalgo.reference.window_filters.gaussian_filter`. One thread a pixel and axis; scratch: one picture."""
+    """See `segalgo.reference.thresholds.window_filters`. One thread a pixel and axis; scratch: one picture."""
     device = device_of(image)
     xp, dtype = device.xp, np.dtype(dtype)
     inner = image.size
@@ -29,13 +29,13 @@ def gaussian_filter(
         sizes = map(np.int64, (weight.size - 1, n, inner, image.size))
         kernel = f"gaussian_axis<{c_name(image.dtype)},{c_name(dtype)}>"
         grid = blocks_for(image.size, THREADS)
-        device.launch("window_filters", kernel, grid, (THREADS,), (image, output, *tables, *sizes))
+        device.launch("thresholds.window_filters", kernel, grid, (THREADS,), (image, output, *tables, *sizes))
         image = output
     return image.astype(dtype)
 
 
 def median_filter(image: Any, window: Sequence[int], sources: Sequence[np.ndarray], cval: float) -> Any:
-    """See `segalgo.reference.window_filters.median_filter`. One thread a pixel; scratch: the padded picture."""
+    """See `segalgo.reference.thresholds.window_filters`. One thread a pixel; scratch: the padded picture."""
     device = device_of(image)
     xp = device.xp
     output = xp.empty(image.shape, image.dtype)
@@ -54,5 +54,5 @@ def median_filter(image: Any, window: Sequence[int], sources: Sequence[np.ndarra
     sizes = map(np.int64, (offsets.size, width, image.size))
     arguments = (padded, xp.asarray(corners), xp.asarray(offsets), output, *sizes)
     grid = blocks_for(image.size, THREADS)
-    device.launch("window_filters", f"median_window<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
+    device.launch("thresholds.window_filters", f"median_window<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
     return output

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.models.network import IGNORED, Network
-from segalgo.models.records import model_from_record
-from segalgo.models.segnet import SegNet
-from segalgo.models.state_dict_names import BATCH_NORM_EPS, ENCODER, renamed, translate, vgg16
-from segalgo.models.weights import load_weights, read_record
-from segalgo.models.weights_error import WeightsError
+from segalgo.models.files.records import model_from_record
+from segalgo.models.files.state_dict_names import BATCH_NORM_EPS, ENCODER, renamed, translate, vgg16
+from segalgo.models.files.weights import load_weights, read_record
+from segalgo.models.files.weights_error import WeightsError
+from segalgo.models.graph.network import IGNORED, Network
+from segalgo.models.networks.segnet import SegNet
 
 
 def from_checkpoint(path: Any, **arguments: Any) -> Network:

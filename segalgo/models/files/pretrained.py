@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from segalgo.models.network import Network
-from segalgo.models.records import model_from_record
-from segalgo.models.weights import load_weights
-from segalgo.models.weights_error import WeightsError
+from segalgo.models.files.records import model_from_record
+from segalgo.models.files.weights import load_weights
+from segalgo.models.files.weights_error import WeightsError
+from segalgo.models.graph.network import Network
 
 FOLDER = Path(__file__).parent / "pretrained"
 

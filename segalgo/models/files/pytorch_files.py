@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.models.pickled_tensors import RefusedError, Storage, Tensor, read_pickle
-from segalgo.models.weights_error import WeightsError
+from segalgo.models.files.pickled_tensors import RefusedError, Storage, Tensor, read_pickle
+from segalgo.models.files.weights_error import WeightsError
 
 # What a file of the time before PyTorch 1.6 begins with, and the version behind it.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C

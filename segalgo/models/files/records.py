@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from segalgo.models.classes import Classes
-from segalgo.models.network import Network
-from segalgo.models.preprocessing import Preprocessing
-from segalgo.models.segnet import SegNet
-from segalgo.models.segnet_basic import SegNetBasic
-from segalgo.models.unet import UNet
+from segalgo.models.graph.classes import Classes
+from segalgo.models.graph.network import Network
+from segalgo.models.networks.segnet import SegNet
+from segalgo.models.networks.segnet_basic import SegNetBasic
+from segalgo.models.networks.unet import UNet
+from segalgo.models.predicting.preprocessing import Preprocessing
 
 ARCHITECTURES = {"segnet": SegNet, "segnet-basic": SegNetBasic, "unet": UNet}
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.models.segnet import SegNet
+from segalgo.models.networks.segnet import SegNet
 
 # Layers of torchvision's vgg16 and vgg16_bn, `features.{number}`, in the order of the thirteen convolutions.
 VGG16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)

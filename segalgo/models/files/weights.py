@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._dispatch import is_cupy
-from segalgo.models.pytorch_files import read_pytorch
-from segalgo.models.weights_error import WeightsError
+from segalgo._core.arrays import is_cupy
+from segalgo.models.files.pytorch_files import read_pytorch
+from segalgo.models.files.weights_error import WeightsError
 
 SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
 # Under these names training scripts keep the state dict beside epoch, optimizer and the like.

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo._dispatch import is_cupy
-from segalgo.output_sizes import conv_size, conv_transpose_size, interpolate_size, pool_size
+from segalgo._core.arrays import is_cupy
+from segalgo.layers.sizes import conv_size, conv_transpose_size, interpolate_size, pool_size
 
 INPUT = "input"
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo._checks import as_array, as_contiguous
-from segalgo._dispatch import is_cupy
-from segalgo.models.classes import Classes, default_classes
-from segalgo.models.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
-from segalgo.models.preprocessing import Preprocessing
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_contiguous
+from segalgo.models.graph.classes import Classes, default_classes
+from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.predicting.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
 IGNORED = "num_batches_tracked"  # PyTorch counts training batches beside the statistics
@@ -113,8 +113,8 @@ class Network:
 
     def save(self, path: Any) -> None:
         """Write parameters, architecture, preprocessing and classes to a safetensors file, for `from_checkpoint`."""
-        from segalgo.models.records import record_of
-        from segalgo.models.weights import save_weights
+        from segalgo.models.files.records import record_of
+        from segalgo.models.files.weights import save_weights
 
         save_weights(path, self.parameters, record_of(self))
 
@@ -181,13 +181,13 @@ class Network:
 
     def summary(self, input_shape: tuple[int, int, int, int] | None = None) -> Any:
         """Return the table of layers: shapes, parameters, floating-point operations; print it to read it."""
-        from segalgo.models.summary import summarize
+        from segalgo.models.graph.summary import summarize
 
         return summarize(self, input_shape or (1, self.in_channels, *self.fitting_size(360, 480)))
 
     def plan(self, input_shape: tuple[int, int, int, int], **options: Any) -> Any:
         """Return a function of arrays of this shape that computes logits fast: see `segalgo.models.plan`."""
-        from segalgo.models.plan import plan
+        from segalgo.models.plans.plan import plan
 
         return plan(self, input_shape, **options)
 
@@ -240,7 +240,7 @@ class Network:
         >>> model.predict(np.zeros((45, 61), np.uint8)).shape
         (45, 61)
         """
-        from segalgo.models.prediction import predict
+        from segalgo.models.predicting.prediction import predict
 
         return predict(self, image, tile=tile, augment=augment, samples=samples, seed=seed, progress=progress)
 
@@ -255,7 +255,7 @@ class Network:
         -------
         array of float32, (classes, H, W)
         """
-        from segalgo.models.prediction import predict_proba
+        from segalgo.models.predicting.prediction import predict_proba
 
         return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
 

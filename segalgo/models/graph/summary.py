@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segalgo.models.execution import INPUT, Step
+from segalgo.models.graph.execution import INPUT, Step
 
 STATISTICS = (".running_mean", ".running_var")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from segalgo.models.network import Network, as_count
+from segalgo.models.graph.network import Network, as_count
 
 
 class SegNet(Network):

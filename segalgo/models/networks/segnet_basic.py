@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segalgo.models.network import Network, as_count
+from segalgo.models.graph.network import Network, as_count
 
 
 class SegNetBasic(Network):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from segalgo._checks import one_of
-from segalgo.models import unet_sizes
-from segalgo.models.network import Network, as_count
+from segalgo._core.checks import one_of
+from segalgo.models.graph.network import Network, as_count
+from segalgo.models.networks import unet_sizes
 
 
 class UNet(Network):

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.models.arena import Buffer, arrange
-from segalgo.models.execution import INPUT, Computation, Step
-from segalgo.models.fusion import Layer, fused, is_halving
-from segalgo.prepared_convolution import fold_batch_norm
+from segalgo.layers.prepared_convolution import fold_batch_norm
+from segalgo.models.graph.execution import INPUT, Computation, Step
+from segalgo.models.plans.arena import Buffer, arrange
+from segalgo.models.plans.fusion import Layer, fused, is_halving
 
 # F(4x4, 3x3) takes 36 products a tile and channel, and its transforms as long as 11 more; the direct sum 9 a cell.
 WINOGRAD_PRODUCTS = 47

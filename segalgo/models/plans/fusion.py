@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from segalgo.models.execution import Step
+from segalgo.models.graph.execution import Step
 
 
 @dataclass(frozen=True)

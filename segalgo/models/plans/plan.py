@@ -10,10 +10,10 @@ import numpy as np
 
 import segalgo
 from segalgo import _ext
-from segalgo._dispatch import wing
-from segalgo.models.blocked_plan import BlockedPlan
-from segalgo.models.execution import INPUT, Computation, Step
-from segalgo.models.fusion import Layer, fused
+from segalgo._core.dispatch import wing
+from segalgo.models.graph.execution import INPUT, Computation, Step
+from segalgo.models.plans.blocked import BlockedPlan
+from segalgo.models.plans.fusion import Layer, fused
 
 # Of each network: its memory is the activations and the packed weights of each.
 KEPT_PLANS = 2
@@ -58,7 +58,7 @@ class Plan:
         probe = np.empty((0, self.input_shape[1], *self._fitting), self.dtype)
         parameters = network._parameters_for(probe)
         if has_kernels(probe) and 0 not in planned_shape:
-            self._passes: Any = BlockedPlan(_ext.load("blocked_convolution"), steps, parameters, planned_shape)
+            self._passes: Any = BlockedPlan(_ext.load("plans.blocked_convolution"), steps, parameters, planned_shape)
         else:
             self._passes = PublicPlan(steps, parameters)
         self.nbytes = self._passes.nbytes
@@ -144,7 +144,7 @@ def _prepared(layer: Layer, parameters: Mapping[str, Any]) -> segalgo.PreparedCo
 
 def has_kernels(x: Any) -> bool:
     """Return whether arrays like this one are computed by the Cython wing, in float32: by kernels made for plans."""
-    return x.dtype == np.float32 and wing("convolution", x).__name__.startswith("segalgo._ext.")
+    return x.dtype == np.float32 and wing("layers.convolution", x).__name__.startswith("segalgo._ext.")
 
 
 def planned_logits(network: Any, x: Any) -> Any:

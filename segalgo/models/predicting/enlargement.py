@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.interpolation import interpolate
+from segalgo.layers.interpolation import interpolate
 
 
 def enlarge(scores: Any, reduction: int, shape: tuple[int, int]) -> Any:

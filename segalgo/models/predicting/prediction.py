@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import segalgo
-from segalgo._dispatch import is_cupy
-from segalgo.models import unet_sizes
-from segalgo.models.enlargement import enlarge, enlarged_argmax
-from segalgo.models.plan import planned_logits
-from segalgo.models.preprocessing import as_picture
-from segalgo.models.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
+from segalgo._core.arrays import is_cupy
+from segalgo.models.networks import unet_sizes
+from segalgo.models.plans.plan import planned_logits
+from segalgo.models.predicting.enlargement import enlarge, enlarged_argmax
+from segalgo.models.predicting.preprocessing import as_picture
+from segalgo.models.predicting.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
 
 Window = tuple[Span, Span]
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._checks import as_array, one_of
-from segalgo._dispatch import is_cupy
-from segalgo.average_pooling import avg_pool2d
-from segalgo.pictures import LUMINANCE
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, one_of
+from segalgo.layers.average_pooling import avg_pool2d
+from segalgo.pictures.files import LUMINANCE
 
 CHANNELS = ("grey", "rgb", "bgr", "as is")
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from segalgo.models.execution import INPUT, Step
+from segalgo.models.graph.execution import INPUT, Step
 
 Interval = tuple[int, int]
 

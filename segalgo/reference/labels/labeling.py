@@ -1,4 +1,4 @@
-"""Connected components: the reference wing of `segalgo.labeling`."""
+"""Connected components: the reference wing of `segalgo.labels.labeling`."""
 
 from collections.abc import Iterator
 from itertools import product

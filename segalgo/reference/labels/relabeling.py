@@ -1,7 +1,7 @@
 """Keep, remove, renumber and fill labels.
 
 An operation on labels is a table: decide something for each label (is it large enough, does it touch the border), then
-look every cell up. The steps are here, in the words of sets; `segalgo.relabeling` composes them.
+look every cell up. The steps are here, in the words of sets; `segalgo.labels.relabeling` composes them.
 """
 
 import itertools

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from segalgo import use_backend
+from segalgo.verify.cases.recipes import fits, recipes
 from segalgo.verify.comparison import Mismatch, compare
 from segalgo.verify.operation import Operation, Recipe, Source, operation_of, outputs_of
-from segalgo.verify.recipes import fits, recipes
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from segalgo.verify.cases import Case
+from segalgo.verify.cases.case import Case
+from segalgo.verify.cases.recipes import factors_of, fits
 from segalgo.verify.comparison import Worst
 from segalgo.verify.judge import Caller, judge
 from segalgo.verify.operation import Operation, Recipe
-from segalgo.verify.recipes import factors_of, fits
-from segalgo.verify.report import Finding
+from segalgo.verify.reports.report import Finding
 
 MOST_ATTEMPTS = 150
 MOST_SECONDS = 5.0

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from segalgo.verify.bounds import gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
+from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WILD
 
 
 def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue import FLOATS, INTEGERS, LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WILD
 
 VALUES = ("random", "ties", "two hills", "spiral", "constant", "extremes", *WILD[1:])
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.output_sizes import conv_size, conv_transpose_size
+from segalgo.layers.sizes import conv_size, conv_transpose_size
 from segalgo.verify.bounds import conv2d_bound, conv_transpose2d_bound, storage_bound, winograd_bound
+from segalgo.verify.cases.values import WIDE
 from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WIDE
 
 KERNELS = (3, 1, 2, (1, 3), (5, 4), 7)
 WINDOW = {"kernel": KERNELS, "stride": (1, 2, (3, 1)), "padding": (0, 1, (2, 1)), "dilation": (1, 2, (1, 3))}

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from segalgo.verify.bounds import linear_bound
+from segalgo.verify.cases.values import WIDE
 from segalgo.verify.catalogue import CELLS, FLOATS
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WIDE
 
 
 def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:

@@ -6,9 +6,9 @@ import numpy as np
 from scipy import ndimage
 
 from segalgo.verify.bounds import bilinear_position_bound
+from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WILD
 
 
 def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 import segalgo
 from segalgo import use_backend
-from segalgo._windows import border_sources, gaussian_weights, odd_sizes, value_limits
+from segalgo.thresholds.windows import border_sources, gaussian_weights, odd_sizes, value_limits
 from segalgo.verify.bounds import DOUBLE, storage_bound, window_moments_bound
 from segalgo.verify.operation import Operation, Recipe, Source
 

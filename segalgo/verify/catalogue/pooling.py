@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from segalgo import max_pool2d, use_backend
-from segalgo.output_sizes import pool_size
+from segalgo.layers.sizes import pool_size
+from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
-from segalgo.verify.values import WILD
 
 POOLING = {
     "kernel_size": (2, 3, (1, 3), 1, (4, 2)),

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda._device import C_NAMES
-from segalgo.verify.cases import Case
+from segalgo.cuda.device import C_NAMES
+from segalgo.verify.cases.case import Case
 from segalgo.verify.comparison import Mismatch
-from segalgo.verify.expressions import LaunchError, values
-from segalgo.verify.launch_scope import not_taken, scope_of
+from segalgo.verify.kernels.expressions import LaunchError, values
+from segalgo.verify.kernels.launch_scope import not_taken, scope_of
 from segalgo.verify.operation import operation_of
 
 SCHEDULES = (("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2))
@@ -175,7 +175,7 @@ class CudaKernel:
                 module = cupy.RawModule(code=self.source(), options=options, name_expressions=[name])
                 self._kernels[name] = module.get_function(name)
             else:
-                from segalgo.cuda._compiler import Kernel
+                from segalgo.simulated.compiler import Kernel
 
                 self._kernels[name] = Kernel(self.source(), Path(self.path).name, name, watched=True)
         return self._kernels[name]
@@ -215,7 +215,7 @@ def _as_code(value: Any, code: str, dtype: str) -> Any:
 
 def _types_of_parameters(source: str, entry: str) -> list[str]:
     """Return the codes of a kernel's parameters from its source, for NVRTC, which does not tell."""
-    from segalgo.cuda._compiler import PARAMETERS
+    from segalgo.simulated.compiler import PARAMETERS
 
     named = {text: np.dtype(name) for name, text in C_NAMES.items()}
     named |= {"int": np.dtype("int32"), "unsigned": np.dtype("uint32"), "size_t": np.dtype("uint64")}

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.cases import Case, split
+from segalgo.verify.cases.case import Case, split
 
 PAIRS = {
     "kernel_size": ("kh", "kw"),

@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.cases import case
+from segalgo.verify.cases.case import case
 from segalgo.verify.comparison import Worst
-from segalgo.verify.report import Finding, Report
+from segalgo.verify.reports.report import Finding, Report
 
 CASE_SECONDS = 30.0
 MOST_SECONDS = 300.0
@@ -33,12 +33,13 @@ def isolated(
 ) -> Report:
     """Verify in a subprocess; a crash, an endless loop or too much memory becomes a finding.
 
-    `what` is what `segalgo.verify.worker` reads. `case_seconds` limits one case, compilation included; `seconds` all.
+    `what` is read by `segalgo.verify.processes.worker`. `case_seconds` limits one case, compilation included;
+    `seconds` limits all of them.
     """
     with tempfile.TemporaryDirectory(prefix="segalgo-") as folder:
         order, answer = Path(folder) / "order.json", Path(folder) / "answer.pickle"
         order.write_text(json.dumps({**what, "memory": memory}))
-        command = [sys.executable, "-m", "segalgo.verify.worker", str(order), str(answer)]
+        command = [sys.executable, "-m", "segalgo.verify.processes.worker", str(order), str(answer)]
         started = time.perf_counter()
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             number, ended_by = _watched(process, case_seconds, seconds)

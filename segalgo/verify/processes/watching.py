@@ -27,7 +27,7 @@ def instrumented() -> Iterator[list[str]]:
     >>> findings  # doctest: +SKIP
     []
     """
-    from segalgo.cuda._device import watched_kernels
+    from segalgo.cuda.device import watched_kernels
 
     with watched_kernels() as findings:
         yield findings

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.cuda_source import CudaKernel
+from segalgo.verify.kernels.cuda_source import CudaKernel
 from segalgo.verify.runner import check
 
 

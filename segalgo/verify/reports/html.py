@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from segalgo.verify.report import Finding, Report
+    from segalgo.verify.reports.report import Finding, Report
 
 MOST_CELLS = 64
 STYLE = """

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from segalgo.verify.cases import Case
+from segalgo.verify.cases.case import Case
+from segalgo.verify.cases.patterns import patterns
 from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.operation import Recipe
-from segalgo.verify.patterns import patterns
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Report:
 
     def to_html(self, path: str | Path) -> Path:
         """Write a self-contained page, with a picture of where in the output the errors lie; return its path."""
-        from segalgo.verify.html import page
+        from segalgo.verify.reports.html import page
 
         path = Path(path)
         path.write_text(page(self), encoding="utf-8")

@@ -1,0 +1,1 @@
+"""What every door shares: checks of arguments, choice of the wing, status of the backends."""

@@ -1,0 +1,1 @@
+"""Label maps: connected components, relabeling, measurement, boundaries."""

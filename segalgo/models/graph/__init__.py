@@ -1,0 +1,1 @@
+"""Networks as graphs of layers: description, computation, summary, trace."""

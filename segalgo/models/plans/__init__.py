@@ -1,0 +1,1 @@
+"""Planned passes: folded, packed and fused layers with reused memory."""

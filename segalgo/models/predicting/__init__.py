@@ -1,0 +1,1 @@
+"""From a picture to a label map: preprocessing, tiles, symmetries, samples."""

@@ -1,0 +1,1 @@
+"""Objects in pictures: instances, panoptic maps, recognition by shape."""

@@ -1,0 +1,1 @@
+"""Picture files: reading, writing, conversion to grey."""

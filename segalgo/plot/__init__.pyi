@@ -1,0 +1,10 @@
+from .background import blur_background as blur_background
+from .colors import COLOURS as COLOURS
+from .figures import legend as legend
+from .figures import show_confusion as show_confusion
+from .figures import show_histogram as show_histogram
+from .figures import side_by_side as side_by_side
+from .objects import show_instances as show_instances
+from .overlays import overlay as overlay
+from .overlays import overlay_classes as overlay_classes
+from .tracing import show_trace as show_trace

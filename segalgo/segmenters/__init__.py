@@ -1,0 +1,1 @@
+"""Whole segmentation methods: from a picture to labelled objects."""

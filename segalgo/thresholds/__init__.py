@@ -1,0 +1,1 @@
+"""Thresholds: global ones from a histogram, local ones from windows, binarization."""

@@ -1,0 +1,1 @@
+"""Kernels under verification: CUDA source and the description of its launch."""

@@ -1,0 +1,1 @@
+"""Verification in a process of its own, with guarded memory and limits of time."""

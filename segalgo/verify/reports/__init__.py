@@ -1,0 +1,1 @@
+"""Results of a verification, as text and as HTML."""
