@@ -1,7 +1,7 @@
 """Put a trained network into the package: weights, record, and the scores that segalgo itself reaches with them.
 
-    python training/publish.py segnet-camvid --run runs/segnet-camvid --data PATH/camvid
-    python training/publish.py unet-membrane --run runs/unet-membrane --data PATH/membrane
+    python recipes/publish.py segnet-camvid --run runs/segnet-camvid --data PATH/camvid
+    python recipes/publish.py unet-membrane --run runs/unet-membrane --data PATH/membrane
 
 Writes ``segalgo/models/pretrained/NAME.safetensors`` and ``NAME.json``. The card, ``NAME.md``, is written by hand.
 """

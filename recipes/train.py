@@ -1,7 +1,7 @@
 """Train the networks that segalgo ships. The only part of segalgo that needs PyTorch.
 
-    python training/train.py segnet-camvid --data PATH/camvid --out runs/segnet-camvid
-    python training/train.py unet-membrane --data PATH/membrane --out runs/unet-membrane
+    python recipes/train.py segnet-camvid --data PATH/camvid --out runs/segnet-camvid
+    python recipes/train.py unet-membrane --data PATH/membrane --out runs/unet-membrane
 
 Writes ``checkpoint.pt`` every few minutes (a run that is started again goes on from it), ``log.txt``, and at the end
 ``weights.safetensors`` (an exponential moving average of the weights, stored as float16) with the scores on the
