@@ -1,5 +1,6 @@
 """``segalgo convert``: between label maps, palette pictures and COCO's annotation files."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 import click
 import numpy as np
 
-from segalgo.commands.refusal import Refusal, refusing
+from segalgo.commands.refusal import Refusal, refusing, saying_notes
 from segalgo.pictures.files import SUFFIXES
 
 EXAMPLES = """
 \b
 Examples:
-  segalgo convert labels/ coloured/ --to palette --dataset camvid
+  segalgo convert labels/ colored/ --to palette --dataset camvid
   segalgo convert segalgo-out/coins/labels.png coins.json --to coco --objects
   segalgo convert VOC2012/SegmentationClass/ voc.json --to coco --dataset voc
   segalgo convert instances_val2017.json masks/ --to labels
@@ -26,14 +27,25 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--to", "form", required=True, type=click.Choice(["labels", "palette", "coco"]), help="What to write.")
 @click.option(
-    "--dataset", "kind", type=click.Choice(KINDS), help="Whose numbers, names and colours the label maps have."
+    "--dataset", "kind", type=click.Choice(KINDS), help="Whose numbers, names and colors the label maps have."
 )
+@click.option(
+    "--foreground-value", type=click.IntRange(1), help="Masks: the value of the object, such as 255; 0 is the ground."
+)
+@click.option("--ignore-value", type=click.IntRange(0), help="The value of pixels to ignore, 255 if not given.")
 @click.option("--objects", is_flag=True, help="The numbers are objects, not classes; of COCO: number the objects.")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
 def convert_command(
-    source: Path, output: Path, form: str, kind: str | None, objects: bool, split_touching: bool
+    source: Path,
+    output: Path,
+    form: str,
+    kind: str | None,
+    foreground_value: int | None,
+    ignore_value: int | None,
+    objects: bool,
+    split_touching: bool,
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
 
@@ -42,18 +54,27 @@ def convert_command(
 
     \b
     labels   one PNG a picture, grey: the numbers themselves (16 bits or TIFF where they are large)
-    palette  one PNG a picture, coloured by a palette, VOC's or the data set's; numbers up to 255
+    palette  one PNG a picture, colored by a palette, VOC's or the data set's; numbers up to 255
     coco     objects with run-length codes and boxes: the connected components of each class but 0, or
              with --objects each number as one object of the category "object"
+
+    Masks that hold 0 and 255 alone are ground and object; elsewhere 255 is no class.
     """
     if split_touching and (form != "coco" or objects):
         raise Refusal("--split-touching: expected with --to coco, of classes")
-    with refusing():
-        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind)
+    values = {
+        name: value
+        for name, value in (("foreground_value", foreground_value), ("ignore_value", ignore_value))
+        if value is not None
+    }
+    if values and (source.suffix == ".json" or kind is not None or objects):
+        raise Refusal("--foreground-value and --ignore-value: expected with label pictures of no known data set")
+    with refusing(), saying_notes():
+        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind, values)
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
-            _write_coco(maps, output, objects, split_touching)
+            _write_coco(maps, source, output, objects, split_touching)
         else:
             _write_pictures(maps, source, output, form)
 
@@ -62,9 +83,16 @@ class _Maps:
     """Label maps that are read one after the other, and what their numbers mean."""
 
     def __init__(
-        self, items: list[tuple[str, Any]], names: list[str] | None, colours: Any, background: int | None
+        self,
+        items: list[tuple[str, Any]],
+        names: list[str] | None,
+        colors: Any,
+        background: int | None,
+        ignore: int | None = None,
     ) -> None:
-        self.items, self.names, self.colours, self.background = items, names, colours, background
+        self.items, self.names, self.colors, self.background = items, names, colors, background
+        self.ignore = ignore
+        """What the maps hold where a pixel has no class; None where their values decide."""
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         from tqdm import tqdm
@@ -73,8 +101,8 @@ class _Maps:
             yield name, read()
 
 
-def _read_pictures(source: Path, kind: str | None) -> _Maps:
-    from segalgo.datasets import ENCODINGS, DatasetError
+def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _Maps:
+    from segalgo.datasets import ENCODINGS, DatasetError, plain_encoding
     from segalgo.datasets.files import list_pictures, read_indices
 
     if not source.exists():
@@ -82,8 +110,13 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     files = list_pictures(source) if source.is_dir() else [source]
     if not files:
         raise DatasetError(source, "holds no pictures")
+    if "foreground_value" in values:
+        masks = plain_encoding(("background", "object"), **values)
+        items = [(path.name, lambda path=path: masks.decode(_read_any(path), path)) for path in files]
+        return _Maps(items, list(masks.class_names), None, 0, ignore=255)
     if kind is None:
-        return _Maps([(path.name, lambda path=path: _read_any(path)) for path in files], None, None, 0)
+        items = [(path.name, lambda path=path: _read_any(path)) for path in files]
+        return _Maps(items, None, None, 0, values.get("ignore_value"))
     encoding = ENCODINGS[kind]
 
     def read(path: Path) -> np.ndarray:
@@ -92,7 +125,7 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     # VOC's class 0 is background; the classes of the others are all something.
     background = 0 if encoding.class_names[0] == "background" else None
     items = [(path.name, lambda path=path: read(path)) for path in files]
-    return _Maps(items, list(encoding.class_names), encoding.colours, background)
+    return _Maps(items, list(encoding.class_names), encoding.colors, background)
 
 
 def _read_any(path: Path) -> np.ndarray:
@@ -117,11 +150,12 @@ def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
     dataset = COCOInstances(source)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
-    return _Maps(items, None if objects else list(dataset.class_names), None if objects else dataset.colours, 0)
+    return _Maps(items, None if objects else list(dataset.class_names), None if objects else dataset.colors, 0)
 
 
-def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) -> None:
-    from segalgo.datasets import COCOWriter
+def _write_coco(maps: _Maps, source: Path, output: Path, objects: bool, split_touching: bool) -> None:
+    from segalgo.datasets import COCOWriter, LabelWarning
+    from segalgo.datasets.label_values import distinct_values
     from segalgo.objects.instances import semantic_to_instances
 
     if objects:
@@ -131,15 +165,26 @@ def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) 
     else:
         planes: Any = maps
         names = maps.names
+        ignore = 255 if maps.ignore is None else maps.ignore
         if names is None:
-            # The categories stand in the file before the first object: look at all maps for the largest class.
-            largest = max(int(np.where(labels == 255, 0, labels).max(initial=0)) for _, labels in maps)
-            names = [str(k) for k in range(largest + 1)]
+            # The categories stand in the file before the first object: look at all maps for their classes.
+            present = {int(value) for _, labels in maps for value in distinct_values(labels)}
+            names = [str(k) for k in range(max(present - {ignore}, default=0) + 1)]
+            if maps.ignore is None and present <= {0, 255} and 255 in present:
+                names, planes = ["background", "object"], ((name, labels == 255) for name, labels in maps)
+                warnings.warn(
+                    f"{source}: label pictures hold 0 and 255 alone: 255 is taken for the object "
+                    "(--ignore-value 255 says otherwise)",
+                    LabelWarning,
+                    stacklevel=1,
+                )
         # Categories count from 1: category k is class k where class 0 is background, else class k - 1.
         first = 1 if maps.background == 0 else 0
         writer = COCOWriter(names[first:])
         for name, labels in planes:
-            found = semantic_to_instances(labels, background=maps.background, split_touching=split_touching)
+            found = semantic_to_instances(
+                labels, background=maps.background, ignore_index=ignore, split_touching=split_touching
+            )
             writer.add(name, found.labels, found.classes + 1 - first)
     writer.write(output)
     pictures, annotations = len(writer.content["images"]), len(writer.content["annotations"])
@@ -160,12 +205,12 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
             raise Refusal(f"{path}: two pictures of {source} have this name")
         taken.add(path.name.lower())
         with refusing(path):
-            _write_picture(path, labels, form, maps.colours)
+            _write_picture(path, labels, form, maps.colors)
         count += 1
     click.echo(f"{output}: {count} picture{_plural(count)}")
 
 
-def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
+def _write_picture(path: Path, labels: np.ndarray, form: str, colors: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
     from segalgo.pictures.files import write_label_map
 
@@ -173,8 +218,8 @@ def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> N
         write_label_map(path.with_suffix(""), labels)
         return
     palette = colormap("voc")
-    if colours is not None:
-        palette[: len(colours)] = colours
+    if colors is not None:
+        palette[: len(colors)] = colors
     write_palette_picture(path, labels, palette)
 
 
