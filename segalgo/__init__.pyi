@@ -32,9 +32,13 @@ from .labels.relabeling import largest_components as largest_components
 from .labels.relabeling import relabel_sequential as relabel_sequential
 from .labels.relabeling import remove_small_objects as remove_small_objects
 from .layers.activation import gelu as gelu
+from .layers.activation import hardsigmoid as hardsigmoid
+from .layers.activation import hardswish as hardswish
 from .layers.activation import leaky_relu as leaky_relu
 from .layers.activation import log_softmax as log_softmax
+from .layers.activation import prelu as prelu
 from .layers.activation import relu as relu
+from .layers.activation import relu6 as relu6
 from .layers.activation import sigmoid as sigmoid
 from .layers.activation import softmax as softmax
 from .layers.average_pooling import adaptive_avg_pool2d as adaptive_avg_pool2d
@@ -48,6 +52,7 @@ from .layers.index_conventions import tensor_to_plane_indices as tensor_to_plane
 from .layers.interpolation import interpolate as interpolate
 from .layers.interpolation import pad as pad
 from .layers.normalization import batch_norm as batch_norm
+from .layers.normalization import group_norm as group_norm
 from .layers.normalization import layer_norm as layer_norm
 from .layers.normalization import local_response_norm as local_response_norm
 from .layers.pooling import max_pool2d as max_pool2d
