@@ -13,8 +13,8 @@ import numpy as np
 
 from segalgo._core.writing import replacing
 from segalgo.commands.detections import report_detections, score_detections
-from segalgo.commands.panoptic import report_panoptic, score_panoptic
 from segalgo.commands.options import max_pixels_option
+from segalgo.commands.panoptic import report_panoptic, score_panoptic
 from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
 
 EXAMPLES = """
@@ -85,9 +85,8 @@ def evaluate_command(
             scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
     report(scores)
     if json_file is not None:
-        with refusing(json_file):
-            with replacing(json_file) as beside:
-                beside.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
+        with refusing(json_file), replacing(json_file) as beside:
+            beside.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
         click.echo(f"\nnumbers written to {json_file}")
     if picture is not None:
         with refusing(picture):

@@ -34,7 +34,7 @@ Examples:
 @click.command("segment", epilog=EXAMPLES)
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--method", type=click.Choice(METHODS), default="otsu", show_default=True, help="How to find it.")
-@click.option("--threshold", type=FiniteFloat(), help="The grey value itself, in the picture's units, instead of a method.")
+@click.option("--threshold", type=FiniteFloat(), help="The grey value itself instead of a method.")
 @click.option(
     "--foreground",
     type=click.Choice(["above", "below"]),
@@ -42,7 +42,7 @@ Examples:
     show_default=True,
     help="Bright objects on dark ground (above), or dark ones on bright (below).",
 )
-@click.option("--offset", type=FiniteFloat(), default=0.0, help="Raise or lower the threshold by this many grey values.")
+@click.option("--offset", type=FiniteFloat(), default=0.0, help="Added to the threshold, in grey values.")
 @click.option("--window", type=int, default=25, show_default=True, help="Window of the local methods, odd, in pixels.")
 @click.option(
     "--connectivity", type=click.Choice(["4", "8"]), default="8", show_default=True, help="Neighbours of a pixel."

@@ -34,7 +34,7 @@ def natural_order(path: Path) -> tuple[list[Any], str]:
 
 
 def find_picture(folder: Path, stem: str, suffixes: Iterable[str] = SUFFIXES) -> Path | None:
-    """Return the picture of this name without suffix, or None; the suffix may be in lower or upper case, or begin with a capital."""
+    """Return the picture of this name without suffix, or None; a suffix may be in upper case."""
     for suffix in suffixes:
         for spelling in (suffix, suffix.upper(), suffix.title()):
             path = folder / (stem + spelling)
