@@ -6,7 +6,7 @@ import numpy as np
 
 from segalgo.verify.bounds import gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
 
 
