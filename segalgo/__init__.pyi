@@ -70,11 +70,11 @@ from .objects.instances import semantic_to_instances as semantic_to_instances
 from .objects.instances import to_panoptic as to_panoptic
 from .objects.recognition import InstanceRecognizer as InstanceRecognizer
 from .objects.recognition import describe_objects as describe_objects
-from .pictures.files import PictureError as PictureError
-from .pictures.files import read_picture as read_picture
-from .pictures.files import to_grey as to_grey
-from .pictures.files import write_label_map as write_label_map
-from .pictures.files import write_picture as write_picture
+from .pictures.errors import PictureError as PictureError
+from .pictures.grey import to_grey as to_grey
+from .pictures.reading import read_picture as read_picture
+from .pictures.writing import write_label_map as write_label_map
+from .pictures.writing import write_picture as write_picture
 from .plot import blur_background as blur_background
 from .plot import legend as legend
 from .plot import overlay as overlay

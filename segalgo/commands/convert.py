@@ -7,8 +7,9 @@ from typing import Any
 import click
 import numpy as np
 
-from segalgo.commands.refusal import Refusal, refusing
-from segalgo.pictures.files import SUFFIXES
+from segalgo.commands.options import max_pixels_option
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
+from segalgo.pictures import SUFFIXES
 
 EXAMPLES = """
 \b
@@ -18,6 +19,7 @@ Examples:
   segalgo convert VOC2012/SegmentationClass/ voc.json --to coco --dataset voc
   segalgo convert instances_val2017.json masks/ --to labels
 """
+WAY_OUT = "choose another OUTPUT, or --in-place for label pictures"
 KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 
 
@@ -32,8 +34,10 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
+@click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
+@max_pixels_option
 def convert_command(
-    source: Path, output: Path, form: str, kind: str | None, objects: bool, split_touching: bool
+    source: Path, output: Path, form: str, kind: str | None, objects: bool, split_touching: bool, in_place: bool
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
 
@@ -53,18 +57,27 @@ def convert_command(
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
+            if not in_place:
+                refuse_overwriting([output], maps.files, WAY_OUT)
             _write_coco(maps, output, objects, split_touching)
         else:
-            _write_pictures(maps, source, output, form)
+            _write_pictures(maps, source, output, form, in_place)
 
 
 class _Maps:
     """Label maps that are read one after the other, and what their numbers mean."""
 
     def __init__(
-        self, items: list[tuple[str, Any]], names: list[str] | None, colours: Any, background: int | None
+        self,
+        items: list[tuple[str, Any]],
+        names: list[str] | None,
+        colours: Any,
+        background: int | None,
+        files: list[Path],
     ) -> None:
         self.items, self.names, self.colours, self.background = items, names, colours, background
+        self.files = files
+        """What is read, and the photographs that an annotation file belongs to."""
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         from tqdm import tqdm
@@ -83,7 +96,7 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     if not files:
         raise DatasetError(source, "holds no pictures")
     if kind is None:
-        return _Maps([(path.name, lambda path=path: _read_any(path)) for path in files], None, None, 0)
+        return _Maps([(path.name, lambda path=path: _read_any(path)) for path in files], None, None, 0, files)
     encoding = ENCODINGS[kind]
 
     def read(path: Path) -> np.ndarray:
@@ -92,14 +105,14 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     # VOC's class 0 is background; the classes of the others are all something.
     background = 0 if encoding.class_names[0] == "background" else None
     items = [(path.name, lambda path=path: read(path)) for path in files]
-    return _Maps(items, list(encoding.class_names), encoding.colours, background)
+    return _Maps(items, list(encoding.class_names), encoding.colours, background, files)
 
 
 def _read_any(path: Path) -> np.ndarray:
     """Read label numbers of any size: PNG by its indices, TIFF as it is."""
     from segalgo.datasets import DatasetError
     from segalgo.datasets.files import read_indices
-    from segalgo.pictures.files import read_picture
+    from segalgo.pictures import read_picture
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         return read_indices(path)
@@ -117,7 +130,9 @@ def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
     dataset = COCOInstances(source)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
-    return _Maps(items, None if objects else list(dataset.class_names), None if objects else dataset.colours, 0)
+    files = [source, *(record.image for record in dataset.records)]
+    names, colours = (None, None) if objects else (list(dataset.class_names), dataset.colours)
+    return _Maps(items, names, colours, 0, files)
 
 
 def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) -> None:
@@ -146,28 +161,31 @@ def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) 
     click.echo(f"{output}: {annotations} object{_plural(annotations)} of {pictures} picture{_plural(pictures)}")
 
 
-def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
+def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place: bool) -> None:
     single = source.suffix != ".json" and not source.is_dir() and output.suffix.lower() == ".png"
     if not single:
         if output.suffix.lower() in (*SUFFIXES, ".json"):
             raise Refusal(f"{output}: expected a folder, or a name that ends with .png for a single label picture")
         output.mkdir(parents=True, exist_ok=True)
-    count = 0
+    paths = [output] if single else [output / f"{Path(name).stem}.png" for name, _ in maps.items]
     taken: set[str] = set()
-    for name, labels in maps:
-        path = output if single else output / f"{Path(name).stem}.png"
+    for path in paths:
         if path.name.lower() in taken:
             raise Refusal(f"{path}: two pictures of {source} have this name")
         taken.add(path.name.lower())
+    # An annotation file's photographs are not what it is converted to: they are never overwritten.
+    if not in_place or source.suffix == ".json":
+        written = [path.with_suffix(suffix) for path in paths for suffix in (".png", ".tif")]
+        refuse_overwriting(written, maps.files, WAY_OUT)
+    for path, (_, labels) in zip(paths, maps, strict=True):
         with refusing(path):
             _write_picture(path, labels, form, maps.colours)
-        count += 1
-    click.echo(f"{output}: {count} picture{_plural(count)}")
+    click.echo(f"{output}: {len(paths)} picture{_plural(len(paths))}")
 
 
 def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
-    from segalgo.pictures.files import write_label_map
+    from segalgo.pictures import write_label_map
 
     if form == "labels":
         write_label_map(path.with_suffix(""), labels)

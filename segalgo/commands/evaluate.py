@@ -11,9 +11,11 @@ from typing import Any
 import click
 import numpy as np
 
+from segalgo._core.writing import replacing
 from segalgo.commands.detections import report_detections, score_detections
+from segalgo.commands.options import max_pixels_option
 from segalgo.commands.panoptic import report_panoptic, score_panoptic
-from segalgo.commands.refusal import Refusal, refusing
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
 
 EXAMPLES = """
 \b
@@ -43,6 +45,7 @@ LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco",
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix to this file."
 )
+@max_pixels_option
 def evaluate_command(
     predictions: Path,
     targets: Path,
@@ -70,6 +73,8 @@ def evaluate_command(
         raise Refusal(f"{predictions}: COCO's files go without --picture, --class-indices, other data sets")
     report = _report
     with refusing():
+        outputs = [path for path in (json_file, picture) if path is not None]
+        refuse_overwriting(outputs, _files(predictions, targets))
         from segalgo.datasets.coco import holds_segments
 
         if coco_file and holds_segments(predictions):
@@ -80,13 +85,19 @@ def evaluate_command(
             scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
     report(scores)
     if json_file is not None:
-        with refusing(json_file):
-            json_file.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
+        with refusing(json_file), replacing(json_file) as beside:
+            beside.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
         click.echo(f"\nnumbers written to {json_file}")
     if picture is not None:
         with refusing(picture):
             _draw(matrix, [row["name"] for row in scores["classes"]], picture)
         click.echo(f"picture written to {picture}")
+
+
+def _files(*paths: Path) -> Iterator[Path]:
+    """Yield the files among the paths, and those in the folders among them."""
+    for path in paths:
+        yield from path.rglob("*") if path.is_dir() else [path]
 
 
 @dataclass(frozen=True)
@@ -275,4 +286,5 @@ def _draw(matrix: np.ndarray, names: list[str], path: Path) -> None:
     side = float(np.clip(2.2 + 0.42 * len(names), 3.5, 11))
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     show_confusion(matrix, names, ax=figure.add_subplot())
-    figure.savefig(path, dpi=150)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150)

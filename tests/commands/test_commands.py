@@ -311,9 +311,9 @@ def test_writing_refuses_what_does_not_fit():
     writer = COCOWriter(["cell"])
     for arguments, words in (
         ((np.zeros(3, int),), "labels has shape"),
-        ((np.array([[1, 2]]), [1]), "labels holds object 2"),
+        ((np.array([[1, 2]]), [1]), "categories holds 1 entries, labels object 2"),
         ((np.array([[1, 2]]), [1, 2]), "categories holds 1 to 2: expected 1 to 1"),
-        ((np.array([[1]]), None, []), "labels holds object 1"),
+        ((np.array([[1]]), None, []), "scores holds 0 entries, labels object 1"),
     ):
         with pytest.raises(ValueError, match=words):
             writer.add("a.png", *arguments)

@@ -13,7 +13,7 @@ from segalgo.verify.bounds import (
     softmax_bound,
 )
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
 
 

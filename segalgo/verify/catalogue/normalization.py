@@ -6,7 +6,7 @@ import numpy as np
 
 from segalgo.verify.bounds import batch_norm_bound, computed_eps, local_response_norm_bound, two_pass_norm_bound
 from segalgo.verify.cases.values import WIDE, WILD
-from segalgo.verify.catalogue import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
 
 CHANNELLED = ((2, 3, 5, 7), (1, 1, 1), (1, 2, 31), (3, 33, 4), (1, 64, 3, 3), (0, 2, 3), (2, 5, 1, 1), (4, 8, 6))
