@@ -8,8 +8,9 @@ from typing import Any
 import click
 import numpy as np
 
-from segalgo.commands.refusal import Refusal, refusing, saying_notes
-from segalgo.pictures.files import SUFFIXES
+from segalgo.commands.options import max_pixels_option
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
+from segalgo.pictures import SUFFIXES
 
 EXAMPLES = """
 \b
@@ -19,6 +20,8 @@ Examples:
   segalgo convert VOC2012/SegmentationClass/ voc.json --to coco --dataset voc
   segalgo convert instances_val2017.json masks/ --to labels
 """
+WAY_OUT = "choose another OUTPUT, or --in-place for label pictures"
+MOST_CLASSES = 2**16  # of label pictures without names: beyond it numbers are objects
 KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 
 
@@ -37,6 +40,8 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
+@click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
+@max_pixels_option
 def convert_command(
     source: Path,
     output: Path,
@@ -46,6 +51,7 @@ def convert_command(
     ignore_value: int | None,
     objects: bool,
     split_touching: bool,
+    in_place: bool,
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
 
@@ -74,9 +80,11 @@ def convert_command(
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
+            if not in_place:
+                refuse_overwriting([output], maps.files, WAY_OUT)
             _write_coco(maps, source, output, objects, split_touching)
         else:
-            _write_pictures(maps, source, output, form)
+            _write_pictures(maps, source, output, form, in_place)
 
 
 class _Maps:
@@ -88,9 +96,12 @@ class _Maps:
         names: list[str] | None,
         colors: Any,
         background: int | None,
+        files: list[Path],
         ignore: int | None = None,
     ) -> None:
         self.items, self.names, self.colors, self.background = items, names, colors, background
+        self.files = files
+        """What is read, and the photographs that an annotation file belongs to."""
         self.ignore = ignore
         """What the maps hold where a pixel has no class; None where their values decide."""
 
@@ -113,10 +124,10 @@ def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _M
     if "foreground_value" in values:
         masks = plain_encoding(("background", "object"), **values)
         items = [(path.name, lambda path=path: masks.decode(_read_any(path), path)) for path in files]
-        return _Maps(items, list(masks.class_names), None, 0, ignore=255)
+        return _Maps(items, list(masks.class_names), None, 0, files, ignore=255)
     if kind is None:
         items = [(path.name, lambda path=path: _read_any(path)) for path in files]
-        return _Maps(items, None, None, 0, values.get("ignore_value"))
+        return _Maps(items, None, None, 0, files, values.get("ignore_value"))
     encoding = ENCODINGS[kind]
 
     def read(path: Path) -> np.ndarray:
@@ -125,14 +136,14 @@ def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _M
     # VOC's class 0 is background; the classes of the others are all something.
     background = 0 if encoding.class_names[0] == "background" else None
     items = [(path.name, lambda path=path: read(path)) for path in files]
-    return _Maps(items, list(encoding.class_names), encoding.colors, background)
+    return _Maps(items, list(encoding.class_names), encoding.colors, background, files)
 
 
 def _read_any(path: Path) -> np.ndarray:
     """Read label numbers of any size: PNG by its indices, TIFF as it is."""
     from segalgo.datasets import DatasetError
     from segalgo.datasets.files import read_indices
-    from segalgo.pictures.files import read_picture
+    from segalgo.pictures import read_picture
 
     if path.suffix.lower() not in (".tif", ".tiff"):
         return read_indices(path)
@@ -150,7 +161,9 @@ def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
     dataset = COCOInstances(source)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
-    return _Maps(items, None if objects else list(dataset.class_names), None if objects else dataset.colors, 0)
+    files = [source, *(record.image for record in dataset.records)]
+    names, colors = (None, None) if objects else (list(dataset.class_names), dataset.colors)
+    return _Maps(items, names, colors, 0, files)
 
 
 def _write_coco(maps: _Maps, source: Path, output: Path, objects: bool, split_touching: bool) -> None:
@@ -169,7 +182,13 @@ def _write_coco(maps: _Maps, source: Path, output: Path, objects: bool, split_to
         if names is None:
             # The categories stand in the file before the first object: look at all maps for their classes.
             present = {int(value) for _, labels in maps for value in distinct_values(labels)}
-            names = [str(k) for k in range(max(present - {ignore}, default=0) + 1)]
+            largest = max(present - {ignore}, default=0)
+            if largest > MOST_CLASSES or min(present, default=0) < 0:
+                raise Refusal(
+                    f"{source}: its label pictures hold {min(present)} to {largest}: expected classes 0 to "
+                    f"{MOST_CLASSES}, or --objects where the numbers are objects"
+                )
+            names = [str(k) for k in range(largest + 1)]
             if maps.ignore is None and present <= {0, 255} and 255 in present:
                 names, planes = ["background", "object"], ((name, labels == 255) for name, labels in maps)
                 warnings.warn(
@@ -191,28 +210,31 @@ def _write_coco(maps: _Maps, source: Path, output: Path, objects: bool, split_to
     click.echo(f"{output}: {annotations} object{_plural(annotations)} of {pictures} picture{_plural(pictures)}")
 
 
-def _write_pictures(maps: _Maps, source: Path, output: Path, form: str) -> None:
+def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place: bool) -> None:
     single = source.suffix != ".json" and not source.is_dir() and output.suffix.lower() == ".png"
     if not single:
         if output.suffix.lower() in (*SUFFIXES, ".json"):
             raise Refusal(f"{output}: expected a folder, or a name that ends with .png for a single label picture")
         output.mkdir(parents=True, exist_ok=True)
-    count = 0
+    paths = [output] if single else [output / f"{Path(name).stem}.png" for name, _ in maps.items]
     taken: set[str] = set()
-    for name, labels in maps:
-        path = output if single else output / f"{Path(name).stem}.png"
+    for path in paths:
         if path.name.lower() in taken:
             raise Refusal(f"{path}: two pictures of {source} have this name")
         taken.add(path.name.lower())
+    # An annotation file's photographs are not what it is converted to: they are never overwritten.
+    if not in_place or source.suffix == ".json":
+        written = [path.with_suffix(suffix) for path in paths for suffix in (".png", ".tif")]
+        refuse_overwriting(written, maps.files, WAY_OUT)
+    for path, (_, labels) in zip(paths, maps, strict=True):
         with refusing(path):
             _write_picture(path, labels, form, maps.colors)
-        count += 1
-    click.echo(f"{output}: {count} picture{_plural(count)}")
+    click.echo(f"{output}: {len(paths)} picture{_plural(len(paths))}")
 
 
 def _write_picture(path: Path, labels: np.ndarray, form: str, colors: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
-    from segalgo.pictures.files import write_label_map
+    from segalgo.pictures import write_label_map
 
     if form == "labels":
         write_label_map(path.with_suffix(""), labels)

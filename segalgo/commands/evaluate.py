@@ -11,9 +11,11 @@ from typing import Any
 import click
 import numpy as np
 
+from segalgo._core.writing import replacing
 from segalgo.commands.detections import report_detections, score_detections
+from segalgo.commands.options import max_pixels_option
 from segalgo.commands.panoptic import report_panoptic, score_panoptic
-from segalgo.commands.refusal import Refusal, refusing, saying_notes
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
 
 EXAMPLES = """
 \b
@@ -50,6 +52,7 @@ LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco",
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix to this file."
 )
+@max_pixels_option
 def evaluate_command(
     predictions: Path,
     targets: Path,
@@ -89,6 +92,8 @@ def evaluate_command(
         raise Refusal(f"{predictions}: COCO's files go without --foreground-value and --ignore-value")
     report = _report
     with refusing(), saying_notes() as notes:
+        outputs = [path for path in (json_file, picture) if path is not None]
+        refuse_overwriting(outputs, _files(predictions, targets))
         from segalgo.datasets.coco import holds_segments
 
         if coco_file and holds_segments(predictions):
@@ -100,13 +105,19 @@ def evaluate_command(
             scores["notes"] = [*notes, *_find_faults(scores)]
     report(scores)
     if json_file is not None:
-        with refusing(json_file):
-            json_file.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
+        with refusing(json_file), replacing(json_file) as beside:
+            beside.write_text(json.dumps(_without_nan(scores), indent=2) + "\n", encoding="utf-8")
         click.echo(f"\nnumbers written to {json_file}")
     if picture is not None:
         with refusing(picture):
             _draw(matrix, [row["name"] for row in scores["classes"]], picture)
         click.echo(f"picture written to {picture}")
+
+
+def _files(*paths: Path) -> Iterator[Path]:
+    """Yield the files among the paths, and those in the folders among them."""
+    for path in paths:
+        yield from path.rglob("*") if path.is_dir() else [path]
 
 
 @dataclass(frozen=True)
@@ -121,9 +132,7 @@ class _Pairs:
     """What the targets hold where class 1 is, if that was given."""
 
 
-def _pair(
-    predictions: Path, targets: Path, kind: str | None, split: str | None, values: dict[str, int]
-) -> _Pairs:
+def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None, values: dict[str, int]) -> _Pairs:
     from segalgo.datasets import ENCODINGS, READERS, DatasetError, UCISegmentation, open_dataset
     from segalgo.datasets.files import list_pictures
 
@@ -136,7 +145,9 @@ def _pair(
     if kind in ENCODINGS and READERS[kind].accept_root(targets) is None and list_pictures(targets):
         _refuse_split(split, targets)
         if values:
-            raise Refusal(f"--{next(iter(values)).replace('_', '-')}: the label pictures of {kind} have their own values")
+            raise Refusal(
+                f"--{next(iter(values)).replace('_', '-')}: the label pictures of {kind} have their own values"
+            )
         return _Pairs(kind, None, ENCODINGS[kind], _pair_pictures(list_pictures(targets), kind, found, predictions))
     if kind is None and list_pictures(targets) and not any(r.find_root(targets) for r in READERS.values()):
         _refuse_split(split, targets)
@@ -366,4 +377,5 @@ def _draw(matrix: np.ndarray, names: list[str], path: Path) -> None:
     side = float(np.clip(2.2 + 0.42 * len(names), 3.5, 11))
     figure = Figure(figsize=(side + 0.8, side), layout="constrained")
     show_confusion(matrix, names, ax=figure.add_subplot())
-    figure.savefig(path, dpi=150)
+    with replacing(path) as beside:
+        figure.savefig(beside, dpi=150)

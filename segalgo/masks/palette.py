@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.checks import as_array
+from segalgo._core.writing import replacing
 from segalgo.masks.colors import colormap
 from segalgo.masks.run_lengths import MOST_DECODED
-from segalgo.pictures.files import PictureError
+from segalgo.pictures.errors import PictureError
 
 
 def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tuple[np.ndarray, np.ndarray]:
@@ -123,6 +124,7 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
     picture = Image.fromarray(array.astype(np.uint8))
     picture.putpalette(colors.astype(np.uint8).tobytes())
     try:
-        picture.save(path)
+        with replacing(path) as beside:
+            picture.save(beside, format="PNG")
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({str(error)[:120]})") from error
