@@ -40,6 +40,7 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
+@click.option("--strict", is_flag=True, help="COCO's annotations: refuse a file with entries that cannot be used.")
 @click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
 @max_pixels_option
 def convert_command(
@@ -51,6 +52,7 @@ def convert_command(
     ignore_value: int | None,
     objects: bool,
     split_touching: bool,
+    strict: bool,
     in_place: bool,
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
@@ -76,7 +78,11 @@ def convert_command(
     if values and (source.suffix == ".json" or kind is not None or objects):
         raise Refusal("--foreground-value and --ignore-value: expected with label pictures of no known data set")
     with refusing(), saying_notes():
-        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind, values)
+        maps = (
+            _read_coco(source, objects, kind, strict)
+            if source.suffix == ".json"
+            else _read_pictures(source, kind, values)
+        )
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
@@ -153,12 +159,12 @@ def _read_any(path: Path) -> np.ndarray:
     return labels
 
 
-def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
+def _read_coco(source: Path, objects: bool, kind: str | None, strict: bool) -> _Maps:
     from segalgo.datasets import COCOInstances
 
     if kind is not None:
         raise Refusal(f"--dataset {kind}: {source} names its classes itself")
-    dataset = COCOInstances(source)
+    dataset = COCOInstances(source, strict=strict)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
     files = [source, *(record.image for record in dataset.records)]

@@ -21,3 +21,8 @@ def use_max_pixels(max_pixels: int) -> Iterator[None]:
         yield
     finally:
         _max_pixels.reset(token)
+
+
+def max_pixels_in_use() -> int | None:
+    """Return the limit of the innermost `use_max_pixels` block, None outside of them."""
+    return _max_pixels.get()
