@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record, check_size
+from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import (
     count_pages,
