@@ -6,30 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import is_cupy
+from segalgo._core.array_input import as_array as as_array
+from segalgo._core.array_input import as_array_and_mask as as_array_and_mask
+from segalgo._core.array_input import as_contiguous as as_contiguous
+from segalgo._core.array_input import is_contiguous as is_contiguous
 
 REAL = ("float16", "float32", "float64")
-
-
-def as_array(value: Any, argument: str) -> Any:
-    """Return a NumPy or CuPy array; anything else goes through `numpy.asarray`."""
-    if is_cupy(value):
-        return value
-    array = np.asarray(value)
-    if array.dtype == object or array.dtype.kind in "USVMm":
-        raise TypeError(
-            f"{argument} of type {type(value).__name__} and dtype {array.dtype}: expected an array of numbers"
-        )
-    return array
-
-
-def as_contiguous(array: Any) -> Any:
-    """Return the array C-contiguous and in native byte order; itself where it is so already."""
-    if is_cupy(array):
-        import cupy
-
-        return cupy.ascontiguousarray(array)
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
 
 def as_planes(value: Any, argument: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_pair, one_of
+from segalgo._core.checks import as_contiguous, as_pair, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.run_lengths import MOST_CELLS, MOST_DECODED, mask_to_rle, rle_to_mask
 
@@ -168,7 +168,7 @@ def _as_ring(ring: Any, name: str) -> np.ndarray:
     if wrong.any():
         k = int(wrong.argmax())
         raise ValueError(f"{name} has point {k} at {points[k].tolist()}: expected numbers within {FARTHEST:.0f}")
-    return np.ascontiguousarray(points)
+    return as_contiguous(points)
 
 
 def _shape(shape: Any, most: int) -> tuple[int, int]:

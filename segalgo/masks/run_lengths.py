@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_contiguous
 from segalgo._core.dispatch import host_wing
 
 # Counts are 32-bit numbers in COCO's code.
@@ -100,7 +100,7 @@ def mask_to_counts(mask: Any) -> np.ndarray:
     if array.dtype.itemsize > 1:
         array = array != 0
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
-        array = np.ascontiguousarray(array)
+        array = as_contiguous(array)
     counts = host_wing("masks.run_lengths").mask_to_counts(array.view(np.uint8))
     if counts is None:  # bytes beyond 0 and 1
         counts = host_wing("masks.run_lengths").mask_to_counts((array != 0).view(np.uint8))
@@ -351,9 +351,9 @@ def grouped_ious(first: Codes, second: Codes, crowd: np.ndarray, groups: np.ndar
     kernels = host_wing("masks.run_lengths")
     measured = []
     for codes in (first, second):
-        boxes = kernels.bounding_boxes(codes.counts, codes.offsets, np.ascontiguousarray(codes.sizes[:, 0]))
+        boxes = kernels.bounding_boxes(codes.counts, codes.offsets, as_contiguous(codes.sizes[:, 0]))
         measured += [codes.counts, codes.offsets, boxes, kernels.areas(codes.counts, codes.offsets)]
-    crowd = np.ascontiguousarray(crowd).view(np.uint8)
+    crowd = as_contiguous(crowd).view(np.uint8)
     return kernels.grouped_ious(*measured, crowd, groups.astype(np.int64), others.astype(np.int64))
 
 

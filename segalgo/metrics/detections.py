@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import one_of
+from segalgo._core.checks import as_contiguous, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.polygons import as_rings, coco_counts
 from segalgo.masks.run_lengths import Codes, as_codes, grouped_ious
@@ -187,7 +187,7 @@ class _Records:
 
 
 def _ascending(values: Any, argument: str) -> np.ndarray:
-    array = np.ascontiguousarray(values, np.float64).reshape(-1)
+    array = as_contiguous(np.asarray(values, np.float64)).reshape(-1)
     if array.size == 0 or not np.isfinite(array).all() or (np.diff(array) < 0).any():
         raise ValueError(f"{argument}={values!r}: expected at least one number, ascending")
     return array

@@ -1,10 +1,10 @@
 from .cases.case import Case as Case
 from .cases.case import case as case
+from .catalogue.registry import operations as operations
 from .comparison import Mismatch as Mismatch
 from .doors import check_file as check_file
 from .doors import check_kernel as check_kernel
 from .kernels.cuda_source import CudaKernel as CudaKernel
-from .operation import operations as operations
 from .processes.isolation import VerificationError as VerificationError
 from .processes.watching import instrumented as instrumented
 from .reports.report import Finding as Finding

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from segalgo.verify.cases.recipes import LAYOUTS
+from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.kernels.cuda_source import CudaKernel
-from segalgo.verify.operation import operation_of
 from segalgo.verify.processes.isolation import CASE_SECONDS, MOST_MEMORY, MOST_SECONDS, VerificationError, isolated
 from segalgo.verify.reports.report import Report
 from segalgo.verify.runner import DEFAULT_CASES

@@ -1,11 +1,8 @@
 """What verification knows of one operation, and the recipe of one case."""
 
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -103,37 +100,6 @@ class Operation:
     def signature(self) -> inspect.Signature:
         """The signature of the door."""
         return inspect.signature(self.door)
-
-
-@cache
-def catalogue() -> dict[str, Operation]:
-    """Return every operation that can be verified, by name."""
-    found = {}
-    package = import_module("segalgo.verify.catalogue")
-    for module in pkgutil.iter_modules(package.__path__):
-        for operation in import_module(f"{package.__name__}.{module.name}").OPERATIONS:
-            found[operation.name] = operation
-    return dict(sorted(found.items()))
-
-
-def operations() -> tuple[str, ...]:
-    """Return the names of the operations that can be verified.
-
-    Examples
-    --------
-    >>> from segalgo import verify
-    >>> "max_unpool2d" in verify.operations()
-    True
-    """
-    return tuple(catalogue())
-
-
-def operation_of(name: str) -> Operation:
-    """Return an operation of the catalogue."""
-    try:
-        return catalogue()[name]
-    except KeyError:
-        raise ValueError(f"operation={name!r}: expected one of {', '.join(catalogue())}") from None
 
 
 def outputs_of(result: Any) -> list[Any]:

@@ -9,9 +9,9 @@ import numpy as np
 from segalgo.verify.cases.case import Case
 from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes
 from segalgo.verify.cases.shrinking import shrunk
+from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.judge import Caller, judge
-from segalgo.verify.operation import operation_of
 from segalgo.verify.reports.report import Finding, Report
 
 DEFAULT_CASES = 250

@@ -82,7 +82,8 @@ def test_wide_networks(rng):
 
 
 def renamed_milesial(theirs):
-    from segalgo.models.files.state_dict_names import milesial_unet, renamed
+    from segalgo.models.graph.other_names import renamed
+    from segalgo.models.networks.unet import milesial_unet
 
     state = own(theirs)
     return renamed(state, milesial_unet(set(state)))

@@ -11,8 +11,8 @@ from public_names import PUBLIC
 import segalgo
 from segalgo import verify
 from segalgo.verify.cases.recipes import LAYOUTS, recipes
+from segalgo.verify.catalogue.registry import catalogue
 from segalgo.verify.comparison import compare
-from segalgo.verify.operation import catalogue
 from segalgo.verify.processes.guards import Guarded, poison_of, poisoned_memory
 
 # What takes no arrays to compute on, or is a part or a picture of something else.

@@ -1,17 +1,18 @@
 """From a weight file to the model that it belongs to."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from segalgo.models.files.records import model_from_record
-from segalgo.models.files.state_dict_names import BATCH_NORM_EPS, ENCODER, renamed, translate, vgg16
+from segalgo.models.files.state_dict_names import translate
 from segalgo.models.files.weights import load_weights, read_record
 from segalgo.models.files.weights_error import WeightsError
 from segalgo.models.graph.network import IGNORED, Network
-from segalgo.models.networks.segnet import SegNet
+from segalgo.models.graph.other_names import renamed
+from segalgo.models.networks import architectures
+from segalgo.models.networks.segnet import BATCH_NORM_EPS, ENCODER, SegNet, vgg16
 
 
 def from_checkpoint(path: Any, **arguments: Any) -> Network:
@@ -108,66 +109,17 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
 def recognise(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Return architecture and arguments as the names and shapes of weights tell them."""
     shapes = {name: tuple(value.shape) for name, value in weights.items() if not name.endswith(IGNORED)}
-    for mark, read in MARKS.items():
-        if mark in shapes:
-            return read(shapes)
+    for word, network in architectures().items():
+        if network.mark in shapes:
+            return {"architecture": word, "arguments": network.arguments_of(shapes)}
     if "features.0.weight" in shapes:
         raise ValueError("an encoder alone (VGG16): load_encoder puts it into a SegNet")
     some = ", ".join(list(shapes)[:3])
-    raise ValueError(
-        f"no architecture has parameters of these names ({some} ...): expected SegNet, SegNet-Basic or U-Net"
-    )
+    raise ValueError(f"no architecture has parameters of these names ({some} ...): expected {_listed_networks()}")
 
 
-def _unet(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    first = _shape(shapes, "down1_conv1.weight")
-    return {
-        "architecture": "unet",
-        "arguments": {
-            "in_channels": first[1],
-            "num_classes": _shape(shapes, "classifier.weight")[0],
-            "width": first[0],
-            "depth": len({name for name in shapes if re.fullmatch(r"up\d+_conv1\.weight", name)}),
-            "up": "transpose" if "up1_upconv.weight" in shapes else "bilinear",
-            "norm": "batch" if "down1_bn1.weight" in shapes else None,
-            "bias": "down1_conv1.bias" in shapes,
-        },
-    }
-
-
-def _segnet(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    widths = [_shape(shapes, f"conv{stage}_1.weight")[0] for stage in range(1, 6)]
-    return {
-        "architecture": "segnet",
-        "arguments": {
-            "in_channels": _shape(shapes, "conv1_1.weight")[1],
-            "num_classes": _shape(shapes, "conv1_1_D.weight")[0],
-            "widths": widths,
-            "bare": "conv1_1_D_bn.weight" not in shapes,
-        },
-    }
-
-
-def _segnet_basic(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
-    width, in_channels, *_ = _shape(shapes, "conv1.weight")
-    classes = _shape(shapes, "conv_classifier.weight")[0]
-    return {
-        "architecture": "segnet-basic",
-        "arguments": {"in_channels": in_channels, "num_classes": classes, "width": width},
-    }
-
-
-# The parameter that tells an architecture.
-MARKS = {"down1_conv1.weight": _unet, "conv1_1_D.weight": _segnet, "conv_classifier.weight": _segnet_basic}
-
-
-def _shape(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[int, ...]:
-    """Return the shape of a kernel that the architecture cannot be told without."""
-    if name not in shapes:
-        raise ValueError(f"{name}: missing, and the architecture cannot be told without it")
-    if len(shapes[name]) != 4 or 0 in shapes[name]:
-        raise ValueError(f"{name}: of shape {shapes[name]}, expected the four axes of a kernel")
-    return shapes[name]
+def _listed_networks() -> str:
+    return ", ".join(network.__name__ for network in architectures().values())
 
 
 def _suited(record: dict[str, Any]) -> dict[str, Any]:

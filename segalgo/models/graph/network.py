@@ -5,7 +5,7 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo.models.graph.classes import Classes, default_classes
 from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.graph.other_names import OtherNames
 from segalgo.models.predicting.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
@@ -38,6 +39,24 @@ class Network:
         self._parameters: Mapping[str, Any] | None = None
         self._placed: dict[Any, Mapping[str, Any]] = {}
         self._plans: dict[Any, Any] = {}
+
+    architecture: ClassVar[str | None] = None
+    """The word for this network in files; None for one that files cannot name."""
+    mark: ClassVar[str | None] = None
+    """The name of a parameter by which its weights are told from those of other networks."""
+    other_names: ClassVar[tuple[OtherNames, ...]] = ()
+    """Implementations elsewhere whose weight files it takes."""
+
+    @classmethod
+    def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Return the arguments that the names and shapes of parameters tell.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is missing without which they cannot be told.
+        """
+        raise NotImplementedError
 
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
@@ -127,6 +146,9 @@ class Network:
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the logits of a picture of this size."""
         return height, width
+
+    margin: int | property = 0
+    """Rows and columns that the logits lack on each side of the input."""
 
     # Computing
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from segalgo import use_backend
 from segalgo.verify.cases.recipes import fits, recipes
+from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, compare
-from segalgo.verify.operation import Operation, Recipe, Source, operation_of, outputs_of
+from segalgo.verify.operation import Operation, Recipe, Source, outputs_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from segalgo.verify.cases.recipes import factors_of
-from segalgo.verify.operation import Recipe, operation_of
+from segalgo.verify.catalogue.registry import operation_of
+from segalgo.verify.operation import Recipe
 
 MOST = 4
 CHANCE = 0.1

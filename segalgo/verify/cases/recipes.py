@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.operation import Operation, Recipe, operation_of
+from segalgo.verify.catalogue.registry import operation_of
+from segalgo.verify.operation import Operation, Recipe
 
 LAYOUTS = ("C", "F", "strided", "reversed", "inner", "offset", "readonly")
 CANDIDATES = 12

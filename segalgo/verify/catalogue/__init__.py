@@ -1,78 +1,31 @@
 """Cases, truth and bounds of every operation, one module a topic: each offers a tuple ``OPERATIONS``."""
 
-from typing import Any
-
-import numpy as np
-
-from segalgo import use_backend
-
-FLOATS = ("float32", "float64", "float16")
-INTEGERS = ("int32", "uint8", "int64", "uint16", "int16", "int8", "uint32", "uint64")
-
-# (N, C, H, W): one cell, non-square, primes, around 32, empty batches and channels.
-PLANES = (
-    (2, 3, 8, 10),
-    (1, 1, 5, 7),
-    (1, 1, 1, 1),
-    (1, 2, 13, 11),
-    (1, 1, 1, 37),
-    (1, 1, 37, 1),
-    (1, 1, 31, 32),
-    (2, 1, 33, 33),
-    (1, 5, 17, 9),
-    (0, 2, 6, 6),
-    (1, 0, 6, 6),
-    (3, 6, 9),
+from segalgo.verify.catalogue.inputs import (
+    CELLS,
+    FLOATS,
+    INTEGERS,
+    LARGE_CELLS,
+    LARGE_PICTURES,
+    LARGE_PLANES,
+    PICTURES,
+    PLANES,
+    absolute,
+    on_absolute,
+    pair,
+    works,
 )
-# Around the sizes of blocks.
-LARGE_PLANES = ((1, 3, 65, 127), (1, 1, 128, 257))
 
-# Arrays of any rank.
-CELLS = (
-    (7, 9),
-    (1,),
-    (31,),
-    (32,),
-    (33,),
-    (3, 4, 5),
-    (1, 1),
-    (0,),
-    (3, 0, 2),
-    (2, 3, 4, 5),
-    (1, 127),
-    (129, 1),
-    (257,),
-)
-LARGE_CELLS = ((1023,), (61, 67), (5, 4099))
-
-# Pictures and label arrays: 1-D to 3-D.
-PICTURES = ((7, 9), (1, 1), (1, 13), (16, 16), (17, 33), (31,), (5, 6, 7), (33, 32), (2, 37), (3, 1, 9))
-LARGE_PICTURES = ((65, 129), (11, 17, 19), (1030,))
-
-
-def pair(value: Any) -> tuple[int, int]:
-    """Return a size for both axes."""
-    return value if isinstance(value, tuple) else (value, value)
-
-
-def absolute(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return arguments with floats replaced by their absolute values in float64."""
-    return {
-        name: np.abs(value.astype(np.float64)) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value
-        for name, value in arguments.items()
-    }
-
-
-def on_absolute(door: Any, arguments: dict[str, Any]) -> Any:
-    """Return what the reference makes of the absolute values, in float64."""
-    with use_backend("reference"):
-        return door(**absolute(arguments))
-
-
-def works(check: Any, *arguments: Any) -> bool:
-    """Return whether a size function accepts its arguments."""
-    try:
-        check(*arguments)
-    except ValueError:
-        return False
-    return True
+__all__ = [
+    "CELLS",
+    "FLOATS",
+    "INTEGERS",
+    "LARGE_CELLS",
+    "LARGE_PICTURES",
+    "LARGE_PLANES",
+    "PICTURES",
+    "PLANES",
+    "absolute",
+    "on_absolute",
+    "pair",
+    "works",
+]

@@ -7,7 +7,7 @@ import numpy as np
 from segalgo import adaptive_avg_pool2d, avg_pool2d
 from segalgo.verify.bounds import average_pooling_bound, computed_eps
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, on_absolute, pair
+from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, on_absolute, pair
 from segalgo.verify.catalogue.pooling import POOLING, pooling_fits
 from segalgo.verify.operation import Operation, Recipe, Source
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import FLOATS, INTEGERS, LARGE_PICTURES, PICTURES
+from segalgo.verify.catalogue.inputs import FLOATS, INTEGERS, LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 VALUES = ("random", "ties", "two hills", "spiral", "constant", "extremes", *WILD[1:])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segalgo.verify.catalogue import LARGE_PICTURES, PICTURES
+from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
 from segalgo.verify.catalogue.relabeling import LABEL_DTYPES, LABEL_VALUES
 from segalgo.verify.operation import Operation, Recipe, Source
 

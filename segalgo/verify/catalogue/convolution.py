@@ -7,7 +7,7 @@ import numpy as np
 from segalgo.layers.sizes import conv_size, conv_transpose_size
 from segalgo.verify.bounds import conv2d_bound, conv_transpose2d_bound, storage_bound, winograd_bound
 from segalgo.verify.cases.values import WIDE
-from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair, works
+from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
 
 KERNELS = (3, 1, 2, (1, 3), (5, 4), 7)

@@ -6,7 +6,7 @@ import numpy as np
 
 from segalgo.verify.bounds import linear_bound
 from segalgo.verify.cases.values import WIDE
-from segalgo.verify.catalogue import CELLS, FLOATS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS
 from segalgo.verify.operation import Operation, Recipe, Source
 
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from segalgo import plane_to_tensor_indices, use_backend
-from segalgo.verify.catalogue import PLANES
+from segalgo.verify.catalogue.inputs import PLANES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 SHAPES = (*PLANES, (2, 33, 3, 5), (1, 1, 65, 65))

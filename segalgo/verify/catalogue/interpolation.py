@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from segalgo.verify.bounds import bilinear_position_bound
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair
+from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair
 from segalgo.verify.operation import Operation, Recipe, Source
 
 

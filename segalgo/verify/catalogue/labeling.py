@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.catalogue import LARGE_PICTURES, PICTURES
+from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 PATTERNS = ("random", "blobs", "checkerboard", "stripes", "spiral", "zeros", "constant", "ties", "sparse labels")

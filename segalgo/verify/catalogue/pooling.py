@@ -7,7 +7,7 @@ import numpy as np
 from segalgo import max_pool2d, use_backend
 from segalgo.layers.sizes import pool_size
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue import FLOATS, LARGE_PLANES, PLANES, pair, works
+from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
 
 POOLING = {

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from segalgo.verify.catalogue import LARGE_PICTURES, PICTURES
+from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 LABEL_VALUES = ("blobs", "ties", "zeros", "constant", "checkerboard", "stripes", "spiral", "sparse labels")

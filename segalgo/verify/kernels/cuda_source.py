@@ -11,10 +11,10 @@ import numpy as np
 
 from segalgo.cuda.device import C_NAMES
 from segalgo.verify.cases.case import Case
+from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch
 from segalgo.verify.kernels.expressions import LaunchError, values
 from segalgo.verify.kernels.launch_scope import not_taken, scope_of
-from segalgo.verify.operation import operation_of
 
 SCHEDULES = (("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2))
 HALF = re.compile(r"\b(__)?half\b")
