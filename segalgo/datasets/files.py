@@ -55,14 +55,14 @@ def _as_uint8(picture: np.ndarray, path: Path) -> np.ndarray:
     return ((picture + np.uint32(128)) // np.uint32(257)).astype(np.uint8)
 
 
-def read_indices(path: Path, record: str | None = None, rgb: bool = False) -> np.ndarray:
+def read_indices(path: Path, record: str | None = None, rgb: bool = False, page: int | None = None) -> np.ndarray:
     """Read a label picture as numbers: palette indices as they are, never their colors.
 
     Returns (H, W) uint8 or int32 (int64 where the file has more than 32 bits), or (H, W, 3) uint8 where `rgb` allows
     pictures of colors.
     """
     with _as_dataset_error(path, record):
-        labels = read_labels(path, colors=rgb)
+        labels = read_labels(path, page=page, colors=rgb)
     if labels.ndim == 3 and labels.dtype != np.uint8:
         raise DatasetError(path, f"has colors of {labels.dtype}, expected 8 bits", record)
     if labels.dtype == np.uint64 and labels.max(initial=0) >= 2**63:
