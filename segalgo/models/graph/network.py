@@ -122,8 +122,10 @@ class Network:
         ValueError
             If names or shapes do not fit: one error that lists the differences, with the nearest names.
         TypeError
-            If a dtype is no float dtype.
+            If it is no mapping from names to arrays, or a dtype is no float dtype.
         """
+        if not isinstance(state_dict, Mapping) or not all(isinstance(name, str) for name in state_dict):
+            raise TypeError(f"state_dict is a {type(state_dict).__name__}: expected a mapping from names to arrays")
         given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
         shapes = self.parameter_shapes()
         faults = state_dict_faults({name: tuple(value.shape) for name, value in given.items()}, shapes)
