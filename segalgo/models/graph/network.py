@@ -77,6 +77,19 @@ class Network:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: all but what is derived from the parameters."""
+        parameters = None if self._parameters is None else dict(self._parameters)
+        return {**self.__dict__, "_parameters": parameters, "_placed": {}, "_plans": {}}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._parameters is not None:
+            for value in self._parameters.values():
+                if not is_cupy(value):
+                    value.flags.writeable = False
+            self._parameters = MappingProxyType(dict(self._parameters))
+
     # Parameters
 
     @property
