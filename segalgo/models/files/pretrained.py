@@ -10,7 +10,7 @@ from segalgo.models.files.weights import load_weights
 from segalgo.models.files.weights_error import WeightsError
 from segalgo.models.graph.network import Network
 
-FOLDER = Path(__file__).parent / "pretrained"
+FOLDER = Path(__file__).parents[1] / "pretrained"
 
 
 def available(folder: Any = FOLDER) -> dict[str, Mapping[str, Any]]:

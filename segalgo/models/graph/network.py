@@ -14,6 +14,7 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo.models.graph.classes import Classes, default_classes
 from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.graph.layer import Parameter
 from segalgo.models.graph.other_names import OtherNames
 from segalgo.models.predicting.preprocessing import Preprocessing
 
@@ -82,12 +83,12 @@ class Network:
     def parameters(self) -> Mapping[str, Any]:
         """Name to array, in the order of the layers; read-only, `load_state_dict` exchanges them."""
         if self._parameters is None:
-            self._parameters = MappingProxyType(_fresh(self.parameter_shapes(), self.seed))
+            self._parameters = MappingProxyType(_fresh(self.described_parameters(), self.seed))
         return self._parameters
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every parameter, in the order of the layers."""
-        return self._described((1, self.in_channels, *self.fitting_size(1, 1))).parameter_shapes
+        return {name: parameter.shape for name, parameter in self.described_parameters().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> "Network":
         """Exchange all parameters.
@@ -198,8 +199,12 @@ class Network:
         yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
 
     def describe(self, input_shape: tuple[int, int, int, int]) -> list[Step]:
-        """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is."""
-        return self._described(input_shape).steps
+        """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is.
+
+        The last step computes the logits; layers on which the logits do not depend are left out.
+        """
+        description = Description()
+        return description.leading_to(self.forward(description, Value(INPUT, tuple(input_shape))))
 
     def summary(self, input_shape: tuple[int, int, int, int] | None = None) -> Any:
         """Return the table of layers: shapes, parameters, floating-point operations; print it to read it."""
@@ -281,10 +286,11 @@ class Network:
 
         return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
 
-    def _described(self, input_shape: tuple[int, int, int, int]) -> Description:
+    def described_parameters(self) -> dict[str, Parameter]:
+        """Return the shape and the fresh value of every parameter, in the order of the layers."""
         description = Description()
-        self.forward(description, Value(INPUT, tuple(input_shape)))
-        return description
+        self.forward(description, Value(INPUT, (1, self.in_channels, *self.fitting_size(1, 1))))
+        return description.parameters
 
     def _as_input(self, x: Any) -> tuple[Any, tuple[int, int]]:
         """Check x; return it with four axes and of a size that the network takes, and the size of the logits."""
@@ -329,21 +335,19 @@ def _cropped(logits: Any, size: tuple[int, int], x: Any) -> Any:
     return logits if np.ndim(x) == 4 else logits[0]
 
 
-def _fresh(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
-    """Return initial parameters: kernels of He et al. 2015, biases and means zero, scales and variances one."""
+def _fresh(parameters: Mapping[str, Parameter], seed: int) -> dict[str, np.ndarray]:
+    """Return initial parameters as the records of the layers define them."""
     rng = np.random.default_rng(seed)
-    parameters = {}
-    for name, shape in shapes.items():
-        if len(shape) == 4:
-            # Products that meet in an output cell: for 2 x 2 up-convolution of stride 2 one a channel.
-            products = shape[0] if "upconv" in name else math.prod(shape[1:])
-            values = rng.standard_normal(shape, np.float32)
-            values *= np.float32(math.sqrt(2 / products))
+    arrays = {}
+    for name, parameter in parameters.items():
+        if parameter.products is None:
+            values = np.full(parameter.shape, parameter.constant, np.float32)
         else:
-            values = np.full(shape, 0 if name.endswith((".bias", ".running_mean")) else 1, np.float32)
+            values = rng.standard_normal(parameter.shape, np.float32)
+            values *= np.float32(math.sqrt(2 / parameter.products))
         values.flags.writeable = False
-        parameters[name] = values
-    return parameters
+        arrays[name] = values
+    return arrays
 
 
 def _kept(value: Any) -> Any:
