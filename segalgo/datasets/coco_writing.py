@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from segalgo._core.checks import as_array
+from segalgo._core.writing import replacing
 
 
 class COCOWriter:
@@ -100,7 +101,8 @@ class COCOWriter:
         OSError
             If it cannot be written.
         """
-        Path(path).write_text(json.dumps(self.content) + "\n", encoding="utf-8")
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(self.content) + "\n", encoding="utf-8")
 
 
 def _as_scores(scores: Any) -> list[float]:

@@ -1,42 +1,15 @@
 """Pictures, lists and JSON of data sets as files; whatever is wrong with one becomes a `DatasetError`."""
 
 import json
-import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segalgo.datasets.errors import DatasetError
-from segalgo.pictures.files import SUFFIXES
-
-
-def list_pictures(folder: Path, ending: str = "", suffixes: Iterable[str] = SUFFIXES) -> list[Path]:
-    """List the pictures of a folder whose names, without suffix, end with `ending`; 2 comes before 10."""
-    if not folder.is_dir():
-        return []
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in suffixes and path.stem.endswith(ending) and not path.name.startswith(".")
-    ]
-    return sorted(found, key=natural_order)
-
-
-def natural_order(path: Path) -> tuple[list[Any], str]:
-    """Return a key that sorts ``2.png`` before ``10.png``."""
-    # Odd places hold the digits, so that numbers are compared with numbers and words with words.
-    parts = re.split(r"([0-9]+)", path.name)
-    return [int(part) if k % 2 else part for k, part in enumerate(parts)], path.name
-
-
-def find_picture(
-    folder: Path, stem: str, suffixes: Iterable[str] = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-) -> Path | None:
-    """Return the picture of this name without suffix, or None."""
-    return next((folder / (stem + suffix) for suffix in suffixes if (folder / (stem + suffix)).is_file()), None)
+from segalgo.pictures.listing import find_picture, list_pictures
 
 
 def pair_pictures(images: Path, labels: Path, ending: str = "") -> list[tuple[str, Path, Path]]:
@@ -61,9 +34,9 @@ def read_grey(path: Path, record: str | None = None) -> np.ndarray:
 
 
 def read_indices(path: Path, record: str | None = None, rgb: bool = False) -> np.ndarray:
-    """Read a label picture as numbers: palette indices as they are, never their colours.
+    """Read a label picture as numbers: palette indices as they are, never their colors.
 
-    Returns (H, W) uint8 or int32, or (H, W, 3) uint8 where `rgb` allows pictures of colours.
+    Returns (H, W) uint8 or int32, or (H, W, 3) uint8 where `rgb` allows pictures of colors.
     """
 
     def convert(picture: Any) -> np.ndarray:
@@ -86,7 +59,7 @@ def picture_size(path: Path, record: str | None = None) -> tuple[int, int]:
 
 
 def is_grey(path: Path) -> bool:
-    """Return whether a picture has no colours, from its header."""
+    """Return whether a picture has no colors, from its header."""
     return _read(path, None, lambda picture: picture.mode in ("1", "L") or picture.mode.startswith("I"))
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from skimage import color, data
 
 import segalgo
-from segalgo.pictures.files import PictureError
+from segalgo.pictures import PictureError
 
 
 def save(path, array, **options):
