@@ -13,8 +13,9 @@ ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "gelu", "relu6", "hardswish", "h
 class RandomNetwork(Network):
     """A network that follows a list of instructions (kind, indices of earlier maps, options)."""
 
-    def __init__(self, recipe, in_channels=3, num_classes=2, seed=0):
+    def __init__(self, recipe, in_channels=3, num_classes=2, least=(1, 1), seed=0):
         self.recipe = tuple(recipe)
+        self.least = least
         super().__init__(in_channels, num_classes, seed)
 
     def forward(self, layers, x):
@@ -24,11 +25,18 @@ class RandomNetwork(Network):
             maps.append(getattr(self, f"_{kind}")(layers, f"l{k}", inputs, **options))
         return maps[-1]
 
+    def fitting_size(self, height, width):
+        return max(height, self.least[0]), max(width, self.least[1])
+
     def output_size(self, height, width):
+        height, width = self.fitting_size(height, width)
         return self.describe((1, self.in_channels, height, width))[-1].shape[2:]
 
     def _layer(self, layers, name, inputs, operation, **options):
         return getattr(layers, operation)(*inputs, name, **options)
+
+    def __repr__(self):
+        return f"RandomNetwork({self.recipe}, {self.in_channels}, {self.num_classes}, {self.least})"
 
     def _block(self, layers, name, inputs, norm, act, groups=1, **options):
         """Convolution, batch normalization, activation."""
@@ -109,7 +117,9 @@ def instructions(draw, maps, tiled):
     if kind == "joined":
         count = draw(st.integers(2, 3))
         others = tuple(draw(st.sampled_from(maps)) for _ in range(count))
-        operation = "concatenate" if count == 3 else draw(st.sampled_from(("concatenate", "concatenate", "add", "multiply")))
+        operation = (
+            "concatenate" if count == 3 else draw(st.sampled_from(("concatenate", "concatenate", "add", "multiply")))
+        )
         return kind, others, {"operation": operation}
     layer = "layer"
     if kind == "pool":
@@ -161,7 +171,11 @@ def instructions(draw, maps, tiled):
         mode = draw(st.sampled_from(("nearest", "bilinear")))
         corners = False if mode == "bilinear" else None
         factor = draw(st.integers(2, 3))
-        return layer, (source,), {"operation": "interpolate", "scale_factor": factor, "mode": mode, "align_corners": corners}
+        return (
+            layer,
+            (source,),
+            {"operation": "interpolate", "scale_factor": factor, "mode": mode, "align_corners": corners},
+        )
     if kind == "squeezed":
         return kind, (source,), {}
     options = draw(
@@ -196,7 +210,12 @@ def _described(recipe, shape):
 @st.composite
 def networks(draw, most=9):
     """Return a network and the shape of an input that it takes."""
-    shape = (draw(st.integers(1, 2)), draw(st.sampled_from((1, 3, 20))), draw(st.integers(5, 24)), draw(st.integers(5, 24)))
+    shape = (
+        draw(st.integers(1, 2)),
+        draw(st.sampled_from((1, 3, 20))),
+        draw(st.integers(5, 24)),
+        draw(st.integers(5, 24)),
+    )
     recipe = []
     for _ in range(draw(st.integers(1, most))):
         instruction = draw(instructions(tuple(range(len(recipe) + 1)), tiled=False))
@@ -204,7 +223,7 @@ def networks(draw, most=9):
             recipe.append(instruction)
     if not recipe:
         recipe = [("layer", (0,), {"operation": "relu"})]
-    return RandomNetwork(recipe, shape[1], _described(recipe, shape)[1]), shape
+    return RandomNetwork(recipe, shape[1], _described(recipe, shape)[1], shape[2:]), shape
 
 
 def _factor(kind, options):
@@ -231,4 +250,7 @@ def tileable_networks(draw, most=7):
             recipe.append(instruction)
             scales.append(made)
     recipe.append(("fitted", (len(recipe), 0), {"factor": int(scales[-1])}))
-    return RandomNetwork(recipe, 1, 2)
+    least = 64
+    while least > 1 and _described(recipe, (1, 1, least - 1, least - 1)):
+        least -= 1
+    return RandomNetwork(recipe, 1, 2, (least, least))
