@@ -278,7 +278,7 @@ def test_bad_types():
         model.predict(np.zeros((4, 4), np.int64))
     with pytest.raises(TypeError, match=r"tile=1\.5"):
         model.predict(picture((4, 4)), tile=1.5)
-    with pytest.raises(ValueError, match="tile with the layer up1_upsampled"):
+    with pytest.raises(ValueError, match="tile with the layer up3_upsampled"):
         UNet(1, 2, 4, 3, up="bilinear").predict(picture((40, 40)), tile=16)
     with pytest.raises(ValueError, match="channels='cmyk'"):
         Preprocessing("cmyk")

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from hypothesis import event, given, settings
+from hypothesis import strategies as st
 from network_deviation import deviation, random_parameters
-from random_networks import networks
+from random_networks import networks, tileable_networks
 
 from segalgo import _ext
 from segalgo.models.plans.public import PublicPlan
+from segalgo.models.predicting.tiling import windows
 
 SLOW = settings(max_examples=150)
 
@@ -45,3 +47,30 @@ def test_plans_compute_what_the_plain_pass_computes(case):
     assert_close(public.run(x, None), expected, allowed, network)
     exact, allowed = deviation(network, x, "float64")
     assert_close(network.plan(shape, dtype=np.float64)(x.astype(np.float64)), exact, allowed, network)
+
+
+def assembled(network, x, tile):
+    """Return logits of a picture (C, H, W), computed in parts."""
+    parts = windows(network, x.shape[1:], tile)
+    logits = np.full((network.num_classes, *x.shape[1:]), np.nan)
+    for i, j in parts:
+        part = network(x[:, i.read_start : i.read_stop, j.read_start : j.read_stop])
+        logits[:, i.start : i.stop, j.start : j.stop] = part[:, i.inside, j.inside]
+    return logits, len(parts)
+
+
+@SLOW
+@given(
+    network=tileable_networks(),
+    height=st.integers(1, 70),
+    width=st.integers(20, 200),
+    tile=st.integers(1, 40),
+)
+def test_tiles_compute_what_the_whole_picture_gives(network, height, width, tile):
+    network = prepared(network)
+    x = np.random.default_rng(1).standard_normal((1, height, width))
+    whole = network(x)
+    tiled, count = assembled(network, x, tile)
+    event("one tile" if count == 1 else "tiles")
+    close = np.isclose(tiled, whole, rtol=1e-8, atol=1e-8 * np.abs(whole).max())
+    assert close.all(), network

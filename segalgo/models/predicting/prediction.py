@@ -11,7 +11,7 @@ from segalgo._core.arrays import is_cupy
 from segalgo.models.plans.plan import planned_logits
 from segalgo.models.predicting.enlargement import enlarge, enlarged_argmax
 from segalgo.models.predicting.preprocessing import as_picture
-from segalgo.models.predicting.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
+from segalgo.models.predicting.tiling import Span, windows
 
 Window = tuple[Span, Span]
 
@@ -139,8 +139,8 @@ def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> 
 
 def _logits_of_windows(model: Any, image: Any, tile: int | None, progress: bool) -> Iterator[tuple[Span, Span, Any]]:
     """Yield rows, columns and logits (classes, rows, columns) of each part of a picture."""
-    windows = _windows(model, image.shape[:2], tile)
-    for window in _progress(windows, len(windows), "tile", progress and len(windows) > 1):
+    parts = _windows(model, image.shape[:2], tile)
+    for window in _progress(parts, len(parts), "tile", progress and len(parts) > 1):
         logits = compute_logits(model, _planes(model, image, window))
         yield *window, _cut(logits[0], window, model)
 
@@ -150,13 +150,7 @@ def _windows(model: Any, shape: tuple[int, int], tile: int | None) -> list[Windo
     if tile is None:
         rows, columns = (Span(0, n, 0, n) for n in shape)
         return [(rows, columns)]
-    field = receptive_field(model)
-    if model.margin:
-        # What lies around a part is read by `_planes`, from the picture or its mirror image.
-        field = ReceptiveField(field.alignment, 0, 0)
-    side = as_tile(tile, field.alignment)
-    rows, columns = (list(spans(n, side, field)) for n in shape)
-    return [(i, j) for i in rows for j in columns]
+    return windows(model, shape, tile)
 
 
 def _planes(model: Any, image: Any, window: Window) -> Any:
