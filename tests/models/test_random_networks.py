@@ -11,7 +11,7 @@ from segalgo import _ext
 from segalgo.models.plans.public import PublicPlan
 from segalgo.models.predicting.tiling import windows
 
-SLOW = settings(max_examples=150)
+EXAMPLES = settings(max_examples=40)
 
 
 def prepared(network, seed=0):
@@ -30,7 +30,7 @@ def assert_close(got, expected, allowed, network):
 
 
 @pytest.mark.skipif(not _ext.available(), reason="the compiled kernels are not built")
-@SLOW
+@EXAMPLES
 @given(case=networks())
 def test_plans_compute_what_the_plain_pass_computes(case):
     network, shape = case
@@ -59,11 +59,11 @@ def assembled(network, x, tile):
     return logits, len(parts)
 
 
-@SLOW
+@EXAMPLES
 @given(
     network=tileable_networks(),
     height=st.integers(1, 70),
-    width=st.integers(20, 200),
+    width=st.integers(20, 120),
     tile=st.integers(1, 40),
 )
 def test_tiles_compute_what_the_whole_picture_gives(network, height, width, tile):

@@ -5,7 +5,6 @@ that computing, describing, `summary`, `trace`, tiles and plans have to know. A 
 TypeError when its module is imported.
 """
 
-import inspect
 import math
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -84,7 +83,7 @@ class Layer:
         if operation is None:  # a family of records
             return
         missing = [part for part in PARTS if not hasattr(cls, part)]
-        if not inspect.getdoc(cls) or "__doc__" not in vars(cls):
+        if not vars(cls).get("__doc__"):
             missing.append("a docstring")
         if missing:
             raise TypeError(f"record of the layer {operation}: {', '.join(missing)} missing")

@@ -288,9 +288,18 @@ class Network:
 
     def described_parameters(self) -> dict[str, Parameter]:
         """Return the shape and the fresh value of every parameter, in the order of the layers."""
-        description = Description()
-        self.forward(description, Value(INPUT, (1, self.in_channels, *self.fitting_size(1, 1))))
-        return description.parameters
+        # They do not depend on the size: the first one that the layers take.
+        fault: ValueError | None = None
+        for exponent in range(13):
+            size = self.fitting_size(1 << exponent, 1 << exponent)
+            description = Description()
+            try:
+                self.forward(description, Value(INPUT, (1, self.in_channels, *size)))
+            except ValueError as error:
+                fault = error
+            else:
+                return description.parameters
+        raise fault  # type: ignore[misc]
 
     def _as_input(self, x: Any) -> tuple[Any, tuple[int, int]]:
         """Check x; return it with four axes and of a size that the network takes, and the size of the logits."""
