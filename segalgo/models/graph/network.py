@@ -192,8 +192,8 @@ class Network:
         ------
         (str, array)
             Every intermediate array by the name of its layer, ``{name}_indices`` for the indices of max-pooling, the
-            logits last. What is not asked for is not computed: stop where you like. Arrays as in `__call__`, but not
-            cropped where x was padded.
+            logits last. Arrays are computed when they are asked for: the loop may stop at any of them. Arrays are as
+            in `__call__`, but not cropped where x was padded.
         """
         planes, _ = self._as_input(x)
         yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
@@ -232,13 +232,14 @@ class Network:
 
         Parameters
         ----------
-        image : array, (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
-            NumPy or CuPy. What the network was trained on is made of it by `preprocessing`: grey or colour, scale and
-            mean; opacity is passed over.
+        image : array, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
+            NumPy or CuPy. `preprocessing` converts it to what the network was trained on: grey or color, scale and
+            mean; opacity is ignored. Also a batch (N, H, W, C), or a list of pictures of any sizes.
         tile : int, optional
-            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with all that
-            its output depends on: equal to the whole within rounding (where rounding decides between two nearly equal
-            values of a pooling window, SegNet puts one down a pixel aside), in memory that the tile bounds.
+            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with the part
+            of the picture on which its output depends. The result equals that of the whole picture within rounding,
+            and the tile bounds the memory. (Where two values of a pooling window are nearly equal, rounding decides
+            which one SegNet keeps, and its decoder may put it one pixel aside.)
         augment : bool, default False
             Average the probabilities over the eight symmetries of the square: turned by quarters, mirrored.
         samples : int, optional
@@ -252,13 +253,17 @@ class Network:
         -------
         array of int32, (H, W)
             The class of the largest logit, the first of equal ones. A network with one class says 1 where its
-            probability is above one half. With `samples`: `Sampling` (labels, mean, variance).
+            probability is above one half. With `samples`: `Sampling` (labels, mean, variance). (N, H, W) for a batch, a
+            list for a list.
 
         Raises
         ------
-        TypeError, ValueError
-            If the picture or an option does not fit. `tile` is refused for bilinear upsampling with aligned corners,
-            whose positions depend on the size of the whole picture.
+        TypeError
+            If the picture has another dtype, or `tile` is not an integer.
+        ValueError
+            If the picture or an option does not fit. `tile` is refused, with the layer's name, where no part of a
+            picture can give the result of the whole: for layers that read their whole input, and for interpolation
+            whose positions depend on the size of the picture (aligned corners, factors that are no integers).
 
         Examples
         --------
@@ -281,6 +286,7 @@ class Network:
         Returns
         -------
         array of float32, (classes, H, W)
+            (N, classes, H, W) for a batch, a list for a list.
         """
         from segalgo.models.predicting.prediction import predict_proba
 
