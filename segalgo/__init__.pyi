@@ -61,13 +61,13 @@ from .layers.prepared_convolution import PreparedConv2d as PreparedConv2d
 from .layers.prepared_convolution import prepare_conv2d as prepare_conv2d
 from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
+from .objects.boxes import bounding_boxes as bounding_boxes
+from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances
-from .objects.instances import Panoptic as Panoptic
-from .objects.instances import bounding_boxes as bounding_boxes
-from .objects.instances import count_objects as count_objects
 from .objects.instances import instances_to_semantic as instances_to_semantic
 from .objects.instances import semantic_to_instances as semantic_to_instances
-from .objects.instances import to_panoptic as to_panoptic
+from .objects.panoptic import Panoptic as Panoptic
+from .objects.panoptic import to_panoptic as to_panoptic
 from .objects.recognition import InstanceRecognizer as InstanceRecognizer
 from .objects.recognition import describe_objects as describe_objects
 from .pictures.errors import PictureError as PictureError
