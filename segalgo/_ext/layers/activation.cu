@@ -1,4 +1,4 @@
-// Activation functions, cell by cell and along an axis. Launched by cuda/activation.py.
+// Activation functions, cell by cell and along an axis. Launched by cuda/layers/activation.py.
 
 // One thread: one cell, max(x, 0); reads and writes one value. Here and in the other functions of single cells, grids may be
 // smaller than the tensor (threads stride).
