@@ -15,8 +15,9 @@ from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_json, require
 from segalgo.datasets.json_values import local_name, require_whole
 from segalgo.datasets.shapes import Shape, ShapeDataset, check_name
+from segalgo.masks.codes import MOST_DECODED
 from segalgo.masks.polygons import polygon_to_rle
-from segalgo.masks.run_lengths import MOST_DECODED, mask_to_rle, merge_rles
+from segalgo.masks.run_lengths import mask_to_rle, merge_rles
 from segalgo.pictures.listing import natural_order
 
 AREAS = ("polygon", "rectangle", "circle", "mask")

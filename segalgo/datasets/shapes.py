@@ -11,7 +11,7 @@ from segalgo.datasets.encodings import LabelEncoding, plain_encoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size
 from segalgo.datasets.painting import find_coverage_excess, find_excess, paint
-from segalgo.masks.run_lengths import as_codes
+from segalgo.masks.codes import as_codes
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 from segalgo._core.checks import as_array
 from segalgo._core.dispatch import host_wing
 from segalgo.labels.label_arrays import as_labels, is_dense, largest_label, ranked
-from segalgo.masks.run_lengths import MOST_CELLS
+from segalgo.masks.codes import MOST_CELLS
 
 
 class LabelRuns(NamedTuple):

@@ -7,7 +7,8 @@ import numpy as np
 
 from segalgo._core.checks import as_array, as_pair, one_of
 from segalgo._core.dispatch import host_wing
-from segalgo.masks.run_lengths import MOST_CELLS, MOST_DECODED, as_counts, mask_to_counts, rle_to_mask
+from segalgo.masks.codes import MOST_CELLS, MOST_DECODED, as_counts
+from segalgo.masks.run_lengths import mask_to_counts, rle_to_mask
 
 
 def start_lengths_to_rle(
