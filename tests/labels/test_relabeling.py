@@ -261,7 +261,7 @@ def test_threads_and_simulated_orders_agree(rng):
     [
         (lambda: segalgo.remove_small_objects([1.0]), TypeError, "labels has dtype float64"),
         (lambda: segalgo.remove_small_objects([1, -2]), ValueError, "negative label -2"),
-        (lambda: segalgo.remove_small_objects([1], 64), ValueError, "connectivity=64"),
+        (lambda: segalgo.remove_small_objects([1], connectivity=64), ValueError, "connectivity=64"),
         (lambda: segalgo.remove_small_objects([1], max_size=-1), ValueError, "max_size=-1: expected at least 0"),
         (lambda: segalgo.remove_small_objects([1], min_size=0.5), TypeError, "min_size=0.5: expected an integer"),
         (lambda: segalgo.largest_components([1], -1), ValueError, "k=-1"),
