@@ -40,6 +40,7 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
+@click.option("--strict", is_flag=True, help="COCO's annotations: refuse a file with entries that cannot be used.")
 @page_option
 @click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
 @max_pixels_option
@@ -52,6 +53,7 @@ def convert_command(
     ignore_value: int | None,
     objects: bool,
     split_touching: bool,
+    strict: bool,
     page: int | None,
     in_place: bool,
 ) -> None:
@@ -79,7 +81,7 @@ def convert_command(
         raise Refusal("--foreground-value and --ignore-value: expected with label pictures of no known data set")
     with refusing(), saying_notes():
         if source.suffix == ".json":
-            maps = _read_coco(source, objects, kind)
+            maps = _read_coco(source, objects, kind, strict)
         else:
             maps = _read_pictures(source, kind, values, page)
         if form == "coco":
@@ -144,12 +146,12 @@ def _read_pictures(source: Path, kind: str | None, values: dict[str, int], page:
     return _Maps(items, list(encoding.class_names), encoding.colors, background, files)
 
 
-def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
+def _read_coco(source: Path, objects: bool, kind: str | None, strict: bool) -> _Maps:
     from segalgo.datasets import COCOInstances
 
     if kind is not None:
         raise Refusal(f"--dataset {kind}: {source} names its classes itself")
-    dataset = COCOInstances(source)
+    dataset = COCOInstances(source, strict=strict)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
     files = [source, *(record.image for record in dataset.records)]

@@ -16,6 +16,9 @@ from segalgo.pictures.grey import to_grey
 from segalgo.pictures.listing import find_picture, list_pictures
 from segalgo.pictures.reading import read_labels, read_picture
 
+# Bytes of a name and characters of a path that file systems take.
+LONGEST_NAME, LONGEST_PATH = 255, 2048
+
 
 def pair_pictures(images: Path, labels: Path, ending: str = "") -> list[tuple[str, Path, Path]]:
     """Pair every picture of a folder with the label picture of the same name plus `ending`."""
@@ -113,8 +116,12 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
     except json.JSONDecodeError as error:
         raise DatasetError(path, f"is not JSON ({error.msg})", f"line {error.lineno}") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
-        raise DatasetError(path, f"cannot be read as JSON ({error})") from None
+    except RecursionError:
+        raise DatasetError(path, "cannot be read as JSON (nested too deeply)") from None
+    except MemoryError:
+        raise DatasetError(path, "does not fit into memory") from None
+    except (OSError, ValueError) as error:  # also integers of thousands of digits
+        raise DatasetError(path, f"cannot be read as JSON ({str(error)[:120]})") from None
 
 
 def require(table: Any, key: str, types: type | tuple[type, ...], path: Path, place: str) -> Any:
@@ -126,12 +133,20 @@ def require(table: Any, key: str, types: type | tuple[type, ...], path: Path, pl
     value = table[key]
     if not isinstance(value, types) or isinstance(value, bool):
         raise DatasetError(path, f"{key!r} is a {type(value).__name__}: {_short(value)}", place)
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise DatasetError(path, f"{key!r} is no text: {_short(value)}", place) from None
     return value
 
 
 def safe_name(name: str, path: Path, place: str) -> str:
     """Refuse file names that lead out of the data set."""
-    if not name or "\0" in name or Path(name).is_absolute() or ".." in Path(name).parts:
+    parts = Path(name).parts
+    if max(map(len, map(str.encode, parts)), default=0) > LONGEST_NAME or len(name) > LONGEST_PATH:
+        raise DatasetError(path, f"names a file of {len(name)} characters: {_short(name)}", place)
+    if not name or "\0" in name or Path(name).is_absolute() or ".." in parts:
         raise DatasetError(path, f"names the file {_short(name)}, which is not inside the data set", place)
     return name
 

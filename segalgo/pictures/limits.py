@@ -44,6 +44,11 @@ def use_max_pixels(max_pixels: int) -> Iterator[None]:
         _max_pixels.reset(token)
 
 
+def max_pixels_in_use() -> int | None:
+    """Return the limit of the innermost `use_max_pixels` block, None outside of them."""
+    return _max_pixels.get()
+
+
 def check_size(
     path: Path, height: int, width: int, pixel_bytes: float, file_bytes: int, max_pixels: int | None = None
 ) -> None:
