@@ -32,7 +32,7 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
     input_size : (int, int)
         Height and width.
     **parameters
-        Those of the operation that matter: `kernel_size`, `stride`, `padding`, `dilation`, `output_padding`,
+        Those that change the size: `kernel_size`, `stride`, `padding`, `dilation`, `output_padding`,
         `ceil_mode`, `size`, `scale_factor`, `output_size`; one value, or a pair for the two axes. Defaults are the
         operation's.
 
@@ -50,7 +50,7 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
 
     See Also
     --------
-    input_sizes : the way back.
+    input_sizes : the inverse.
 
     References
     ----------

@@ -1,4 +1,4 @@
-// Interpolation and padding. Launched by cuda/interpolation.py.
+// Interpolation and padding. Launched by cuda/layers/interpolation.py.
 
 // One thread: one output cell. Fetches the input cell that rows and columns name, or writes `value` where one is -1.
 // Promised: rows < height, columns < width; grids may be smaller than the output (threads stride).

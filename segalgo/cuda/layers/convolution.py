@@ -1,4 +1,4 @@
-"""Convolution and transposed convolution: launch code of ``_ext/convolution.cu``."""
+"""Convolution and transposed convolution: launch code of ``_ext/layers/convolution.cu``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Interpolation and padding: launch code of ``_ext/interpolation.cu``."""
+"""Interpolation and padding: launch code of ``_ext/layers/interpolation.cu``."""
 
 from typing import Any
 
