@@ -60,8 +60,8 @@ def load_weights(path: Any, key: str | None = None) -> dict[str, np.ndarray]:
     Notes
     -----
     Nothing of a file is ever executed. Objects that are no tensors (settings, dates, arrays of NumPy) are passed over:
-    they are not made. Time and memory are in proportion to the length of the file; compressed files may hold 32 times
-    their length, or 32 MiB.
+    they are not made. Time and memory are in proportion to the length of the file; compressed files may hold 24 times
+    their length, or 24 MiB.
 
     Examples
     --------
@@ -154,12 +154,12 @@ def read_record(path: Any) -> dict[str, Any] | None:
         return record
 
 
-def as_path(path: Any) -> Path:
+def as_path(path: Any, argument: str = "path") -> Path:
     """Return a path of a path or string."""
     try:
         return Path(path)
     except TypeError:
-        raise TypeError(f"path={path!r:.80}: expected a path") from None
+        raise TypeError(f"{argument}={path!r:.80}: expected a path") from None
 
 
 @contextmanager
