@@ -47,7 +47,7 @@ def test_remove_small_objects_against_scikit_image(backend, rng, shape):
         got = segalgo.remove_small_objects(backend.array(labels), min_size=max_size + 1)
         equal(backend, got, morphology.remove_small_objects(labels, max_size=max_size))
     for connectivity in range(1, len(shape) + 1):
-        got = segalgo.remove_small_objects(backend.array(labels > 4), connectivity, max_size=3)
+        got = segalgo.remove_small_objects(backend.array(labels > 4), connectivity=connectivity, max_size=3)
         equal(backend, got, morphology.remove_small_objects(labels > 4, connectivity=connectivity, max_size=3))
 
 
