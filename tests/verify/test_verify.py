@@ -155,7 +155,7 @@ def test_the_report(tmp_path):
     assert len(lines) == 3
     scope = {"segalgo": segalgo, "my_relu": my_relu}
     exec("\n".join(lines[:2]), scope)
-    assert scope["case"].compare(scope["result"])[0].kind == "wrong values"
+    assert verify.judged(scope["case"], scope["function"])[0].kind == "wrong values"
     data = json.loads(report.to_json())
     assert (data["passed"], data["operation"], data["cases"]["failed"] > 0) == (False, "relu", True)
     page = report.to_html(tmp_path / "report.html").read_text()
