@@ -1,21 +1,31 @@
 """Sphinx settings; build with ``make docs``."""
 
+import sys
 from pathlib import Path
 
 import segalgo
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from operation_pages import write_pages
+
 project = "segalgo"
 author = copyright = "The segalgo developers"
-release = segalgo.__version__
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser"]
-autosummary_generate = True
+release = version = segalgo.__version__
+extensions = ["sphinx.ext.autodoc", "numpydoc", "myst_parser", "sphinx_design", "sphinx_copybutton"]
 numpydoc_show_class_members = False
-html_theme = "alabaster"
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+myst_heading_anchors = 3
+html_theme = "pydata_sphinx_theme"
+html_title = "segalgo"
+html_theme_options = {
+    "show_toc_level": 2,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_static_path = ["_static"]
 exclude_patterns = ["_build"]
-suppress_warnings = ["myst.xref_missing"]
 
-# One page a public function, listed from the package itself.
-names = "\n".join(f"   {name}" for name in segalgo.__all__ if not name.startswith("_"))
-(Path(__file__).parent / "functions.rst").write_text(
-    f"Functions\n=========\n\n.. currentmodule:: segalgo\n\n.. autosummary::\n   :toctree: generated\n\n{names}\n"
-)
+write_pages()

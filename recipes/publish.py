@@ -18,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from segalgo import metrics, models
 from segalgo.models.files.records import record_of
-from segalgo.pictures.files import read_picture
+from segalgo.pictures import read_picture
 
 FOLDER = Path(models.__file__).parent / "pretrained"
 CAMVID = {

@@ -6,6 +6,10 @@ from typing import Any
 
 import click
 
+from segalgo._core.writing import replacing
+from segalgo.commands.options import FiniteFloat
+from segalgo.commands.refusal import Refusal, refuse_overwriting
+
 EXAMPLES = """
 \b
 Examples:
@@ -14,16 +18,6 @@ Examples:
   segalgo verify unpool.cu --op max_unpool2d --entry "unpool<T>" --zeroed out \\
       --args "x, indices, out, N*C, H*W, OH*OW" --grid "ceil_div(n, 128)" --block 128
 """
-
-
-class UsageError(click.ClickException):
-    """What was asked for cannot be verified: one line on stderr, exit code 2."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        """Print the message alone."""
-        click.echo(f"segalgo: {self.format_message()}", err=True)
 
 
 @click.command("verify", epilog=EXAMPLES)
@@ -45,10 +39,10 @@ class UsageError(click.ClickException):
     "--ndim", "ndims", type=int, multiple=True, help="Only arrays of so many axes; may be given several times."
 )
 @click.option("--contiguous", is_flag=True, help="Python: hand over C-contiguous arrays only.")
-@click.option("--seed", type=int, default=0, show_default=True, help="The number that makes the cases.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The number that makes the cases.")
 @click.option("--cases", type=click.IntRange(1), help="How many cases; 250 for functions, 80 for kernels.")
-@click.option("--case-seconds", type=float, default=30.0, show_default=True, help="Limit of one case.")
-@click.option("--seconds", type=float, default=300.0, show_default=True, help="Limit of all cases.")
+@click.option("--case-seconds", type=FiniteFloat(0), default=30.0, show_default=True, help="Limit of one case.")
+@click.option("--seconds", type=FiniteFloat(0), default=300.0, show_default=True, help="Limit of all cases.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the report as JSON.")
 @click.pass_context
@@ -61,18 +55,22 @@ def verify_command(
     """
     from segalgo.verify import VerificationError
 
+    source = Path(target if target.endswith(".cu") else target.rpartition(":")[0])
+    refuse_overwriting([path for path in (html, json_path) if path is not None], [source])
     try:
         report = _report(target, given)
     except (ValueError, VerificationError) as error:
-        raise UsageError(str(error)) from None
+        raise Refusal(str(error)) from None
     click.echo(str(report))
     try:
         if html is not None:
-            report.to_html(html)
+            with replacing(html) as beside:
+                report.to_html(beside)
         if json_path is not None:
-            json_path.write_text(report.to_json())
+            with replacing(json_path) as beside:
+                beside.write_text(report.to_json(), encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{error.filename}: cannot be written ({error.strerror})") from None
+        raise Refusal(f"{error.filename}: cannot be written ({error.strerror})") from None
     context.exit(report.exit_code)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from segalgo._core.checks import as_array
+from segalgo._core.writing import replacing
 
 
 class COCOWriter:
@@ -52,40 +53,45 @@ class COCOWriter:
         TypeError, ValueError
             If the arguments do not fit each other, or a category is not listed.
         """
-        from segalgo.labels.measurement import label_statistics
-        from segalgo.masks import mask_to_rle
+        from segalgo.masks.label_runs import label_runs
 
-        plane = np.asarray(labels)
-        if plane.ndim != 2:
-            raise ValueError(f"labels has shape {plane.shape}: expected (H, W)")
-        statistics = label_statistics(plane)
-        count = int(statistics.label[-1]) if len(statistics.label) else 0
-        listed = np.ones(count, int) if categories is None else np.asarray(categories)
-        if len(listed) < count or (scores is not None and len(scores) < count):
-            raise ValueError(f"labels holds object {count}: expected a category and a score for each object")
+        found = label_runs(labels, "labels")
+        count = int(found.labels[-1]) if len(found.labels) else 0
+        listed = None if categories is None else self._as_categories(categories)
+        sure = None if scores is None else _as_scores(scores)
+        for values, name in ((listed, "categories"), (sure, "scores")):
+            if values is not None and len(values) < count:
+                raise ValueError(
+                    f"{name} holds {len(values)} entries, labels object {count}: expected an entry for each object"
+                )
+        number, first = len(self.content["images"]) + 1, len(self.content["annotations"]) + 1
+        height, width = found.size
+        self.content["images"].append({"id": number, "file_name": file_name, "height": height, "width": width})
+        columns = zip(found.labels.tolist(), found.areas.tolist(), found.boxes.tolist(), found.texts(), strict=True)
+        for k, (label, area, box, text) in enumerate(columns):
+            annotation = {
+                "id": first + k,
+                "image_id": number,
+                "category_id": 1 if listed is None else listed[label - 1],
+                "iscrowd": 0,
+                "area": area,
+                "bbox": box,
+                "segmentation": {"size": [height, width], "counts": text.decode("ascii")},
+            }
+            if sure is not None:
+                annotation["score"] = sure[label - 1]
+            self.content["annotations"].append(annotation)
+
+    def _as_categories(self, categories: Any) -> list[int]:
+        listed = as_array(categories, "categories")
+        if listed.ndim != 1 or (listed.dtype.kind not in "iu" and listed.size):
+            raise ValueError(
+                f"categories has dtype {listed.dtype}, shape {listed.shape}: expected an integer per object"
+            )
         known = len(self.content["categories"])
         if listed.size and not ((listed >= 1) & (listed <= known)).all():
             raise ValueError(f"categories holds {listed.min()} to {listed.max()}: expected 1 to {known}")
-        number = len(self.content["images"]) + 1
-        height, width = map(int, plane.shape)
-        self.content["images"].append({"id": number, "file_name": file_name, "height": height, "width": width})
-        for label, area, box in zip(statistics.label, statistics.area, statistics.bounding_box, strict=True):
-            if area == 0:
-                continue
-            code = mask_to_rle(plane == label)
-            top, left, bottom, right = map(int, box)
-            annotation = {
-                "id": len(self.content["annotations"]) + 1,
-                "image_id": number,
-                "category_id": int(listed[int(label) - 1]),
-                "iscrowd": 0,
-                "area": int(area),
-                "bbox": [left, top, right - left, bottom - top],
-                "segmentation": {"size": [height, width], "counts": code["counts"].decode("ascii")},
-            }
-            if scores is not None:
-                annotation["score"] = float(scores[int(label) - 1])
-            self.content["annotations"].append(annotation)
+        return listed.tolist()
 
     def write(self, path: str | Path) -> None:
         """Write the file.
@@ -95,4 +101,12 @@ class COCOWriter:
         OSError
             If it cannot be written.
         """
-        Path(path).write_text(json.dumps(self.content) + "\n", encoding="utf-8")
+        with replacing(path) as beside:
+            beside.write_text(json.dumps(self.content) + "\n", encoding="utf-8")
+
+
+def _as_scores(scores: Any) -> list[float]:
+    listed = as_array(scores, "scores")
+    if listed.ndim != 1 or listed.dtype.kind not in "biuf":
+        raise ValueError(f"scores has dtype {listed.dtype}, shape {listed.shape}: expected one number an object")
+    return listed.astype(float).tolist()

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from segalgo.datasets.classes import LabelEncoding
+from segalgo.datasets.encodings import LabelEncoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_indices, read_photograph
 
@@ -32,7 +32,7 @@ class Record:
 class Sample:
     """One picture with its labels; every file is read when its attribute is first asked for.
 
-    ``image, labels = sample`` unpacks it.
+    ``image, labels = sample`` unpacks it, ``sample[1]`` reads the labels alone.
     """
 
     def __init__(self, dataset: "Dataset", record: Any) -> None:
@@ -50,9 +50,9 @@ class Sample:
         return self._dataset.class_names
 
     @property
-    def colours(self) -> np.ndarray:
-        """(K, 3) uint8, the colour of each class."""
-        return self._dataset.colours
+    def colors(self) -> np.ndarray:
+        """(K, 3) uint8, the color of each class."""
+        return self._dataset.colors
 
     @cached_property
     def image(self) -> np.ndarray:
@@ -72,6 +72,12 @@ class Sample:
     def __iter__(self) -> Iterator[Any]:
         yield self.image
         yield self.labels
+
+    def __getitem__(self, k: int) -> Any:
+        """Return the image for 0, the labels for 1, as in a pair; the other file is not read."""
+        if k not in (0, 1, -1, -2):
+            raise IndexError(f"sample[{k!r}]: expected 0, the image, or 1, the labels")
+        return self.labels if k in (1, -1) else self.image
 
     def __repr__(self) -> str:
         return f"<sample {self.name!r} of {self._dataset.title}>"
@@ -93,8 +99,8 @@ class Dataset(Sequence[Sample]):
         The splits that the folder has.
     class_names : tuple of str
         Names of the classes 0, 1, 2 ...
-    colours : array (K, 3) of uint8
-        The colour of each class.
+    colors : array (K, 3) of uint8
+        The color of each class.
     ignore_index : int
         255: what a label map holds where a pixel has no class and counts for nothing.
     """
@@ -147,9 +153,14 @@ class Dataset(Sequence[Sample]):
         return self.encoding.class_names
 
     @property
-    def colours(self) -> np.ndarray:
-        """(K, 3) uint8, the colour of each class."""
-        return self.encoding.colours
+    def colors(self) -> np.ndarray:
+        """(K, 3) uint8, the color of each class."""
+        return self.encoding.colors
+
+    @property
+    def label_encoding(self) -> LabelEncoding:
+        """How the label files write the classes, where that has to be decided by what they hold."""
+        return self.encoding
 
     @property
     def names(self) -> list[str]:
@@ -214,7 +225,7 @@ class Dataset(Sequence[Sample]):
             return None
         raw = read_indices(record.labels, record.name, rgb=self.encoding.reads_rgb)
         check_size(raw.shape[:2], picture_size(record.image, record.name), record)
-        return self.encoding.decode(raw, record.labels, record.name)
+        return self.label_encoding.decode(raw, record.labels, record.name)
 
     def read_instances(self, record: Any) -> np.ndarray | None:
         """Read a sample's objects, where the data set has them."""

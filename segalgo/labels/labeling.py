@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.checks import as_array, as_contiguous, is_contiguous
 from segalgo._core.dispatch import wing
 
 # What 4, 8, 6, 18 and 26 neighbours are as the largest number of axes along which a neighbour differs.
@@ -104,7 +104,7 @@ def label(
         raise ValueError(f"image has shape {picture.shape}: expected at most {MAX_DIMENSIONS} axes longer than 1")
     shape = tuple(picture.shape[axis] for axis in axes) if picture.ndim else (1,)
     x = as_contiguous(_with_known_dtype(picture)).reshape(shape)
-    direct = target if target is not None and target.flags.c_contiguous and target.dtype.isnative else None
+    direct = target if target is not None and is_contiguous(target) else None
     compute = wing("labels.labeling", x, target).label
     labels, count = compute(
         x,

@@ -4,6 +4,7 @@ from .colors import colors_to_labels as colors_to_labels
 from .colors import labels_to_colors as labels_to_colors
 from .colors import one_hot as one_hot
 from .contours import mask_to_polygons as mask_to_polygons
+from .label_runs import labels_to_rles as labels_to_rles
 from .palette import read_palette_picture as read_palette_picture
 from .palette import write_palette_picture as write_palette_picture
 from .polygons import polygon_to_mask as polygon_to_mask

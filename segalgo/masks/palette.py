@@ -1,20 +1,21 @@
-"""Palette pictures: PNG files whose pixels are labels, with a colour for each, as PASCAL VOC has them."""
+"""Palette pictures: PNG files whose pixels are labels, with a color for each, as PASCAL VOC has them."""
 
 import operator
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import as_array
+from segalgo._core.writing import replacing
 from segalgo.masks.colors import colormap
 from segalgo.masks.run_lengths import MOST_DECODED
-from segalgo.pictures.files import PictureError
+from segalgo.pictures.errors import PictureError
+from segalgo.pictures.reading import read_indexed
 
 
 def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tuple[np.ndarray, np.ndarray]:
-    """Read the indices and the palette of a picture file, without turning indices into colours.
+    """Read the indices and the palette of a picture file, without turning indices into colors.
 
     Parameters
     ----------
@@ -28,12 +29,12 @@ def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tup
     labels : array, (H, W), uint8
         The indices.
     palette : array, (n, 3), uint8
-        The colours that the file has, up to 256.
+        The colors that the file has, up to 256.
 
     Raises
     ------
     PictureError
-        If the file is missing, damaged, has no palette, is too large, or holds an index that its palette has no colour
+        If the file is missing, damaged, has no palette, is too large, or holds an index that its palette has no color
         for; the message names file and reason.
 
     Examples
@@ -45,32 +46,12 @@ def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tup
     >>> read_palette_picture(path)[0]
     array([[  0,  15, 255]], dtype=uint8)
     """
-    from PIL import Image
-
-    path = Path(path)
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # of sizes, which are checked here
-            picture = Image.open(file)
-            mode, (width, height) = picture.mode, picture.size
-            if mode != "P":
-                raise PictureError(f"{path}: has no palette (its mode is {mode}), expected a palette picture")
-            if height * width > max_cells:
-                raise PictureError(f"{path}: has {height} x {width} pixels, expected at most {max_cells}")
-            picture.load()
-            labels = np.array(picture, np.uint8)
-            palette = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
-    except FileNotFoundError:
-        raise PictureError(f"{path}: no such file") from None
-    except PictureError:
-        raise
-    except Exception as error:  # decoders have error types of their own
-        raise PictureError(f"{path}: cannot be read as a palette picture ({str(error)[:120]})") from error
+    labels, palette = read_indexed(path, operator.index(max_cells))
     missing = labels >= len(palette)
     if missing.any():
         where = np.argwhere(missing)[0].tolist()
         raise PictureError(
-            f"{path}: its palette is truncated to {len(palette)} colours, but the pixel at {where} has index "
+            f"{path}: its palette is truncated to {len(palette)} colors, but the pixel at {where} has index "
             f"{int(labels[tuple(where)])}"
         )
     return labels, palette
@@ -86,12 +67,12 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
     labels : array of integers or bool, (H, W)
         0 to 255; NumPy.
     palette : array, (n, 3), optional
-        Colours of the labels 0 ... n - 1; VOC's by default, whose 255 is the colour of borders.
+        Colours of the labels 0 ... n - 1; VOC's by default, whose 255 is the color of borders.
 
     Raises
     ------
     TypeError, ValueError
-        If labels are not integers, or one is not in 0 ... 255 or has no colour.
+        If labels are not integers, or one is not in 0 ... 255 or has no color.
     PictureError
         If the file cannot be written.
 
@@ -123,6 +104,7 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
     picture = Image.fromarray(array.astype(np.uint8))
     picture.putpalette(colors.astype(np.uint8).tobytes())
     try:
-        picture.save(path)
+        with replacing(path) as beside:
+            picture.save(beside, format="PNG")
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({str(error)[:120]})") from error

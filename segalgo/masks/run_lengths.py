@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_contiguous
 from segalgo._core.dispatch import host_wing
 
 # Counts are 32-bit numbers in COCO's code.
@@ -100,7 +100,7 @@ def mask_to_counts(mask: Any) -> np.ndarray:
     if array.dtype.itemsize > 1:
         array = array != 0
     if not (array.flags.c_contiguous or array.flags.f_contiguous):
-        array = np.ascontiguousarray(array)
+        array = as_contiguous(array)
     counts = host_wing("masks.run_lengths").mask_to_counts(array.view(np.uint8))
     if counts is None:  # bytes beyond 0 and 1
         counts = host_wing("masks.run_lengths").mask_to_counts((array != 0).view(np.uint8))
@@ -351,9 +351,9 @@ def grouped_ious(first: Codes, second: Codes, crowd: np.ndarray, groups: np.ndar
     kernels = host_wing("masks.run_lengths")
     measured = []
     for codes in (first, second):
-        boxes = kernels.bounding_boxes(codes.counts, codes.offsets, np.ascontiguousarray(codes.sizes[:, 0]))
+        boxes = kernels.bounding_boxes(codes.counts, codes.offsets, as_contiguous(codes.sizes[:, 0]))
         measured += [codes.counts, codes.offsets, boxes, kernels.areas(codes.counts, codes.offsets)]
-    crowd = np.ascontiguousarray(crowd).view(np.uint8)
+    crowd = as_contiguous(crowd).view(np.uint8)
     return kernels.grouped_ious(*measured, crowd, groups.astype(np.int64), others.astype(np.int64))
 
 
@@ -392,13 +392,13 @@ def _size_of(rle: Any, name: str) -> tuple[int, int]:
     try:
         height, width = rle["size"]
         height, width = operator.index(height), operator.index(width)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         shown = rle.get("size", "missing") if isinstance(rle, Mapping) else f"that of {type(rle).__name__}"
         raise ValueError(
             f"{name} has size {str(shown)[:40]}: expected a dictionary with size [height, width]"
         ) from None
     if height < 0 or width < 0 or height * width > MOST_CELLS:
-        raise ValueError(f"{name} has size [{height}, {width}]: expected 0 to {MOST_CELLS} cells")
+        raise ValueError(f"{name} has size {_short([height, width])}: expected 0 to {MOST_CELLS} cells")
     return height, width
 
 
@@ -441,6 +441,13 @@ def _joined(parts: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     read = iter(np.split(counts, offsets[1:-1]) if texts else ())
     arrays = [next(read) if isinstance(part, bytes) else part for part in parts]
     return np.concatenate(arrays), np.cumsum([0, *map(len, arrays)])
+
+
+def _short(value: Any) -> str:
+    """Write a value in few characters, also an integer of thousands of digits."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    return str(value) if abs(value) < 10**40 else f"{'-' * (value < 0)}2^{value.bit_length() - 1} or more"
 
 
 def _shown(text: bytes) -> str:

@@ -1,6 +1,6 @@
 """Segment a picture with a network: classes of pixels, and objects where the network is made for them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 import segalgo
 from segalgo.models import Classes, Network, available, from_checkpoint, load
-from segalgo.segmenters.threshold import Segmentation
+from segalgo.segmenters.threshold import Segmentation, find_objects
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ def segment_with_model(
     min_area: int = 1,
     fill_holes: bool = False,
     clear_border: bool = False,
+    grey: Any = None,
 ) -> ModelSegmentation:
     """Find the classes of a picture's pixels, and its objects.
 
@@ -71,9 +72,17 @@ def segment_with_model(
     connectivity, min_area, fill_holes, clear_border
         For the objects, as in `segment`; connectivity 4 keeps apart what touches at a corner.
 
+    grey : array, (H, W), optional
+        The picture's luminance, from which the objects' intensities are measured; `to_grey` of the image by default.
+
     Returns
     -------
     ModelSegmentation
+
+    Raises
+    ------
+    ValueError
+        If `threshold` is no probability, or the image is none that `Network.predict` takes.
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}: expected a probability, 0 to 1")
@@ -82,14 +91,15 @@ def segment_with_model(
     probabilities = model.predict_proba(image, tile=tile, augment=augment)
     labels = probabilities.argmax(axis=0).astype(np.int32)
     inside = probabilities[model.classes.names.index(model.classes.objects)]
-    objects = segalgo.segment(
+    # The threshold is one of the probability; the intensities are those of the picture.
+    grey = segalgo.to_grey(image) if grey is None else grey
+    objects = find_objects(
         inside,
-        threshold=threshold,
+        grey,
+        threshold,
         connectivity=connectivity,
         min_area=min_area,
         fill_holes=fill_holes,
         clear_border=clear_border,
     )
-    # Intensities are those of the picture, not of the probability.
-    statistics = segalgo.label_statistics(objects.labels, segalgo.to_grey(image))
-    return ModelSegmentation(labels, model.classes, replace(objects, statistics=statistics))
+    return ModelSegmentation(labels, model.classes, objects)

@@ -47,7 +47,7 @@ def segment(
 
     Parameters
     ----------
-    image : array, (H, W), bool, integer or float
+    image : array, (H, W) or (H, W, 1), bool, integer or float
         The grey picture (see `to_grey`). NumPy or CuPy.
     method : str, default "otsu"
         The threshold: "otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy", one for the picture;
@@ -88,6 +88,8 @@ def segment(
     (3, [2, 1, 1])
     """
     image = as_array(image, "image")
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}: expected (H, W), a grey picture (see to_grey)")
     one_of(foreground, "foreground", ("above", "below"))
@@ -95,7 +97,31 @@ def segment(
         threshold = find_threshold(image, method, window)
     if offset:
         threshold = threshold + offset
-    mask = segalgo.binarize(image, threshold, foreground)
+    return find_objects(
+        image,
+        image,
+        threshold,
+        foreground=foreground,
+        connectivity=connectivity,
+        min_area=min_area,
+        fill_holes=fill_holes,
+        clear_border=clear_border,
+    )
+
+
+def find_objects(
+    values: Any,
+    grey: Any,
+    threshold: Any,
+    *,
+    foreground: str = "above",
+    connectivity: int | None = None,
+    min_area: int = 1,
+    fill_holes: bool = False,
+    clear_border: bool = False,
+) -> Segmentation:
+    """Binarize values, label the objects, clean them, and measure them once, on a grey picture of the same size."""
+    mask = segalgo.binarize(values, threshold, foreground)
     if fill_holes:
         # Ground is connected the other way than objects: a ring that closes at corners encloses its hole.
         mask = segalgo.fill_holes(mask, 2 if connectivity in (1, 4) else 1)
@@ -106,7 +132,7 @@ def segment(
         labels = segalgo.remove_small_objects(labels, max_size=min_area - 1)
     if clear_border or min_area > 1:
         labels = segalgo.relabel_sequential(labels)[0]
-    return Segmentation(labels, threshold, segalgo.label_statistics(labels, image))
+    return Segmentation(labels, threshold, segalgo.label_statistics(labels, grey))
 
 
 def find_threshold(image: Any, method: str, window: int = 25) -> Any:

@@ -133,6 +133,22 @@ def counts_to_text(const uint32_t[::1] counts):
     return PyBytes_FromStringAndSize(<char*> &text[0], runs_write_text(&counts[0], n, <char*> &text[0]))
 
 
+def counts_to_texts(const uint32_t[::1] counts, const int64_t[::1] offsets):
+    """See `segalgo.reference.masks.run_lengths.counts_to_texts`. Scratch: 8 bytes a count of the longest code."""
+    cdef int64_t n = offsets.shape[0] - 1, k, longest = 0
+    for k in range(n):
+        longest = max(longest, offsets[k + 1] - offsets[k])
+    cdef int8_t[::1] text = np.empty(7 * longest + 8, np.int8)
+    cdef list texts = []
+    for k in range(n):
+        if offsets[k + 1] > offsets[k]:
+            texts.append(PyBytes_FromStringAndSize(<char*> &text[0], runs_write_text(
+                &counts[offsets[k]], offsets[k + 1] - offsets[k], <char*> &text[0])))
+        else:
+            texts.append(b"")
+    return texts
+
+
 def texts_to_counts(list texts):
     """See `segalgo.reference.masks.run_lengths.texts_to_counts`. Scratch: 4 bytes a character."""
     cdef int64_t total = 0, k, n, at = 0

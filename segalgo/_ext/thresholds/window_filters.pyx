@@ -221,7 +221,7 @@ cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count
     for j in range(width):
         for q in range(count):
             values[q] = corner[j + offsets[q]]
-        output[j] = _select(values, count, count // 2)
+        output[j] = _select(values, count, count // 2) + <narrow> 0
     free(values)
     return 0
 

@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from segalgo.models.graph.classes import Classes
-from segalgo.models.graph.network import Network
-from segalgo.models.networks.segnet import SegNet
-from segalgo.models.networks.segnet_basic import SegNetBasic
-from segalgo.models.networks.unet import UNet
+from segalgo.models.networks import architectures
 from segalgo.models.predicting.preprocessing import Preprocessing
 
-ARCHITECTURES = {"segnet": SegNet, "segnet-basic": SegNetBasic, "unet": UNet}
 
-
-def record_of(model: Network) -> dict[str, Any]:
+def record_of(model: Any) -> dict[str, Any]:
     """Return architecture, arguments, preprocessing and classes."""
-    (architecture,) = (name for name, made in ARCHITECTURES.items() if type(model) is made)
+    if architectures().get(model.architecture) is not type(model):
+        raise ValueError(
+            f"{type(model).__name__} cannot be written to a file: expected one of {', '.join(architectures())}"
+        )
     return {
-        "architecture": architecture,
+        "architecture": model.architecture,
         "arguments": model.arguments,
         "preprocessing": model.preprocessing.record(),
         "classes": [
@@ -28,7 +26,7 @@ def record_of(model: Network) -> dict[str, Any]:
     }
 
 
-def model_from_record(record: Mapping[str, Any]) -> Network:
+def model_from_record(record: Mapping[str, Any]) -> Any:
     """Return the model that a record describes, with fresh weights.
 
     Raises
@@ -37,9 +35,10 @@ def model_from_record(record: Mapping[str, Any]) -> Network:
         If the record does not describe a model; the message says where.
     """
     architecture = record.get("architecture")
-    if architecture not in ARCHITECTURES:
-        raise ValueError(f"architecture={architecture!r}: expected one of {', '.join(ARCHITECTURES)}")
-    model = ARCHITECTURES[architecture](**_mapping(record, "arguments"))
+    known = architectures()
+    if not isinstance(architecture, str) or architecture not in known:
+        raise ValueError(f"architecture={architecture!r}: expected one of {', '.join(known)}")
+    model = known[architecture](**_mapping(record, "arguments"))
     if "preprocessing" in record:
         model.preprocessing = Preprocessing(**_mapping(record, "preprocessing"))
     if "classes" in record:

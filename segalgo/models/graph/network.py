@@ -5,7 +5,7 @@ import math
 import operator
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo.models.graph.classes import Classes, default_classes
 from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.graph.other_names import OtherNames
+from segalgo.models.graph.state_dict_faults import state_dict_faults
 from segalgo.models.predicting.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
@@ -39,6 +41,24 @@ class Network:
         self._placed: dict[Any, Mapping[str, Any]] = {}
         self._plans: dict[Any, Any] = {}
 
+    architecture: ClassVar[str | None] = None
+    """The word for this network in files; None for one that files cannot name."""
+    mark: ClassVar[str | None] = None
+    """The name of a parameter by which its weights are told from those of other networks."""
+    other_names: ClassVar[tuple[OtherNames, ...]] = ()
+    """Implementations elsewhere whose weight files it takes."""
+
+    @classmethod
+    def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Return the arguments that the names and shapes of parameters tell.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is missing without which they cannot be told.
+        """
+        raise NotImplementedError
+
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
     classes: Classes
@@ -56,6 +76,19 @@ class Network:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: all but what is derived from the parameters."""
+        parameters = None if self._parameters is None else dict(self._parameters)
+        return {**self.__dict__, "_parameters": parameters, "_placed": {}, "_plans": {}}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._parameters is not None:
+            for value in self._parameters.values():
+                if not is_cupy(value):
+                    value.flags.writeable = False
+            self._parameters = MappingProxyType(dict(self._parameters))
 
     # Parameters
 
@@ -87,22 +120,17 @@ class Network:
         Raises
         ------
         ValueError
-            If names or shapes do not fit: one error that lists every difference.
+            If names or shapes do not fit: one error that lists the differences, with the nearest names.
         TypeError
-            If a dtype is no float dtype.
+            If it is no mapping from names to arrays, or a dtype is no float dtype.
         """
+        if not isinstance(state_dict, Mapping) or not all(isinstance(name, str) for name in state_dict):
+            raise TypeError(f"state_dict is a {type(state_dict).__name__}: expected a mapping from names to arrays")
         given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
         shapes = self.parameter_shapes()
-        faults = [f"{name}: missing, expected shape {shapes[name]}" for name in shapes if name not in given]
-        faults += [f"{name}: unknown, of shape {given[name].shape}" for name in given if name not in shapes]
-        faults += [
-            f"{name}: of shape {given[name].shape}, expected {shapes[name]}"
-            for name in shapes
-            if name in given and given[name].shape != shapes[name]
-        ]
+        faults = state_dict_faults({name: tuple(value.shape) for name, value in given.items()}, shapes)
         if faults:
-            count = "1 mismatch" if len(faults) == 1 else f"{len(faults)} mismatches"
-            raise ValueError(f"state_dict does not fit {self!r}, {count}:\n  " + "\n  ".join(faults))
+            raise ValueError(f"state_dict does not fit {self!r}, {faults}")
         for name in shapes:
             if given[name].dtype.name not in ("float16", *DTYPES):
                 raise TypeError(f"{name} has dtype {given[name].dtype}: expected float16, float32 or float64")
@@ -127,6 +155,9 @@ class Network:
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the logits of a picture of this size."""
         return height, width
+
+    margin: int | property = 0
+    """Rows and columns that the logits lack on each side of the input."""
 
     # Computing
 

@@ -1,9 +1,64 @@
 """SegNet: an encoder whose pooling indices tell the decoder where to put its values."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from segalgo.models.graph.network import Network, as_count
+from segalgo.models.graph.other_names import OtherNames, kernel_shape, renamed
+
+DEPTHS = (2, 2, 3, 3, 3)
+ENCODER = tuple(f"conv{stage}_{j}" for stage, depth in enumerate(DEPTHS, 1) for j in range(1, depth + 1))
+# Layers of torchvision's vgg16 and vgg16_bn, `features.{number}`, in the order of the thirteen convolutions.
+VGG16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+VGG16_BN = (0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40)
+BATCH_NORM_EPS = 1e-5
+
+
+def vgg16(names: set[str]) -> dict[str, str]:
+    """Return our layer for each layer of torchvision's VGG16, with or without batch normalization."""
+    if f"features.{VGG16_BN[-1]}.weight" not in names:
+        return {f"features.{number}": ours for number, ours in zip(VGG16, ENCODER, strict=True)}
+    layers = {f"features.{number}": ours for number, ours in zip(VGG16_BN, ENCODER, strict=True)}
+    return layers | {f"features.{number + 1}": f"{ours}_bn" for number, ours in zip(VGG16_BN, ENCODER, strict=True)}
+
+
+def semseg_segnet() -> dict[str, str]:
+    """Return our layer for each layer of pytorch-semseg; its decoder counts layers in the order they run."""
+    layers = {}
+    for stage, depth in enumerate(DEPTHS, 1):
+        for j in range(1, depth + 1):
+            up = f"conv{stage}_{depth + 1 - j}_D"
+            for theirs, ours in ((f"down{stage}.conv{j}", f"conv{stage}_{j}"), (f"up{stage}.conv{j}", up)):
+                layers |= {f"{theirs}.cbr_unit.0": ours, f"{theirs}.cbr_unit.1": f"{ours}_bn"}
+    return layers
+
+
+def released(weights: Mapping[str, Any], mark: str) -> bool:
+    """Return whether weights are of the authors' release: batch normalization without statistics."""
+    return mark in weights and not any(name.endswith("_mean") for name in weights)
+
+
+def with_statistics(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """Return weights of the authors' release, whose statistics are folded into scale and shift, with statistics.
+
+    Their layers are ours, ``conv1_1`` and ``conv1_1_bn``; scale and shift, of shape (1, C, 1, 1), count as weight and
+    bias. Means of 0 and variances that make the divisor 1 change nothing.
+    """
+    result = dict(weights)
+    for name, value in weights.items():
+        layer, _, entry = name.rpartition(".")
+        if layer.endswith("_bn"):
+            result[name] = value.reshape(-1)
+            if entry == "weight":
+                result[f"{layer}.running_mean"] = np.zeros(value.size, np.float32)
+                result[f"{layer}.running_var"] = np.full(value.size, 1 - BATCH_NORM_EPS, np.float32)
+    return result
+
+
+# The authors fed raw pictures as OpenCV reads them.
+RELEASE = {"preprocessing": {"channels": "bgr", "mean": 0.0, "scale": 1.0}}
 
 
 class SegNet(Network):
@@ -48,7 +103,36 @@ class SegNet(Network):
     (1, 5, 45, 61)
     """
 
-    depths = (2, 2, 3, 3, 3)
+    depths = DEPTHS
+    architecture = "segnet"
+    mark = "conv1_1_D.weight"
+    other_names = (
+        OtherNames(
+            "meetps/pytorch-semseg, ptsemseg/models/segnet.py",
+            lambda weights: "down1.conv1.cbr_unit.0.weight" in weights,
+            lambda weights: renamed(weights, semseg_segnet()),
+            {
+                "arguments": {"ceil_mode": False, "bare": False},
+                "preprocessing": {"channels": "bgr", "mean": (104.00699, 116.66877, 122.67892), "scale": 255.0},
+            },
+        ),
+        OtherNames(
+            "alexgkendall/SegNet-Tutorial, blobs converted to arrays",
+            lambda weights: released(weights, "conv1_1_bn.weight"),
+            with_statistics,
+            RELEASE,
+        ),
+    )
+
+    @classmethod
+    def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Return the arguments that the names and shapes of parameters tell."""
+        return {
+            "in_channels": kernel_shape(shapes, "conv1_1.weight")[1],
+            "num_classes": kernel_shape(shapes, "conv1_1_D.weight")[0],
+            "widths": [kernel_shape(shapes, f"conv{stage}_1.weight")[0] for stage in range(1, 6)],
+            "bare": "conv1_1_D_bn.weight" not in shapes,
+        }
 
     def __init__(
         self,

@@ -1,8 +1,11 @@
 """SegNet-Basic: the small SegNet, with large kernels."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from segalgo.models.graph.network import Network, as_count
+from segalgo.models.graph.other_names import OtherNames, kernel_shape, renamed
+from segalgo.models.networks.segnet import RELEASE, released, with_statistics
 
 
 class SegNetBasic(Network):
@@ -35,6 +38,24 @@ class SegNetBasic(Network):
     >>> segalgo.models.SegNetBasic().summary().parameters
     1416587
     """
+
+    architecture = "segnet-basic"
+    mark = "conv_classifier.weight"
+    other_names = (
+        OtherNames(
+            "alexgkendall/SegNet-Tutorial, blobs converted to arrays",
+            lambda weights: released(weights, "conv1_bn.weight"),
+            lambda weights: with_statistics(renamed(weights, {"dense_softmax_inner_prod": "conv_classifier"})),
+            RELEASE,
+        ),
+    )
+
+    @classmethod
+    def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Return the arguments that the names and shapes of parameters tell."""
+        width, in_channels, *_ = kernel_shape(shapes, "conv1.weight")
+        classes = kernel_shape(shapes, "conv_classifier.weight")[0]
+        return {"in_channels": in_channels, "num_classes": classes, "width": width}
 
     def __init__(
         self, in_channels: int = 3, num_classes: int = 11, width: int = 64, *, dropout: float = 0.5, seed: int = 0

@@ -1,10 +1,13 @@
 """U-Net: a contracting path, an expanding path, and skips that carry fine detail across."""
 
+import re
+from collections.abc import Mapping
 from typing import Any
 
 from segalgo._core.checks import one_of
 from segalgo.models.graph.network import Network, as_count
-from segalgo.models.networks import unet_sizes
+from segalgo.models.graph.other_names import kernel_shape
+from segalgo.models.networks.unet_names import OTHER_NAMES
 
 
 class UNet(Network):
@@ -56,6 +59,24 @@ class UNet(Network):
     (388, 388)
     """
 
+    architecture = "unet"
+    mark = "down1_conv1.weight"
+    other_names = OTHER_NAMES
+
+    @classmethod
+    def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+        """Return the arguments that the names and shapes of parameters tell."""
+        first = kernel_shape(shapes, "down1_conv1.weight")
+        return {
+            "in_channels": first[1],
+            "num_classes": kernel_shape(shapes, "classifier.weight")[0],
+            "width": first[0],
+            "depth": len({name for name in shapes if re.fullmatch(r"up\d+_conv1\.weight", name)}),
+            "up": "transpose" if "up1_upconv.weight" in shapes else "bilinear",
+            "norm": "batch" if "down1_bn1.weight" in shapes else None,
+            "bias": "down1_conv1.bias" in shapes,
+        }
+
     def __init__(
         self,
         in_channels: int = 3,
@@ -104,7 +125,7 @@ class UNet(Network):
         """Return the smallest input size, at least this one, that the network takes as it is."""
         if self.padding == "same":
             return max(height, 1 << self.depth), max(width, 1 << self.depth)
-        return unet_sizes.fitting_size(height, self.depth), unet_sizes.fitting_size(width, self.depth)
+        return _valid_size(height, self.depth), _valid_size(width, self.depth)
 
     def output_size(self, height: int, width: int) -> tuple[int, int]:
         """Return height and width of the logits: those of the input, less for ``padding="valid"``."""
@@ -116,8 +137,14 @@ class UNet(Network):
                 f"a picture of {height} x {width} with padding='valid': the next size whose maps can all be halved is "
                 f"{fitting[0]} x {fitting[1]}; predict extends pictures by itself"
             )
-        less = unet_sizes.margin(self.depth)
-        return height - less, width - less
+        return height - 2 * self.margin, width - 2 * self.margin
+
+    @property
+    def margin(self) -> int:
+        """Rows and columns that the logits lack on each side of the input: 92 at depth 4 with ``padding="valid"``."""
+        # A block takes 4 cells of its own stage, each 2**stage cells of the input: two blocks a stage, one at the
+        # bottom.
+        return 4 * ((1 << self.depth) - 1) + 2 * (1 << self.depth) if self.padding == "valid" else 0
 
     def _channels(self, stage: int) -> int:
         return self.width << (stage - 1)
@@ -146,3 +173,13 @@ class UNet(Network):
         rows, columns = height - size[0], width - size[1]
         amounts = (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2)
         return skip, layers.pad(x, f"{name}_padded", amounts)
+
+
+def _valid_size(n: int, depth: int) -> int:
+    """Return the smallest size, at least n, whose pooled maps are all even without padding (16 m + 12 at depth 4)."""
+    # The deepest block takes 4 cells, and what is doubled above it must outlast the 4 of each block there. From there
+    # to the input each stage doubles and adds 4 again.
+    least, rest = (7 if depth == 1 else 8), 0
+    for _ in range(depth):
+        least, rest = 2 * least + 4, 2 * rest + 4
+    return max(least, n + (rest - n) % (1 << depth))

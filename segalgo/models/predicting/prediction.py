@@ -8,7 +8,6 @@ import numpy as np
 
 import segalgo
 from segalgo._core.arrays import is_cupy
-from segalgo.models.networks import unet_sizes
 from segalgo.models.plans.plan import planned_logits
 from segalgo.models.predicting.enlargement import enlarge, enlarged_argmax
 from segalgo.models.predicting.preprocessing import as_picture
@@ -152,7 +151,7 @@ def _windows(model: Any, shape: tuple[int, int], tile: int | None) -> list[Windo
         rows, columns = (Span(0, n, 0, n) for n in shape)
         return [(rows, columns)]
     field = receptive_field(model)
-    if _shrinks(model):
+    if model.margin:
         # What lies around a part is read by `_planes`, from the picture or its mirror image.
         field = ReceptiveField(field.alignment, 0, 0)
     side = as_tile(tile, field.alignment)
@@ -163,10 +162,10 @@ def _windows(model: Any, shape: tuple[int, int], tile: int | None) -> list[Windo
 def _planes(model: Any, image: Any, window: Window) -> Any:
     """Return (1, C, H, W) of a part; for a network that shrinks pictures, extended by mirroring at the border."""
     i, j = window
-    if not _shrinks(model):
+    if not model.margin:
         part = image[i.read_start : i.read_stop, j.read_start : j.read_stop]
     else:
-        half = unet_sizes.margin(model.depth) // 2
+        half = model.margin
         size = model.fitting_size(i.stop - i.start + 2 * half, j.stop - j.start + 2 * half)
         rows, columns = (
             _mirrored(np.arange(n) + span.start - half, extent)
@@ -187,13 +186,9 @@ def _mirrored(places: np.ndarray, n: int) -> np.ndarray:
 def _cut(logits: Any, window: Window, model: Any) -> Any:
     """Return the logits that a part is to write."""
     i, j = window
-    if _shrinks(model):
+    if model.margin:
         return logits[:, : i.stop - i.start, : j.stop - j.start]
     return logits[:, i.inside, j.inside]
-
-
-def _shrinks(model: Any) -> bool:
-    return getattr(model, "padding", "same") == "valid"
 
 
 def _to_probabilities(logits: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, one_of
 from segalgo.layers.average_pooling import avg_pool2d
-from segalgo.pictures.files import LUMINANCE
+from segalgo.pictures.grey import LUMINANCE
 
 CHANNELS = ("grey", "rgb", "bgr", "as is")
 

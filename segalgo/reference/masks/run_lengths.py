@@ -44,6 +44,11 @@ def counts_to_text(counts: Any) -> bytes:
     return bytes(text)
 
 
+def counts_to_texts(counts: Any, offsets: Any) -> list[bytes]:
+    """Return the strings of several codes."""
+    return [counts_to_text(counts[a:b]) for a, b in itertools.pairwise(offsets)]
+
+
 def texts_to_counts(texts: list) -> tuple[Any, Any, tuple[int, int] | None]:
     """Return counts and offsets of strings; and of the first fault which string and character, else None.
 

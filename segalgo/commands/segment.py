@@ -1,0 +1,211 @@
+"""The command ``segalgo segment``."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from segalgo.commands.annotations import AnnotationFile
+from segalgo.commands.group import print_line
+from segalgo.commands.inputs import find_pictures, make_folder, name_folders
+from segalgo.commands.options import FiniteFloat, channel_option, max_pixels_option, page_option
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
+from segalgo.commands.segment_results import found_in_words, report_classes, report_objects, write_results
+from segalgo.pictures import read_picture, to_grey
+from segalgo.segmenters.threshold import METHODS, Segmentation, segment
+
+ANNOTATIONS = "annotations.json"
+
+EXAMPLES = """
+\b
+Examples:
+  segalgo segment coins.png
+  segalgo segment coins.png --method local --window 151 --offset 10 --fill-holes --min-area 100
+  segalgo segment page.png --method sauvola --foreground below
+  segalgo segment cells.tif --threshold 149 --foreground below --connectivity 4
+  segalgo segment photographs/ -o results
+  segalgo segment photographs/ -o results --format coco
+  segalgo segment street.png --model segnet-camvid
+  segalgo segment tissue.png --model unet-membrane --augment --min-area 50
+"""
+
+
+@click.command("segment", epilog=EXAMPLES)
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--method", type=click.Choice(METHODS), default="otsu", show_default=True, help="How to find it.")
+@click.option("--threshold", type=FiniteFloat(), help="The grey value itself instead of a method.")
+@click.option(
+    "--foreground",
+    type=click.Choice(["above", "below"]),
+    default="above",
+    show_default=True,
+    help="Bright objects on dark ground (above), or dark ones on bright (below).",
+)
+@click.option("--offset", type=FiniteFloat(), default=0.0, help="Added to the threshold, in grey values.")
+@click.option("--window", type=int, default=25, show_default=True, help="Window of the local methods, odd, in pixels.")
+@click.option(
+    "--connectivity", type=click.Choice(["4", "8"]), default="8", show_default=True, help="Neighbours of a pixel."
+)
+@click.option("--min-area", type=click.IntRange(0), default=10, show_default=True, help="Drop smaller ones, in pixels.")
+@click.option("--fill-holes", is_flag=True, help="Make ground that an object encloses part of it.")
+@click.option("--clear-border", is_flag=True, help="Drop objects that touch the picture's border.")
+@click.option("--model", metavar="NAME|FILE", help="A network instead of a threshold: its name, or a weight file.")
+@click.option("--tile", type=click.IntRange(1), help="Run the network on tiles of this side, for large pictures.")
+@click.option("--augment", is_flag=True, help="Average the network over the eight symmetries of the square.")
+@click.option(
+    "--format",
+    "table_format",
+    type=click.Choice(["csv", "coco"]),
+    default="csv",
+    show_default=True,
+    help="coco: besides, all objects of all pictures in one annotation file, annotations.json.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default="segalgo-out",
+    show_default=True,
+    help="Folder for the results; each picture gets a folder of its own in it.",
+)
+@page_option
+@channel_option
+@max_pixels_option
+@click.pass_context
+def segment_command(
+    context: click.Context,
+    images: tuple[Path, ...],
+    output: Path,
+    table_format: str,
+    page: int | None,
+    channel: int | None,
+    **options: Any,
+) -> None:
+    """Find the objects of pictures: threshold, clean, label, measure, write.
+
+    IMAGE is a picture file (PNG, JPEG, TIFF, GIF, BMP, WebP, JPEG 2000, PGM ...) or a folder of them. Written for
+    each: labels.png (the label map; TIFF where 16 bits do not hold it), overlay.png and objects.csv.
+
+    With --model a network finds classes: labels.png holds the class of each pixel, overlay.png has a legend, and
+    classes.csv says how much of the picture each class takes. A network that finds objects (unet-membrane: cells)
+    writes these as above, and classes.csv; --threshold is then a probability.
+    """
+    options = _checked(context, options)
+    reading = {"page": page, "channel": channel}
+    pictures = find_pictures(images)
+    make_folder(output)
+    folders = name_folders(pictures, output, reserved=(ANNOTATIONS,))
+    annotations = None
+    if table_format == "coco":
+        refuse_overwriting([output / ANNOTATIONS], pictures, "choose another folder with -o")
+        annotations = AnnotationFile(output / ANNOTATIONS, _categories(options))
+    if len(pictures) == 1:
+        found, paths = _segment_file(pictures[0], folders[0], reading, options, annotations)
+        if annotations:
+            paths["coco"] = annotations.write()
+        if isinstance(found, Segmentation):
+            report_objects(pictures[0], found, options, paths)
+        else:
+            report_classes(pictures[0], found, paths)
+        return
+    failures = []
+    for path, folder in zip(_progress(pictures), folders, strict=True):
+        try:
+            found, _ = _segment_file(path, folder, reading, options, annotations)
+            _say(f"{path}: {found_in_words(found)}")
+        except Refusal as refusal:
+            failures.append(refusal.format_message())
+    if annotations:
+        annotations.write()
+    done = len(pictures) - len(failures)
+    click.echo(f"{done} of {len(pictures)} pictures segmented, results in {output}")
+    if failures:
+        for message in failures:
+            print_line(message)
+        context.exit(Refusal.exit_code)
+
+
+def _checked(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of `segment`, or with --model those of `segment_with_model` and the model itself."""
+    given = {name for name in options if context.get_parameter_source(name) != click.core.ParameterSource.DEFAULT}
+    options["connectivity"] = int(options["connectivity"])
+    if options["model"] is not None:
+        return _checked_for_model(given, options)
+    if given & {"tile", "augment"}:
+        raise Refusal("--tile and --augment: expected with --model alone")
+    if options["threshold"] is not None and "method" in given:
+        raise Refusal("--threshold and --method exclude each other: expected one of them")
+    if options["window"] < 1 or options["window"] % 2 == 0:
+        raise Refusal(f"--window {options['window']}: expected an odd number of at least 1")
+    return {name: value for name, value in options.items() if name not in ("model", "tile", "augment")}
+
+
+def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
+    from segalgo.segmenters.network import open_model
+
+    for name in sorted(given & {"method", "foreground", "offset", "window"}):
+        raise Refusal(f"--model and --{name} exclude each other: expected one of them")
+    try:
+        model = open_model(options["model"])
+    except (ValueError, TypeError) as error:
+        raise Refusal(f"--model {' '.join(str(error).split())}") from None
+    objects = {"threshold", "connectivity", "min_area", "fill_holes", "clear_border"}
+    for name in sorted(given & objects):
+        if model.classes.objects is None:
+            raise Refusal(f"--{name.replace('_', '-')} with --model {options['model']}: this network finds no objects")
+    kept = {name: options[name] for name in (given & objects) | {"min_area", "tile", "augment"}}
+    return {"model": model, **kept}
+
+
+def _segment_file(
+    path: Path, folder: Path, reading: dict[str, Any], options: dict[str, Any], annotations: AnnotationFile | None
+) -> tuple[Any, dict[str, Path]]:
+    """Segment one picture, write its results, and return what was found and the paths."""
+    with refusing(path):
+        picture = read_picture(path, **reading)
+        grey = to_grey(picture)
+        if "model" in options:
+            from segalgo.segmenters.network import segment_with_model
+
+            image = grey if picture.shape[2:] == (2,) else picture
+            found = segment_with_model(image=image, grey=grey, **options)
+        else:
+            found = segment(grey, **options)
+    paths = write_results(path, folder, picture, grey, found)
+    if annotations:
+        with refusing(path):
+            _annotate(annotations, path, found)
+    return found, paths
+
+
+def _categories(options: dict[str, Any]) -> Sequence[str]:
+    """Return the names of what an annotation file will hold: classes, or one kind of object."""
+    if "model" not in options:
+        return ("object",)
+    classes = options["model"].classes
+    return classes.names if classes.objects is None else (classes.objects,)
+
+
+def _annotate(annotations: AnnotationFile, path: Path, found: Any) -> None:
+    """Add what was found in one picture: its objects, or the connected parts of its classes."""
+    from segalgo.objects.instances import semantic_to_instances
+
+    objects = found if isinstance(found, Segmentation) else found.objects
+    if objects is not None:
+        annotations.add(path, objects.labels)
+        return
+    parts = semantic_to_instances(found.labels, background=None)
+    annotations.add(path, parts.labels, parts.classes + 1)
+
+
+def _progress(pictures: list[Path]) -> Any:
+    from tqdm import tqdm
+
+    return tqdm(pictures, unit="picture", disable=None)
+
+
+def _say(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line)
