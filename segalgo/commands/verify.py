@@ -1,6 +1,9 @@
 """The command ``segalgo verify``."""
 
 import ast
+import shlex
+import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +13,15 @@ from segalgo._core.writing import replacing
 from segalgo.commands.options import FiniteFloat
 from segalgo.commands.refusal import Refusal, refuse_overwriting
 
+# Files with a kernel or the description of one; others hold Python functions.
+FILES = (".cu", ".cuh", ".toml")
+
 EXAMPLES = """
 \b
 Examples:
   segalgo verify kernels.py:my_pool --op max_pool2d
+  segalgo verify kernels.py:my_resize --op interpolate --fix mode=bilinear --fix align_corners=true
+  segalgo verify softmax.toml
   segalgo verify relu.cu --op relu --entry my_relu --args "x, out, n" --grid "ceil_div(n, 256)"
   segalgo verify unpool.cu --op max_unpool2d --entry "unpool<T>" --zeroed out \\
       --args "x, indices, out, N*C, H*W, OH*OW" --grid "ceil_div(n, 128)" --block 128
@@ -45,9 +53,17 @@ Examples:
 @click.option("--seconds", type=FiniteFloat(0), default=300.0, show_default=True, help="Limit of all cases.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the report as JSON.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the report as JUnit's XML.")
+@click.option("--annotations", is_flag=True, help="Print the findings as GitHub Actions shows them beside the source.")
 @click.pass_context
 def verify_command(
-    context: click.Context, target: str, html: Path | None, json_path: Path | None, **given: Any
+    context: click.Context,
+    target: str,
+    html: Path | None,
+    json_path: Path | None,
+    junit: Path | None,
+    annotations: bool,
+    **given: Any,
 ) -> None:
     """Judge a kernel against the reference of an operation.
 
@@ -55,13 +71,18 @@ def verify_command(
     """
     from segalgo.verify import VerificationError
 
-    source = Path(target if target.endswith(".cu") else target.rpartition(":")[0])
-    refuse_overwriting([path for path in (html, json_path) if path is not None], [source])
+    source = Path(target if target.endswith(FILES) else target.rpartition(":")[0])
+    refuse_overwriting([path for path in (html, json_path, junit) if path is not None], [source])
     try:
         report = _report(target, given)
     except (ValueError, VerificationError) as error:
         raise Refusal(str(error)) from None
+    report = replace(
+        report, command=shlex.join(["segalgo", "verify", *sys.argv[2:]]) if "verify" in sys.argv[1:2] else ""
+    )
     click.echo(str(report))
+    if annotations:
+        click.echo("\n".join(report.annotations(str(source))))
     try:
         if html is not None:
             with replacing(html) as beside:
@@ -69,6 +90,9 @@ def verify_command(
         if json_path is not None:
             with replacing(json_path) as beside:
                 beside.write_text(report.to_json(), encoding="utf-8")
+        if junit is not None:
+            with replacing(junit) as beside:
+                report.to_junit(beside)
     except OSError as error:
         raise Refusal(f"{error.filename}: cannot be written ({error.strerror})") from None
     context.exit(report.exit_code)
@@ -80,7 +104,7 @@ def _report(target: str, given: dict[str, Any]) -> Any:
         return _described_report(target, given)
     if not given["operation"]:
         raise ValueError("--op missing: expected the operation that it computes")
-    return _kernel_report(target, given) if target.endswith((".cu", ".cuh")) else _function_report(target, given)
+    return _kernel_report(target, given) if target.endswith(FILES) else _function_report(target, given)
 
 
 def _fixed(words: tuple[str, ...]) -> dict[str, Any]:

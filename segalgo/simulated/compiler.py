@@ -328,6 +328,8 @@ def parameter_names(source: str, kernel: str) -> list[str]:
     wanted = kernel.partition("<")[0].strip()
     for name, text in PARAMETERS.findall(source):
         if name == wanted:
+            while "<" in text and (plain := re.sub(r"<[^<>]*>", " ", text)) != text:
+                text = plain
             return [re.split(r"[\s*&]+", part.strip())[-1] for part in text.split(",") if part.strip()]
     return []
 

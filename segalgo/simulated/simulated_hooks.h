@@ -20,7 +20,12 @@ __attribute__((visibility("default"))) void segalgo_watch_arrays(int count, cons
     watch::seen.clear();
     watch::places.clear();
     watch::workers.clear();
-    watch::blocks_started = 0;
+    watch::blocks_started = watch::accesses = 0;
+    watch::flags.clear();
+    watch::seen_by_block.clear();
+    watch::seen_by_thread.clear();
+    watch::fences_of_block.clear();
+    watch::fences_of_thread.clear();
     segalgo_watch = {};
     for (int k = 0; k < count; k++) watch::arrays.emplace_back(names[k], bases[k], bytes[k], items[k], false);
 }
@@ -120,7 +125,12 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
-void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void __tsan_atomic_thread_fence(int) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!segalgo_watch.on || !watch::runs_blocks || segalgo_watch.verdict_only) return;
+    watch::fences_of_block[segalgo_watch.block] = watch::accesses;
+    watch::fences_of_thread[watch::own_thread(segalgo_watch.thread)] = watch::accesses;
+}
 void __tsan_atomic_signal_fence(int) {}
 
 /* Atomics come through here whole: the hook does the work. */

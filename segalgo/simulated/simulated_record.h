@@ -5,7 +5,9 @@
  * bounds; a shared cell that nobody wrote is uninitialised; and for every cell the last accesses are kept, so that two
  * of different threads with nothing that orders them show as a race, whatever the schedule.
  *
- * What orders two accesses of one block: a barrier between them, or a __syncwarp within a warp. Nothing orders blocks.
+ * What orders two accesses of one block: a barrier between them, or a __syncwarp within a warp. What orders those of
+ * different threads or blocks without one: a __threadfence() and then an atomic or volatile access behind the first, and
+ * one to the same place before the second. Without the fence nothing orders blocks.
  * Atomics, and volatile accesses (PTX: relaxed), do not race with each other, but with plain accesses. Blocks run one
  * after the other here, unless one waits for another, which keeps the record short. Linux only (dl_iterate_phdr).
  */
@@ -32,7 +34,7 @@ namespace watch {
 enum Kind : uint8_t { none, plain, relaxed };
 
 struct Access {
-    uint32_t pc = 0, barriers = 0, warp = 0;
+    uint32_t pc = 0, barriers = 0, warp = 0, number = 0; /* the number counts all accesses */
     uint16_t thread = 0;
     Kind kind = none;
 };
@@ -79,6 +81,16 @@ static std::set<std::tuple<int, uint32_t, uint32_t>> seen; /* what was found, an
 static std::string listed;
 static const char *library = nullptr, *library_end = nullptr, *tls = nullptr, *tls_end = nullptr;
 static std::map<uint32_t, std::vector<unsigned>> places; /* blockIdx of the blocks that ran */
+/* What a __threadfence() and an atomic or volatile access behind it publish, to who then accesses the same place so:
+ * everything up to the fence. By block, and within a block by thread; the values are numbers of accesses. */
+using Published = std::map<uint32_t, uint32_t>;
+struct Flag { Published blocks, threads; uint32_t block = 0; };
+static std::map<const char*, Flag> flags;
+static std::map<uint32_t, Published> seen_by_block;
+static std::map<uint32_t, Published> seen_by_thread; /* of the blocks that run: block * 1024 + thread */
+static std::map<uint32_t, uint32_t> fences_of_block, fences_of_thread;
+static uint32_t accesses = 0;
+
 static std::vector<Worker> workers;
 static uint32_t blocks_started = 0;
 static thread_local bool runs_blocks = false;              /* the thread that started it is in instrumented code too */
@@ -105,8 +117,46 @@ static bool is_new(int what, uint32_t pc, uint32_t other_pc = 0) {
     return findings.size() < most_findings && seen.insert({what, pc, other_pc}).second;
 }
 
+static uint32_t own_thread(uint32_t thread) { return segalgo_watch.block * 1024 + thread; }
+
+static bool published(const Published& seen, uint32_t who, uint32_t number) {
+    const auto at = seen.find(who);
+    return at != seen.end() && number <= at->second;
+}
+
+static void join(Published& to, const Published& from) {
+    for (const auto& one : from)
+        if (to[one.first] < one.second) to[one.first] = one.second;
+}
+
+/* An atomic or volatile access: hands over what was fenced before, and takes what others handed over here. */
+static void meet_at(const char* place, bool reads, bool writes) {
+    const uint32_t block = segalgo_watch.block, me = own_thread(segalgo_watch.thread);
+    if (fences_of_block.empty() && flags.empty()) return;
+    Flag& flag = flags[place];
+    if (reads) {
+        join(seen_by_block[block], flag.blocks);
+        join(seen_by_thread[me], flag.threads);
+    }
+    if (writes) {
+        const auto fenced = fences_of_block.find(block);
+        if (fenced != fences_of_block.end()) {
+            join(flag.blocks, seen_by_block[block]);
+            if (flag.blocks[block] < fenced->second) flag.blocks[block] = fenced->second;
+        }
+        const auto own = fences_of_thread.find(me);
+        if (own != fences_of_thread.end()) {
+            join(flag.threads, seen_by_thread[me]);
+            flag.threads[me] = own->second;
+        }
+    }
+}
+
 static bool ordered(const Access& before, const Access& now) {
     if (before.thread == now.thread || before.barriers != now.barriers) return true;
+    if (!seen_by_thread.empty() &&
+        published(seen_by_thread[own_thread(now.thread)], own_thread(before.thread), before.number))
+        return true;
     return before.thread / 32 == now.thread / 32 && before.warp < now.warp;
 }
 
@@ -141,7 +191,8 @@ static void remember(Access* slots, const Access& now) {
 }
 
 static bool far_clash(const Access& before, uint32_t block, const Access& now) {
-    return block != segalgo_watch.block && clash(before, now);
+    if (block == segalgo_watch.block || !clash(before, now)) return false;
+    return seen_by_block.empty() || !published(seen_by_block[segalgo_watch.block], block, before.number);
 }
 
 static void touch(Region& region, Cell& cell, size_t element, const Access& now, bool reads, bool writes) {
@@ -209,7 +260,8 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
     if (kind == relaxed) segalgo_watch.pause();
     const uint32_t pc = uint32_t(static_cast<const char*>(caller) - library) - 1;
     const Access now = {pc, segalgo_watch.barriers, segalgo_watch.warp_syncs[segalgo_watch.thread],
-                        uint16_t(segalgo_watch.thread), kind};
+                        ++accesses, uint16_t(segalgo_watch.thread), kind};
+    if (kind == relaxed && !segalgo_watch.verdict_only) meet_at(at, reads, writes);
     for (std::vector<Region>* list : {&shared, &arrays})
         for (Region& region : *list) {
             if (at < region.base || at >= region.end) continue;

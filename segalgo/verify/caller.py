@@ -1,7 +1,7 @@
 """Call a function under verification: with a case's arguments in guarded memory, in the way that it takes them."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,8 @@ class Caller:
     and ``schedules``, the number of orders of its threads.
     """
 
-    def __init__(self, function: Callable[..., Any], device: str = "cpu") -> None:
+    def __init__(self, function: Callable[..., Any], device: str = "cpu", fixed: Iterable[str] = ()) -> None:
+        self.fixed = set(fixed)
         self.function = function
         self.xp = np
         if device == "cuda":
@@ -51,7 +52,7 @@ class Caller:
         """Return what the case needs and the function, or the launch of the kernel, does not take."""
         if self.by_case:
             return self.function.missing(case)  # type: ignore[attr-defined]
-        return bound(self.parameters, case, case.arguments)[2]
+        return bound(self.parameters, case, case.arguments)[2] - self.fixed
 
     def __call__(
         self,

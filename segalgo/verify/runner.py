@@ -1,5 +1,6 @@
 """Verify a function: every case, then the earlier ones again, then again after a loop."""
 
+import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -108,7 +109,7 @@ def check(
     """
     known = operation_of(operation)
     fixed = dict(fix or {}) | dict(getattr(function, "fix", {}))
-    run = _Run(operation, Caller(function, device), seed, progress, until(seconds))
+    run = _Run(operation, Caller(function, device, fixed), seed, progress, until(seconds))
     run.all(chosen_recipes(operation, seed, dtypes, layouts, ndims, fixed), cases)
     if not run.asked:
         ranks = sorted({len(shape) for shape in known.shapes})
@@ -262,6 +263,7 @@ class _Run:
             setup=setup or (function.setup() if hasattr(function, "setup") else ""),
             asked=self.asked,
             fixed=dict(getattr(function, "fix", {})),
+            source=_source_of(function),
         )
 
 
@@ -299,6 +301,16 @@ def judged(case: Case, function: Callable[..., Any], after: int = 0, device: str
     call = Caller(function, device)
     wrong, _, _, first = judge(case, call)
     return wrong or with_fresh_numbers(case, call, first)
+
+
+def _source_of(function: Any) -> str:
+    """Return the source of a kernel or a function; nothing where it has none."""
+    if hasattr(function, "source"):
+        return function.source()
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -141,6 +141,7 @@ MUTANTS = {
         "*(volatile T*)&out[cell] = *(volatile T*)&out[cell] + sum",
         "race",
     ),
+    "no fence before the counter": ("linear_last_block", "__threadfence();", "", "race"),
     "counter not put back": ("linear_last_block", "if (threadIdx.x == 0) blocks_done = 0;", "", "state between calls"),
     "last but one": ("linear_last_block", "== gridDim.x - 1", "== gridDim.x - 2", ""),
     "swap not tried again": ("linear_swaps", "while (old != seen)", "while (false)", "race"),

@@ -145,7 +145,7 @@ class CudaKernel:
         places = [k for k, name in enumerate(names) if name in ("x", first)]
         if not places or places[0] >= len(codes):
             return known
-        code = codes[places[0]][1:]
+        code = codes[places[0]][1:].partition("_")[0]
         return [name for name in known if _fits_pointer(np.dtype(name), code)]
 
     def _compiling(self, dtypes: Sequence[str]) -> list[str]:
@@ -324,6 +324,8 @@ def _fits_pointer(dtype: np.dtype, code: str) -> bool:
 def _as_code(value: Any, code: str) -> Any:
     """Return an argument as the kernel takes it: arrays of integers in its width, numbers in its type."""
     if isinstance(value, np.ndarray):
+        if code[0] == "a":
+            return value
         if code[0] not in "pc":
             if value.ndim == 0:
                 return np.dtype(code.replace("b1", "?")).type(value.item())

@@ -25,7 +25,7 @@ class KernelFaultError(Exception):
         found: dict[str, Mismatch] = {}
         for line in lines:
             kind = kind_of(line)
-            found.setdefault(kind, Mismatch(kind, line))
+            found.setdefault(kind, Mismatch(kind, line.removeprefix(f"{kind}: ")))
         self.mismatches = list(found.values())
 
 

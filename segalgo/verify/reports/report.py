@@ -81,6 +81,8 @@ class Report:
     setup: str = ""
     asked: int = 0
     fixed: dict[str, Any] = field(default_factory=dict)
+    source: str = field(default="", repr=False)
+    command: str = ""
 
     @property
     def passed(self) -> bool:
@@ -198,6 +200,20 @@ class Report:
             },
             indent=2,
         )
+
+    def to_junit(self, path: str | Path) -> Path:
+        """Write JUnit's XML, a test case for each kind of finding; return its path."""
+        from segalgo.verify.reports.formats import junit
+
+        path = Path(path)
+        path.write_text(junit(self), encoding="utf-8")
+        return path
+
+    def annotations(self, path: str) -> list[str]:
+        """Return a line for each kind of finding that GitHub Actions shows beside the source at `path`."""
+        from segalgo.verify.reports.formats import annotations
+
+        return annotations(self, path)
 
     def to_html(self, path: str | Path) -> Path:
         """Write a self-contained page, with a picture of where in the output the errors lie; return its path."""
