@@ -91,7 +91,7 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
     ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
     _refuse(array, ~(known | ignored), "labels", f"0 to {len(table) - 1}")
     picture = np.empty((*array.shape, 3), np.uint8)
-    picture[...] = np.asarray(ignore_color, np.uint8)
+    picture[...] = _as_color(ignore_color)
     kept = known & ~ignored
     picture[kept] = table[array[kept].astype(np.int64)]
     return picture
@@ -128,7 +128,9 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
     >>> colors_to_labels(np.array([[0, 128, 0], [128, 0, 0]], np.uint8), colormap("voc"))
     array([2, 1], dtype=uint8)
     """
-    array, table = np.asarray(picture), _as_colors(colors)
+    array, table = as_array(picture, "picture"), _as_colors(colors)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"picture is {type(picture).__name__}: expected a NumPy array")
     if array.dtype != np.uint8 or array.ndim < 1 or array.shape[-1] != 3:
         raise TypeError(f"picture has shape {array.shape} and dtype {array.dtype}: expected (..., 3) of uint8")
     weights = np.array([65536, 256, 1])
@@ -199,12 +201,19 @@ def _as_labels(value: Any, argument: str) -> np.ndarray:
 
 
 def _as_colors(colors: Any) -> np.ndarray:
-    table = np.asarray(colors)
+    table = as_array(colors, "colors")
     if table.ndim != 2 or table.shape[1] != 3 or table.dtype.kind not in "iu":
         raise ValueError(f"colors has shape {table.shape} and dtype {table.dtype}: expected (n, 3) of integers")
     if table.size and (table.min() < 0 or table.max() > 255):
         raise ValueError(f"colors holds {table.min()} to {table.max()}: expected 0 to 255")
     return table.astype(np.uint8)
+
+
+def _as_color(color: Any) -> np.ndarray:
+    array = as_array(color, "ignore_color")
+    if array.shape not in ((), (3,)) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+        raise ValueError(f"ignore_color={color!r}: expected an integer or three, 0 to 255")
+    return array.astype(np.uint8)
 
 
 def _refuse(labels: np.ndarray, wrong: np.ndarray, argument: str, expected: str) -> None:

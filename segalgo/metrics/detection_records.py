@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.dispatch import host_wing
-from segalgo.masks.run_lengths import MOST_CELLS, Codes, as_codes
+from segalgo.masks.codes import MOST_CELLS, Codes, as_codes
 from segalgo.masks.segmentations import segmentation_to_rle
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.checks import as_array
 from segalgo._core.writing import replacing
 from segalgo.pictures.errors import PictureError
 
@@ -16,8 +17,8 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     ----------
     stem : str or Path
         The file without its suffix.
-    labels : integer array, (H, W)
-        Labels from 0.
+    labels : array of integers or bool, (H, W)
+        Labels from 0 to 2^64 - 1.
 
     Returns
     -------
@@ -26,6 +27,10 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
 
     Raises
     ------
+    TypeError
+        If labels are not integers or bool.
+    ValueError
+        If a label is negative, or the map has not two axes.
     PictureError
         If the file cannot be written.
 
@@ -36,7 +41,13 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     ...     segalgo.write_label_map(os.path.join(folder, "labels"), np.array([[0, 1], [2, 300]])).name
     'labels.png'
     """
-    labels = np.asarray(labels)
+    labels = as_array(labels, "labels")
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "biu":
+        raise TypeError(f"labels has dtype {labels.dtype}: expected a NumPy array of integers or bool")
+    if labels.ndim != 2:
+        raise ValueError(f"labels has shape {labels.shape}: expected (H, W)")
+    if labels.size and labels.min() < 0:
+        raise ValueError(f"labels holds {labels.min()}: expected labels of at least 0")
     highest = int(labels.max(initial=0))
     path = Path(f"{stem}.png" if highest < 2**16 else f"{stem}.tif")
     try:
@@ -46,7 +57,8 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
             import tifffile
 
             with replacing(path) as beside:
-                tifffile.imwrite(beside, labels.astype(np.int32 if highest < 2**31 else np.int64), compression="zlib")
+                wide = np.int32 if highest < 2**31 else np.int64 if highest < 2**63 else np.uint64
+                tifffile.imwrite(beside, labels.astype(wide), compression="zlib")
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({error.strerror or error})") from error
     return path

@@ -158,7 +158,7 @@ class SegNet(Network):
             for j in range(1, depth + 1):
                 x = self._layer(layers, x, f"conv{stage}_{j}", width)
             size = x.shape[2:]
-            x, indices = layers.max_pool2d(x, f"pool{stage}", 2, 2, self.ceil_mode, return_indices=True)
+            x, indices = layers.max_pool2d(x, f"pool{stage}", 2, 2, ceil_mode=self.ceil_mode, return_indices=True)
             pooled.append((indices, size))
             if stage >= 3:
                 x = layers.dropout(x, f"encdrop{stage}", self.dropout)
