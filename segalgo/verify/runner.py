@@ -240,9 +240,21 @@ class _Run:
         attempt = self.call(case)
         return attempt.faults or compared(case, attempt)[0]
 
+    def _leave_out_refused_dtypes(self) -> None:
+        """Take integers that a function of floats refuses each time as not covered."""
+        if np.dtype(operation_of(self.operation).dtypes[0]).kind != "f":
+            return
+        right = {case.recipe.dtype for case in self.passed}
+        for name in {finding.case.recipe.dtype for finding in self.findings} - right:
+            of_it = [finding for finding in self.findings if finding.case.recipe.dtype == name]
+            if np.dtype(name).kind != "f" and all(finding.kind == "raises" for finding in of_it):
+                self.findings = [finding for finding in self.findings if finding.case.recipe.dtype != name]
+                self.uncovered[f"dtype {name} (refused: {of_it[0].message})"] = len(of_it)
+
     def report(self, function: Any, shrink: bool, setup: str) -> Report:
         """Shrink the strongest finding and put everything together."""
         smallest = None
+        self._leave_out_refused_dtypes()
         if self.findings:
             first = strongest(self.findings)
             smallest = shrunk(first, self.call) if shrink and not first.after else first

@@ -101,7 +101,7 @@ def test_an_endless_loop_ends_that_process(file):
         (("nothing", *LAUNCH), "nothing"),
         (("right", "x, out", *LAUNCH[1:]), "args has 2 arguments: expected 3"),
         (("right", "x, out, elements", *LAUNCH[1:]), "no 'elements' here, expected one of"),
-        (("right", "x, n, n", *LAUNCH[1:]), "expected an array"),
+        (("right", "n, out, n", *LAUNCH[1:]), "expected an array"),
         (("right", "x, out, n", "n ** 2", "1"), "more than names, numbers and arithmetic"),
     ],
 )

@@ -9,7 +9,7 @@ from segalgo.verify.cases.case import Case
 from segalgo.verify.kernels.launch_scope import PAD, PAIRS, RENAMED, SIZES, output_names, scope_of
 
 # Parameters that a kernel sees in the sizes of its output alone, or in which outputs it writes.
-IN_THE_SIZES = ("output_size", "ceil_mode", "return_indices", "return_num", "scale_factor")
+IN_THE_SIZES = ("output_size", "return_indices", "return_num", "scale_factor")
 # Names that stand for a parameter, beside its own.
 STANDS_FOR: dict[str, tuple[str, ...]] = {
     **PAIRS,

@@ -129,13 +129,18 @@ class CudaKernel:
         """Return the text of the file."""
         return Path(self.path).read_text()
 
-    def dtypes(self) -> list[str]:
+    def dtypes(self, asked: Sequence[str] | None = None) -> list[str]:
         """Return the dtypes of the operation that this kernel takes; compiles what has to be compiled to know.
 
-        Raises RuntimeError with the compiler's message if it compiles for none.
+        A template of an operation on floats is asked about floats, unless `asked` names others. Raises RuntimeError
+        with the compiler's message if it compiles for none.
         """
-        known = list(operation_of(self.operation).dtypes)
+        known = [name for name in operation_of(self.operation).dtypes if asked is None or name in asked]
+        if not known:
+            return []
         if any(ELEMENT.search(launch.entry) for launch in self._launches):
+            if asked is None and np.dtype(known[0]).kind == "f":
+                known = [name for name in known if np.dtype(name).kind == "f"]
             known = [name for name in known if name != "float16" or HALF.search(self.source())]
             return self._compiling(known)
         launch = self._launches[0]

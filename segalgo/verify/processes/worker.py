@@ -51,8 +51,7 @@ def work(order: dict[str, Any]) -> Any:
         if "kernel" in order:
             print("compiles", flush=True)
             function: Any = CudaKernel(**order["kernel"])
-            known = function.dtypes()
-            dtypes = [name for name in known if dtypes is None or name in dtypes]
+            dtypes = function.dtypes(dtypes)
             layouts = ("C",)
         else:
             function = load(order["path"], order["function"])
