@@ -15,6 +15,8 @@ from segalgo.verify.processes.guards import Guarded, poisoned_memory
 
 # Parameters that ask for one output more; a function that does not offer them is judged on the others.
 FLAGS = ("return_indices", "return_num")
+# Other names that functions give a parameter.
+ALIASES = {"axis": "dim"}
 
 
 @dataclass
@@ -130,7 +132,12 @@ def bound(
         left = {name for name in arguments if name != first and name not in given}
         missing = {name for name in left if name not in FLAGS and not _is_meant(case, name, arguments)}
         return (arguments[first],), given, missing
-    missing = {name for name in kwargs if name not in parameters and name not in FLAGS}
+    for name, other in ALIASES.items():
+        if name in arguments and name not in parameters and other in parameters:
+            kwargs = {**{key: value for key, value in kwargs.items() if key != name}, other: arguments[name]}
+    missing = {
+        name for name in kwargs if name not in parameters and name not in FLAGS and not _is_meant(case, name, arguments)
+    }
     kwargs = {name: value for name, value in kwargs.items() if name in parameters}
     for name in positional[len(args) :]:
         # A parameter that the door has a default for and the function has not.
