@@ -6,6 +6,8 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -84,28 +86,32 @@ cdef void _max_pool_row(const real* plane, real* best, int64_t* indices, void* a
 
 # Output rows first to last, counted over all planes. Returns whether there was memory for the places of a row.
 cdef bint _max_pool_rows(const real* x, real* values, int64_t* indices, int64_t first, int64_t last,
-                         Window* w) noexcept nogil:
+                         Window* w, Interruption* watch) noexcept nogil:
     cdef void* at = malloc((w.ow + 1) * sizeof(int64_t))
     cdef int64_t row
     if at == NULL:
         return False
     for row in range(first, last):
+        if is_interrupted(watch, w.kh * w.kw * w.ow):
+            break
         _max_pool_row(x + row // w.oh * w.height * w.width, values + row * w.ow, indices + row * w.ow, at, row % w.oh,
                       w)
     free(at)
     return True
 
 
-cdef bint _max_pool(const real* x, real* values, int64_t* indices, int64_t planes, Window* w) noexcept nogil:
+cdef bint _max_pool(const real* x, real* values, int64_t* indices, int64_t planes, Window* w,
+                    Interruption* watch) noexcept nogil:
     cdef int64_t rows = planes * w.oh, part, failures = 0
     for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
         failures += not _max_pool_rows(x, values, indices, part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE),
-                                       w)
+                                       w, watch)
     return failures == 0
 
 
 def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_size):
     """See `segalgo.max_pool2d`."""
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Window w
     w.height, w.width = x.shape[2], x.shape[3]
     w.kh, w.kw = kernel_size
@@ -126,9 +132,10 @@ def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_siz
         return values.astype(np.float32), indices
     with nogil:
         if single:
-            done = _max_pool(<const float*> source, <float*> target, places, planes, &w)
+            done = _max_pool(<const float*> source, <float*> target, places, planes, &w, &watch)
         else:
-            done = _max_pool(<const double*> source, <double*> target, places, planes, &w)
+            done = _max_pool(<const double*> source, <double*> target, places, planes, &w, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("max_pool2d: no memory for the places of one row")
     return values, indices
