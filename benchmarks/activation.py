@@ -64,6 +64,82 @@ class LeakyRelu:
         self.call()
 
 
+class Prelu:
+    """1 x 64 x 512 x 512."""
+
+    param_names = PARAM_NAMES
+    params = PARAMS
+
+    def setup(self, implementation, dtype):
+        arrays = (random(dtype, 1, 64, 512, 512), random(dtype, 64))
+        self.call = call_of(
+            implementation,
+            lambda x, w: segalgo.prelu(x, w),
+            lambda f, x, w: f.prelu(x, w),
+            *arrays,
+        )
+
+    def time_prelu(self, implementation, dtype):
+        self.call()
+
+
+class Relu6:
+    """1 x 64 x 512 x 512."""
+
+    param_names = PARAM_NAMES
+    params = PARAMS
+
+    def setup(self, implementation, dtype):
+        arrays = (random(dtype, 1, 64, 512, 512),)
+        self.call = call_of(
+            implementation,
+            lambda x: segalgo.relu6(x),
+            lambda f, x: f.relu6(x),
+            *arrays,
+        )
+
+    def time_relu6(self, implementation, dtype):
+        self.call()
+
+
+class HardSigmoid:
+    """1 x 64 x 512 x 512."""
+
+    param_names = PARAM_NAMES
+    params = PARAMS
+
+    def setup(self, implementation, dtype):
+        arrays = (random(dtype, 1, 64, 512, 512),)
+        self.call = call_of(
+            implementation,
+            lambda x: segalgo.hardsigmoid(x),
+            lambda f, x: f.hardsigmoid(x),
+            *arrays,
+        )
+
+    def time_hardsigmoid(self, implementation, dtype):
+        self.call()
+
+
+class HardSwish:
+    """1 x 64 x 512 x 512."""
+
+    param_names = PARAM_NAMES
+    params = PARAMS
+
+    def setup(self, implementation, dtype):
+        arrays = (random(dtype, 1, 64, 512, 512),)
+        self.call = call_of(
+            implementation,
+            lambda x: segalgo.hardswish(x),
+            lambda f, x: f.hardswish(x),
+            *arrays,
+        )
+
+    def time_hardswish(self, implementation, dtype):
+        self.call()
+
+
 class Sigmoid:
     """1 x 64 x 512 x 512."""
 

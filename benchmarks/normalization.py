@@ -100,3 +100,22 @@ class LocalResponseNorm:
 
     def time_local_response_norm(self, implementation, dtype):
         self.call()
+
+
+class GroupNorm:
+    """1 x 64 x 512 x 512 in 32 groups."""
+
+    param_names = PARAM_NAMES
+    params = PARAMS
+
+    def setup(self, implementation, dtype):
+        arrays = (random(dtype, 1, 64, 512, 512), *random(dtype, 2, 64))
+        self.call = call_of(
+            implementation,
+            lambda x, w, b: segalgo.group_norm(x, 32, w, b),
+            lambda f, x, w, b: f.group_norm(x, 32, w, b),
+            *arrays,
+        )
+
+    def time_group_norm(self, implementation, dtype):
+        self.call()

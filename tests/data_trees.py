@@ -17,7 +17,7 @@ def picture(path: Path, array, **options) -> Path:
 
 
 def palette_picture(path: Path, indices) -> Path:
-    """Write indices behind a palette in which index and colour have nothing in common."""
+    """Write indices behind a palette in which index and color have nothing in common."""
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(np.asarray(indices, np.uint8))
     image.putpalette(bytes((3 * k + 7) % 256 for k in range(768)))
@@ -94,11 +94,11 @@ def camvid_folders(root: Path) -> Path:
     return root
 
 
-def camvid_colours(root: Path) -> Path:
+def camvid_colors(root: Path) -> Path:
     """Write the original frames: road and its lane marks, a tunnel (building), void."""
-    colours = np.array([(128, 64, 128), (128, 0, 192), (64, 0, 64), (0, 0, 0)], np.uint8)
+    colors = np.array([(128, 64, 128), (128, 0, 192), (64, 0, 64), (0, 0, 0)], np.uint8)
     picture(root / "701_StillsRaw_full" / "0006R0_f00930.png", photograph())
-    picture(root / "LabeledApproved_full" / "0006R0_f00930_L.png", colours[plane([0, 1, 2, 3])])
+    picture(root / "LabeledApproved_full" / "0006R0_f00930_L.png", colors[plane([0, 1, 2, 3])])
     return root
 
 
@@ -202,15 +202,15 @@ PANOPTIC_IDS = plane([200, 70000, 300, 70001, 0])
 def coco_panoptic(root: Path, content: dict | None = None) -> Path:
     picture(root / "val2017" / "000000000009.jpg", photograph())
     ids = PANOPTIC_IDS
-    colours = np.stack([ids % 256, ids // 256 % 256, ids // 65536], -1).astype(np.uint8)
-    picture(root / "annotations" / "panoptic_val2017" / "000000000009.png", colours)
+    colors = np.stack([ids % 256, ids // 256 % 256, ids // 65536], -1).astype(np.uint8)
+    picture(root / "annotations" / "panoptic_val2017" / "000000000009.png", colors)
     (root / "annotations" / "panoptic_val2017.json").write_text(json.dumps(content or panoptic_content()))
     return root
 
 
 TREES = {
     "voc": voc, "cityscapes": cityscapes, "kitti": kitti, "camvid-segnet": camvid_segnet,
-    "camvid-folders": camvid_folders, "camvid-colours": camvid_colours, "isbi-stack": isbi_stack,
+    "camvid-folders": camvid_folders, "camvid-colors": camvid_colors, "isbi-stack": isbi_stack,
     "isbi-folders": isbi_folders, "ade20k": ade20k, "folders": folders, "uci": uci, "coco": coco,
     "coco-panoptic": coco_panoptic,
 }  # fmt: skip

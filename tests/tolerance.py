@@ -11,6 +11,8 @@ from segalgo.verify.bounds import (  # noqa: F401
     conv2d_bound,
     conv_transpose2d_bound,
     gelu_bound,
+    hardsigmoid_bound,
+    hardswish_bound,
     layer_norm_bound,
     linear_bound,
     local_response_norm_bound,
@@ -18,5 +20,6 @@ from segalgo.verify.bounds import (  # noqa: F401
     sigmoid_bound,
     softmax_bound,
     storage_bound,
+    two_pass_norm_bound,
     winograd_bound,
 )

@@ -1,5 +1,6 @@
 """``segalgo convert``: between label maps, palette pictures and COCO's annotation files."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,19 @@ import click
 import numpy as np
 
 from segalgo.commands.options import max_pixels_option
-from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
 from segalgo.pictures import SUFFIXES
 
 EXAMPLES = """
 \b
 Examples:
-  segalgo convert labels/ coloured/ --to palette --dataset camvid
+  segalgo convert labels/ colored/ --to palette --dataset camvid
   segalgo convert segalgo-out/coins/labels.png coins.json --to coco --objects
   segalgo convert VOC2012/SegmentationClass/ voc.json --to coco --dataset voc
   segalgo convert instances_val2017.json masks/ --to labels
 """
 WAY_OUT = "choose another OUTPUT, or --in-place for label pictures"
+MOST_CLASSES = 2**16  # of label pictures without names: beyond it numbers are objects
 KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 
 
@@ -28,8 +30,12 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--to", "form", required=True, type=click.Choice(["labels", "palette", "coco"]), help="What to write.")
 @click.option(
-    "--dataset", "kind", type=click.Choice(KINDS), help="Whose numbers, names and colours the label maps have."
+    "--dataset", "kind", type=click.Choice(KINDS), help="Whose numbers, names and colors the label maps have."
 )
+@click.option(
+    "--foreground-value", type=click.IntRange(1), help="Masks: the value of the object, such as 255; 0 is the ground."
+)
+@click.option("--ignore-value", type=click.IntRange(0), help="The value of pixels to ignore, 255 if not given.")
 @click.option("--objects", is_flag=True, help="The numbers are objects, not classes; of COCO: number the objects.")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
@@ -37,7 +43,15 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
 @max_pixels_option
 def convert_command(
-    source: Path, output: Path, form: str, kind: str | None, objects: bool, split_touching: bool, in_place: bool
+    source: Path,
+    output: Path,
+    form: str,
+    kind: str | None,
+    foreground_value: int | None,
+    ignore_value: int | None,
+    objects: bool,
+    split_touching: bool,
+    in_place: bool,
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
 
@@ -46,20 +60,29 @@ def convert_command(
 
     \b
     labels   one PNG a picture, grey: the numbers themselves (16 bits or TIFF where they are large)
-    palette  one PNG a picture, coloured by a palette, VOC's or the data set's; numbers up to 255
+    palette  one PNG a picture, colored by a palette, VOC's or the data set's; numbers up to 255
     coco     objects with run-length codes and boxes: the connected components of each class but 0, or
              with --objects each number as one object of the category "object"
+
+    Masks that hold 0 and 255 alone are ground and object; elsewhere 255 is no class.
     """
     if split_touching and (form != "coco" or objects):
         raise Refusal("--split-touching: expected with --to coco, of classes")
-    with refusing():
-        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind)
+    values = {
+        name: value
+        for name, value in (("foreground_value", foreground_value), ("ignore_value", ignore_value))
+        if value is not None
+    }
+    if values and (source.suffix == ".json" or kind is not None or objects):
+        raise Refusal("--foreground-value and --ignore-value: expected with label pictures of no known data set")
+    with refusing(), saying_notes():
+        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind, values)
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
             if not in_place:
                 refuse_overwriting([output], maps.files, WAY_OUT)
-            _write_coco(maps, output, objects, split_touching)
+            _write_coco(maps, source, output, objects, split_touching)
         else:
             _write_pictures(maps, source, output, form, in_place)
 
@@ -71,13 +94,16 @@ class _Maps:
         self,
         items: list[tuple[str, Any]],
         names: list[str] | None,
-        colours: Any,
+        colors: Any,
         background: int | None,
         files: list[Path],
+        ignore: int | None = None,
     ) -> None:
-        self.items, self.names, self.colours, self.background = items, names, colours, background
+        self.items, self.names, self.colors, self.background = items, names, colors, background
         self.files = files
         """What is read, and the photographs that an annotation file belongs to."""
+        self.ignore = ignore
+        """What the maps hold where a pixel has no class; None where their values decide."""
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         from tqdm import tqdm
@@ -86,8 +112,8 @@ class _Maps:
             yield name, read()
 
 
-def _read_pictures(source: Path, kind: str | None) -> _Maps:
-    from segalgo.datasets import ENCODINGS, DatasetError
+def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _Maps:
+    from segalgo.datasets import ENCODINGS, DatasetError, plain_encoding
     from segalgo.datasets.files import list_pictures, read_indices
 
     if not source.exists():
@@ -95,8 +121,13 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     files = list_pictures(source) if source.is_dir() else [source]
     if not files:
         raise DatasetError(source, "holds no pictures")
+    if "foreground_value" in values:
+        masks = plain_encoding(("background", "object"), **values)
+        items = [(path.name, lambda path=path: masks.decode(_read_any(path), path)) for path in files]
+        return _Maps(items, list(masks.class_names), None, 0, files, ignore=255)
     if kind is None:
-        return _Maps([(path.name, lambda path=path: _read_any(path)) for path in files], None, None, 0, files)
+        items = [(path.name, lambda path=path: _read_any(path)) for path in files]
+        return _Maps(items, None, None, 0, files, values.get("ignore_value"))
     encoding = ENCODINGS[kind]
 
     def read(path: Path) -> np.ndarray:
@@ -105,7 +136,7 @@ def _read_pictures(source: Path, kind: str | None) -> _Maps:
     # VOC's class 0 is background; the classes of the others are all something.
     background = 0 if encoding.class_names[0] == "background" else None
     items = [(path.name, lambda path=path: read(path)) for path in files]
-    return _Maps(items, list(encoding.class_names), encoding.colours, background, files)
+    return _Maps(items, list(encoding.class_names), encoding.colors, background, files)
 
 
 def _read_any(path: Path) -> np.ndarray:
@@ -131,12 +162,13 @@ def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
     files = [source, *(record.image for record in dataset.records)]
-    names, colours = (None, None) if objects else (list(dataset.class_names), dataset.colours)
-    return _Maps(items, names, colours, 0, files)
+    names, colors = (None, None) if objects else (list(dataset.class_names), dataset.colors)
+    return _Maps(items, names, colors, 0, files)
 
 
-def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) -> None:
-    from segalgo.datasets import COCOWriter
+def _write_coco(maps: _Maps, source: Path, output: Path, objects: bool, split_touching: bool) -> None:
+    from segalgo.datasets import COCOWriter, LabelWarning
+    from segalgo.datasets.label_values import distinct_values
     from segalgo.objects.instances import semantic_to_instances
 
     if objects:
@@ -146,15 +178,32 @@ def _write_coco(maps: _Maps, output: Path, objects: bool, split_touching: bool) 
     else:
         planes: Any = maps
         names = maps.names
+        ignore = 255 if maps.ignore is None else maps.ignore
         if names is None:
-            # The categories stand in the file before the first object: look at all maps for the largest class.
-            largest = max(int(np.where(labels == 255, 0, labels).max(initial=0)) for _, labels in maps)
+            # The categories stand in the file before the first object: look at all maps for their classes.
+            present = {int(value) for _, labels in maps for value in distinct_values(labels)}
+            largest = max(present - {ignore}, default=0)
+            if largest > MOST_CLASSES or min(present, default=0) < 0:
+                raise Refusal(
+                    f"{source}: its label pictures hold {min(present)} to {largest}: expected classes 0 to "
+                    f"{MOST_CLASSES}, or --objects where the numbers are objects"
+                )
             names = [str(k) for k in range(largest + 1)]
+            if maps.ignore is None and present <= {0, 255} and 255 in present:
+                names, planes = ["background", "object"], ((name, labels == 255) for name, labels in maps)
+                warnings.warn(
+                    f"{source}: label pictures hold 0 and 255 alone: 255 is taken for the object "
+                    "(--ignore-value 255 says otherwise)",
+                    LabelWarning,
+                    stacklevel=1,
+                )
         # Categories count from 1: category k is class k where class 0 is background, else class k - 1.
         first = 1 if maps.background == 0 else 0
         writer = COCOWriter(names[first:])
         for name, labels in planes:
-            found = semantic_to_instances(labels, background=maps.background, split_touching=split_touching)
+            found = semantic_to_instances(
+                labels, background=maps.background, ignore_index=ignore, split_touching=split_touching
+            )
             writer.add(name, found.labels, found.classes + 1 - first)
     writer.write(output)
     pictures, annotations = len(writer.content["images"]), len(writer.content["annotations"])
@@ -179,11 +228,11 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place
         refuse_overwriting(written, maps.files, WAY_OUT)
     for path, (_, labels) in zip(paths, maps, strict=True):
         with refusing(path):
-            _write_picture(path, labels, form, maps.colours)
+            _write_picture(path, labels, form, maps.colors)
     click.echo(f"{output}: {len(paths)} picture{_plural(len(paths))}")
 
 
-def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> None:
+def _write_picture(path: Path, labels: np.ndarray, form: str, colors: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
     from segalgo.pictures import write_label_map
 
@@ -191,8 +240,8 @@ def _write_picture(path: Path, labels: np.ndarray, form: str, colours: Any) -> N
         write_label_map(path.with_suffix(""), labels)
         return
     palette = colormap("voc")
-    if colours is not None:
-        palette[: len(colours)] = colours
+    if colors is not None:
+        palette[: len(colors)] = colors
     write_palette_picture(path, labels, palette)
 
 

@@ -15,7 +15,7 @@ from segalgo._core.writing import replacing
 from segalgo.commands.detections import report_detections, score_detections
 from segalgo.commands.options import max_pixels_option
 from segalgo.commands.panoptic import report_panoptic, score_panoptic
-from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
+from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
 
 EXAMPLES = """
 \b
@@ -24,6 +24,7 @@ Examples:
   segalgo evaluate predictions/ VOCdevkit --split val --json scores.json --picture confusion.png
   segalgo evaluate predictions/ camvid/val/labels --dataset camvid
   segalgo evaluate results/ cityscapes/ --split val --class-indices
+  segalgo evaluate masks/found/ masks/true/ --foreground-value 255
   segalgo evaluate detections.json annotations/instances_val2017.json
 """
 LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco", "coco-panoptic", "folders")
@@ -41,6 +42,12 @@ LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco",
     is_flag=True,
     help="PREDICTIONS hold class indices 0, 1, 2 ... where the data set's own label files hold other numbers.",
 )
+@click.option(
+    "--foreground-value",
+    type=click.IntRange(1),
+    help="Of two classes: the value of class 1 in label pictures, such as 255 of masks of 0 and 255.",
+)
+@click.option("--ignore-value", type=click.IntRange(0), help="The value of pixels to ignore, 255 if not given.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers to this file.")
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix to this file."
@@ -52,6 +59,8 @@ def evaluate_command(
     kind: str | None,
     split: str | None,
     class_indices: bool,
+    foreground_value: int | None,
+    ignore_value: int | None,
     json_file: Path | None,
     picture: Path | None,
 ) -> None:
@@ -64,6 +73,9 @@ def evaluate_command(
     underscore, or as NAME/labels.png), in the numbers of the data set's own label files: labelIds of Cityscapes, 1 to
     150 of ADE20K. All pictures count together, not the mean over pictures.
 
+    TARGETS may also be a plain folder of label pictures: their numbers are the classes. Where 0 and 255 are all that
+    label pictures of two classes hold, 255 is class 1; --foreground-value and --ignore-value say otherwise.
+
     Where PREDICTIONS is a .json file of COCO's detections (segmentation or bbox, and score), TARGETS is COCO's
     annotation file or its folder, and the numbers are COCO's average precision and recall; of panoptic files
     (segments_info, pictures in the folder of the file's name) panoptic quality.
@@ -71,8 +83,15 @@ def evaluate_command(
     coco_file = predictions.suffix == ".json"
     if coco_file and (picture is not None or class_indices or kind not in (None, "coco", "coco-panoptic")):
         raise Refusal(f"{predictions}: COCO's files go without --picture, --class-indices, other data sets")
+    values = {
+        name: value
+        for name, value in (("foreground_value", foreground_value), ("ignore_value", ignore_value))
+        if value is not None
+    }
+    if coco_file and values:
+        raise Refusal(f"{predictions}: COCO's files go without --foreground-value and --ignore-value")
     report = _report
-    with refusing():
+    with refusing(), saying_notes() as notes:
         outputs = [path for path in (json_file, picture) if path is not None]
         refuse_overwriting(outputs, _files(predictions, targets))
         from segalgo.datasets.coco import holds_segments
@@ -82,7 +101,8 @@ def evaluate_command(
         elif coco_file:
             scores, report = score_detections(predictions, targets, split), report_detections
         else:
-            scores, matrix = _score(_pair(predictions, targets, kind, split), class_indices)
+            scores, matrix = _score(_pair(predictions, targets, kind, split, values), class_indices)
+            scores["notes"] = [*notes, *_find_faults(scores)]
     report(scores)
     if json_file is not None:
         with refusing(json_file), replacing(json_file) as beside:
@@ -108,9 +128,11 @@ class _Pairs:
     split: str | None
     encoding: Any
     items: list[tuple[str, Callable[[], np.ndarray | None], Path]]
+    foreground_value: int | None = None
+    """What the targets hold where class 1 is, if that was given."""
 
 
-def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None) -> _Pairs:
+def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None, values: dict[str, int]) -> _Pairs:
     from segalgo.datasets import ENCODINGS, READERS, DatasetError, UCISegmentation, open_dataset
     from segalgo.datasets.files import list_pictures
 
@@ -121,10 +143,16 @@ def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None)
         raise DatasetError(predictions, "is no folder: expected one of label pictures")
     found = _index(predictions)
     if kind in ENCODINGS and READERS[kind].accept_root(targets) is None and list_pictures(targets):
-        if split is not None:
-            raise Refusal(f"--split {split}: {targets} is a folder of label pictures, which has no splits")
+        _refuse_split(split, targets)
+        if values:
+            raise Refusal(
+                f"--{next(iter(values)).replace('_', '-')}: the label pictures of {kind} have their own values"
+            )
         return _Pairs(kind, None, ENCODINGS[kind], _pair_pictures(list_pictures(targets), kind, found, predictions))
-    dataset = open_dataset(targets, split, kind=kind)
+    if kind is None and list_pictures(targets) and not any(r.find_root(targets) for r in READERS.values()):
+        _refuse_split(split, targets)
+        return _pair_masks(list_pictures(targets), found, predictions, targets, values)
+    dataset = open_dataset(targets, split, kind=kind, **values)
     if isinstance(dataset, UCISegmentation):
         raise DatasetError(targets, "is a table without label maps")
     if not len(dataset):
@@ -132,7 +160,38 @@ def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None)
     # Records, not samples: a sample would keep the label map that it has read.
     named = [(_stem(record.name), partial(dataset.read_labels, record)) for record in dataset.records]
     items = [(name, read, _find(found, name, predictions)) for name, read in named]
-    return _Pairs(dataset.title, dataset.split, dataset.encoding, items)
+    return _Pairs(dataset.title, dataset.split, dataset.encoding, items, values.get("foreground_value"))
+
+
+def _refuse_split(split: str | None, targets: Path) -> None:
+    if split is not None:
+        raise Refusal(f"--split {split}: {targets} is a folder of label pictures, which has no splits")
+
+
+def _pair_masks(
+    labels: list[Path], found: dict[str, Path], predictions: Path, targets: Path, values: dict[str, int]
+) -> _Pairs:
+    """Pair label pictures of no known data set: 0 and one other value are ground and object, else classes 0, 1 ..."""
+    from segalgo.datasets import plain_encoding
+    from segalgo.datasets.files import read_indices
+    from segalgo.datasets.label_values import decide_encoding, distinct_values
+
+    present = {int(value) for path in labels for value in distinct_values(read_indices(path, path.stem))}
+    classes = present - {0, values.get("ignore_value", 255)}
+    if "foreground_value" in values or len(present - {0}) <= 1 or classes <= {1}:
+        encoding = decide_encoding(plain_encoding(("background", "object"), **values), labels, targets)
+    else:
+        largest = max(classes)
+        if not 0 < largest < 255:
+            raise Refusal(f"{targets}: its label pictures hold {largest}: expected classes 0 to 254")
+        encoding = plain_encoding([str(k) for k in range(largest + 1)], **values)
+
+    def read(path: Path) -> np.ndarray:
+        return encoding.decode(read_indices(path, path.stem), path, path.stem)
+
+    items = [(path.stem, partial(read, path), _find(found, path.stem, predictions)) for path in labels]
+    reading = plain_encoding(encoding.class_names, **values)
+    return _Pairs("label pictures", None, reading, items, values.get("foreground_value"))
 
 
 def _pair_pictures(
@@ -186,7 +245,9 @@ def _score(pairs: _Pairs, class_indices: bool) -> tuple[dict[str, Any], np.ndarr
     count = len(pairs.encoding.class_names)
     # One column more: pixels that have a class and got none ("ignore") are mistakes, as in Cityscapes' evaluation.
     matrix = ConfusionMatrix(count + 1)
+    total = 0
     for target, prediction in _read(pairs, class_indices):
+        total += target.size
         matrix.update(target, np.where(prediction == 255, count, prediction))
     counts = np.asarray(matrix)
     measures = {"iou": iou, "precision": precision, "recall": recall, "dice": dice}
@@ -202,6 +263,7 @@ def _score(pairs: _Pairs, class_indices: bool) -> tuple[dict[str, Any], np.ndarr
         "split": pairs.split,
         "pictures": len(pairs.items),
         "pixels": int(pixels.sum()),
+        "pixels_ignored": total - int(pixels.sum()),
         "pixels_without_class": int(counts[:, count].sum()),
         "pixel_accuracy": float(pixel_accuracy(counts)),
         "class_accuracy": _mean(table["recall"]),
@@ -214,14 +276,41 @@ def _score(pairs: _Pairs, class_indices: bool) -> tuple[dict[str, Any], np.ndarr
     return scores, counts[:count, :count]
 
 
+def _find_faults(scores: dict[str, Any]) -> list[str]:
+    """Say what makes scores mean less than they seem to: mostly ignored targets, classes that occur nowhere."""
+    faults = []
+    ignored, total = scores["pixels_ignored"], scores["pixels_ignored"] + scores["pixels"]
+    if 2 * ignored > total:
+        faults.append(f"{ignored} of {total} pixels of the targets are ignored: the scores are those of the rest")
+    absent = [row["name"] for row in scores["classes"] if row["pixels"] == 0]
+    if absent:
+        shown = ", ".join(absent[:8]) + (f" and {len(absent) - 8} more" if len(absent) > 8 else "")
+        faults.append(f"no pixel of the targets is {shown}")
+    return faults
+
+
+def _prediction_encoding(pairs: _Pairs, class_indices: bool) -> Any:
+    """Return how the predictions write the classes: as the data set, or decided by their own values."""
+    from segalgo.datasets import plain_encoding
+    from segalgo.datasets.label_values import decide_encoding, find_values
+
+    encoding = plain_encoding(pairs.encoding.class_names) if class_indices else pairs.encoding
+    files = [path for _, _, path in pairs.items]
+    if pairs.foreground_value is not None:
+        # The value is that of the targets; predictions may hold class indices or a value of their own.
+        present = find_values(files) - {0}
+        if present and pairs.foreground_value not in present:
+            encoding = plain_encoding(encoding.class_names)
+    return decide_encoding(encoding, files, files[0].parent)
+
+
 def _read(pairs: _Pairs, class_indices: bool) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     from tqdm import tqdm
 
-    from segalgo.datasets import DatasetError, plain_encoding
+    from segalgo.datasets import DatasetError
     from segalgo.datasets.files import read_indices
 
-    encoding = pairs.encoding
-    reading = plain_encoding(encoding.class_names) if class_indices else encoding
+    reading = _prediction_encoding(pairs, class_indices)
     for name, read, path in tqdm(pairs.items, unit="picture", disable=None):
         truth = read()
         if truth is None:
@@ -259,6 +348,8 @@ def _report(scores: dict[str, Any]) -> None:
         click.echo(
             f"\n{scores['pixels_without_class']} pixels were predicted as no class at all: they count as mistakes"
         )
+    for fault in _find_faults(scores):
+        click.echo(f"\n{fault}")
 
 
 def percent(value: float) -> str:

@@ -1,8 +1,10 @@
 """The one error of commands: bad input, one line on stderr, exit code 2."""
 
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,6 +33,27 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
         raise Refusal(f"{prefix}does not fit into memory") from None
     except (ValueError, TypeError, RuntimeError, ImportError) as error:
         raise Refusal(prefix + _one_line(error)) from None
+
+
+@contextmanager
+def saying_notes() -> Iterator[list[str]]:
+    """Print what was decided of ambiguous labels as lines on stderr, each once; the list gathers them."""
+    from segalgo.datasets.errors import LabelWarning
+
+    notes: list[str] = []
+    show = warnings.showwarning
+
+    def note(message: Any, category: Any, *rest: Any, **named: Any) -> None:
+        if not issubclass(category, LabelWarning):
+            show(message, category, *rest, **named)
+        elif str(message) not in notes:
+            notes.append(str(message))
+            click.echo(f"segalgo: note: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", LabelWarning)
+        warnings.showwarning = note
+        yield notes
 
 
 def refuse_overwriting(outputs: Iterable[Path], inputs: Iterable[Path], way_out: str = "choose another name") -> None:

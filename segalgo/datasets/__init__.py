@@ -1,7 +1,7 @@
 """Data sets in the layouts in which they are downloaded: lazy sequences of pictures with label maps.
 
 `open_dataset` finds out which data set a folder holds. A sample has ``image``, ``labels`` (class indices, 255 =
-ignore), ``instances``, ``class_names`` and ``colours``, and reads each file when it is asked for.
+ignore), ``instances``, ``class_names`` and ``colors``, and reads each file when it is asked for.
 """
 
 import lazy_loader

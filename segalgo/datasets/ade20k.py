@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record
+from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.files import list_pictures, pair_pictures
 
 

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record
+from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.files import list_pictures, pair_pictures
 
 # The four films that the frames come from.
@@ -17,7 +17,7 @@ class CamVid(Dataset):
 
     Three layouts are read: SegNet's (``train/``, ``trainannot/`` ...: label files of class indices, 11 = ignore), the
     same in folders (``train/images/``, ``train/labels/``), and the original frames of 960 x 720 with label files of
-    colours (``701_StillsRaw_full/``, ``LabeledApproved_full/``, or ``train/``, ``train_labels/`` ...), whose 32
+    colors (``701_StillsRaw_full/``, ``LabeledApproved_full/``, or ``train/``, ``train_labels/`` ...), whose 32
     classes are gathered to the eleven.
     """
 

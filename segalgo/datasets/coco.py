@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.dataset import Dataset, Sample, choose_split
+from segalgo.datasets.encodings import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_json, require, safe_name
 from segalgo.masks.colors import colormap
@@ -175,7 +175,7 @@ class COCOInstances(COCOFiles):
         return not holds_segments(path)
 
     def find_encoding(self) -> LabelEncoding:
-        """Return background and the categories, coloured by VOC's scheme."""
+        """Return background and the categories, colored by VOC's scheme."""
         names = ("background", *(category["name"] for category in self.categories))
         return plain_encoding(names, colormap("voc", len(names)))
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.datasets.classes import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.coco import COCOFiles, holds_segments
 from segalgo.datasets.dataset import Sample
+from segalgo.datasets.encodings import IGNORE_INDEX, LabelEncoding, plain_encoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import read_photograph, require, safe_name
 from segalgo.masks.colors import colormap
@@ -60,15 +60,15 @@ class COCOPanoptic(COCOFiles):
         return holds_segments(path)
 
     def find_encoding(self) -> LabelEncoding:
-        """Return the categories in their own colours where the file names them."""
-        colours = colormap("voc", len(self.categories) + 1)[1:]
+        """Return the categories in their own colors where the file names them."""
+        colors = colormap("voc", len(self.categories) + 1)[1:]
         for k, category in enumerate(self.categories):
             if "color" in category:
-                colour = category["color"]
-                if not (isinstance(colour, list) and len(colour) == 3 and all(part in range(256) for part in colour)):
-                    raise DatasetError(self.annotation_file, f"has the color {colour!r}", f"categories[{k}]")
-                colours[k] = colour
-        return plain_encoding([category["name"] for category in self.categories], colours)
+                color = category["color"]
+                if not (isinstance(color, list) and len(color) == 3 and all(part in range(256) for part in color)):
+                    raise DatasetError(self.annotation_file, f"has the color {color!r}", f"categories[{k}]")
+                colors[k] = color
+        return plain_encoding([category["name"] for category in self.categories], colors)
 
     def find_records(self) -> list[PanopticRecord]:
         """Read the list of segments of every picture."""
@@ -132,8 +132,8 @@ def read_ids(path: Path, size: tuple[int, int], record: str) -> np.ndarray:
     """Read a picture of segment numbers, (H, W) int32; refuse one of another size."""
     from segalgo.metrics import id_of_rgb
 
-    colours = read_photograph(path, record)
-    if colours.shape[:2] != size:
-        shape = f"{colours.shape[0]} x {colours.shape[1]}"
+    colors = read_photograph(path, record)
+    if colors.shape[:2] != size:
+        shape = f"{colors.shape[0]} x {colors.shape[1]}"
         raise DatasetError(path, f"is {shape}: expected {size[0]} x {size[1]}", record)
-    return id_of_rgb(colours).astype(np.int32)
+    return id_of_rgb(colors).astype(np.int32)

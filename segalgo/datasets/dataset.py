@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from segalgo.datasets.classes import LabelEncoding
+from segalgo.datasets.encodings import LabelEncoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import picture_size, read_indices, read_photograph
 
@@ -50,9 +50,9 @@ class Sample:
         return self._dataset.class_names
 
     @property
-    def colours(self) -> np.ndarray:
-        """(K, 3) uint8, the colour of each class."""
-        return self._dataset.colours
+    def colors(self) -> np.ndarray:
+        """(K, 3) uint8, the color of each class."""
+        return self._dataset.colors
 
     @cached_property
     def image(self) -> np.ndarray:
@@ -93,8 +93,8 @@ class Dataset(Sequence[Sample]):
         The splits that the folder has.
     class_names : tuple of str
         Names of the classes 0, 1, 2 ...
-    colours : array (K, 3) of uint8
-        The colour of each class.
+    colors : array (K, 3) of uint8
+        The color of each class.
     ignore_index : int
         255: what a label map holds where a pixel has no class and counts for nothing.
     """
@@ -147,9 +147,14 @@ class Dataset(Sequence[Sample]):
         return self.encoding.class_names
 
     @property
-    def colours(self) -> np.ndarray:
-        """(K, 3) uint8, the colour of each class."""
-        return self.encoding.colours
+    def colors(self) -> np.ndarray:
+        """(K, 3) uint8, the color of each class."""
+        return self.encoding.colors
+
+    @property
+    def label_encoding(self) -> LabelEncoding:
+        """How the label files write the classes, where that has to be decided by what they hold."""
+        return self.encoding
 
     @property
     def names(self) -> list[str]:
@@ -214,7 +219,7 @@ class Dataset(Sequence[Sample]):
             return None
         raw = read_indices(record.labels, record.name, rgb=self.encoding.reads_rgb)
         check_size(raw.shape[:2], picture_size(record.image, record.name), record)
-        return self.encoding.decode(raw, record.labels, record.name)
+        return self.label_encoding.decode(raw, record.labels, record.name)
 
     def read_instances(self, record: Any) -> np.ndarray | None:
         """Read a sample's objects, where the data set has them."""

@@ -22,3 +22,7 @@ class DatasetError(ValueError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, self.reason, self.record)
+
+
+class LabelWarning(UserWarning):
+    """What was decided about label values that can mean two things, such as 255 in masks of 0 and 255."""

@@ -34,9 +34,9 @@ def read_grey(path: Path, record: str | None = None) -> np.ndarray:
 
 
 def read_indices(path: Path, record: str | None = None, rgb: bool = False) -> np.ndarray:
-    """Read a label picture as numbers: palette indices as they are, never their colours.
+    """Read a label picture as numbers: palette indices as they are, never their colors.
 
-    Returns (H, W) uint8 or int32, or (H, W, 3) uint8 where `rgb` allows pictures of colours.
+    Returns (H, W) uint8 or int32, or (H, W, 3) uint8 where `rgb` allows pictures of colors.
     """
 
     def convert(picture: Any) -> np.ndarray:
@@ -59,7 +59,7 @@ def picture_size(path: Path, record: str | None = None) -> tuple[int, int]:
 
 
 def is_grey(path: Path) -> bool:
-    """Return whether a picture has no colours, from its header."""
+    """Return whether a picture has no colors, from its header."""
     return _read(path, None, lambda picture: picture.mode in ("1", "L") or picture.mode.startswith("I"))
 
 

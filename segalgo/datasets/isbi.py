@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record, check_size
+from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.files import is_grey, list_pictures, pair_pictures, picture_size, read_grey, read_indices
 

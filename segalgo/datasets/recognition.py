@@ -1,5 +1,6 @@
 """Finding out which data set a folder holds."""
 
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ def open_dataset(path: str | Path, split: str | None = None, *, kind: str | None
         If nothing is there, none is recognised (the message says what was looked for), a file is damaged, or there is
         no such split.
     ValueError
-        If `kind` is unknown.
+        If `kind` is unknown, or an option is none of the reader's.
 
     Examples
     --------
@@ -64,9 +65,19 @@ def open_dataset(path: str | Path, split: str | None = None, *, kind: str | None
     if not path.exists():
         raise DatasetError(path, "no such file or folder")
     if kind is not None:
+        _check_options(READERS[kind], options, path)
         return READERS[kind](path, split, **options)
     for reader in _READERS:
         if reader.find_root(path) is not None:
+            _check_options(reader, options, path)
             return reader(path, split, **options)
     looked = "; ".join(f"{reader.title}: {reader.looks_for}" for reader in _READERS)
     raise DatasetError(path, f"no data set recognised. Looked for {looked}")
+
+
+def _check_options(reader: Any, options: dict[str, Any], path: Path) -> None:
+    known = list(inspect.signature(reader).parameters)[2:]
+    for name in options:
+        if name not in known:
+            expected = f"expected one of {', '.join(known)}" if known else "it has no options"
+            raise ValueError(f"{name}: no option of {reader.title}, which {path} is; {expected}")

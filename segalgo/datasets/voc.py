@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from segalgo.datasets.classes import ENCODINGS, LabelEncoding
 from segalgo.datasets.dataset import Dataset, Record, check_size, numbered
+from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.files import picture_size, read_indices, read_lines, safe_name
 
 

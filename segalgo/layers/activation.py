@@ -74,6 +74,169 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     return _cell_by_cell("leaky_relu", input, float(negative_slope))
 
 
+def prelu(input: Any, weight: Any) -> Any:
+    """Multiply negative cells by a learned slope, one for all channels or one a channel.
+
+    ``out[n, c, ...] = input[n, c, ...]`` where it is above 0, else ``input[n, c, ...] * weight[c]``. NaN stays NaN.
+
+    Parameters
+    ----------
+    input : array, (N, C, ...) or of any shape with a single slope, float16, float32 or float64
+        NumPy or CuPy; any memory order.
+    weight : array, (C,), (1,) or (), dtype of `input`
+        The slopes. An input of fewer than two axes has one channel.
+
+    Returns
+    -------
+    array, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError
+        If `input` is not of a float dtype, or `weight` not of that of `input`.
+    ValueError
+        If the shape of `weight` does not fit the channels of `input`.
+
+    Notes
+    -----
+    Grade: exact, one product and one rounding (float16 is computed in float32). Cost: one read and one write of the
+    tensor.
+
+    References
+    ----------
+    .. [1] K. He, X. Zhang, S. Ren, J. Sun, "Delving deep into rectifiers", ICCV 2015.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> segalgo.prelu(np.array([[-1.0, -2.0], [3.0, -4.0]]), np.array([0.5, 0.25]))
+    array([[-0.5, -0.5],
+           [ 3. , -1. ]])
+    """
+    x = as_real(input, "input")
+    slopes = as_real(weight, "weight")
+    if slopes.dtype != x.dtype:
+        raise TypeError(f"weight has dtype {slopes.dtype}: expected {x.dtype}, that of input")
+    channels = x.shape[1] if x.ndim > 1 else 1
+    if slopes.shape not in ((), (1,), (channels,)):
+        raise ValueError(
+            f"weight has shape {slopes.shape}: expected (), (1,) or ({channels},), one slope a channel of input"
+        )
+    if slopes.size == 1:
+        shape = (1, 1, x.size)
+    else:
+        shape = (x.shape[0], channels, math.prod(x.shape[2:]))
+    cells, slopes = widened(x).reshape(shape), widened(slopes).reshape(-1)
+    output = wing("layers.activation", cells, slopes).prelu(cells, slopes)
+    return output.reshape(x.shape).astype(x.dtype, copy=False)
+
+
+def relu6(input: Any) -> Any:
+    """Clip every cell to the range from 0 to 6.
+
+    +0 up to 0, ``input`` from there to 6, and 6 above. NaN stays NaN.
+
+    Parameters
+    ----------
+    input : array of any shape, float16, float32 or float64
+        NumPy or CuPy; any memory order.
+
+    Returns
+    -------
+    array, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError
+        If `input` is not of a float dtype.
+
+    Notes
+    -----
+    Grade: exact. Cost: one read and one write of the tensor.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> segalgo.relu6(np.array([-1.0, 2.0, 9.0]))
+    array([0., 2., 6.])
+    """
+    return _cell_by_cell("relu6", input)
+
+
+def hardsigmoid(input: Any) -> Any:
+    """Map every cell to a sigmoid curve made of straight lines.
+
+    0 up to -3, ``(input + 3) / 6`` from -3 to 3, and 1 from 3 on. NaN stays NaN.
+
+    Parameters
+    ----------
+    input : array of any shape, float16, float32 or float64
+        NumPy or CuPy; any memory order.
+
+    Returns
+    -------
+    array, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError
+        If `input` is not of a float dtype.
+
+    Notes
+    -----
+    Grade: rounded, in the dtype of the input (float32 for float16); error at most 4 eps. Cost: one read and one write
+    of the tensor.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> segalgo.hardsigmoid(np.array([-4.0, 0.0, 1.5, 4.0]))
+    array([0.  , 0.5 , 0.75, 1.  ])
+    """
+    return _cell_by_cell("hardsigmoid", input)
+
+
+def hardswish(input: Any) -> Any:
+    """Multiply every cell by its `hardsigmoid`.
+
+    0 up to -3, ``input * (input + 3) / 6`` from -3 to 3, and ``input`` from 3 on. NaN stays NaN.
+
+    Parameters
+    ----------
+    input : array of any shape, float16, float32 or float64
+        NumPy or CuPy; any memory order.
+
+    Returns
+    -------
+    array, shape and dtype of `input`
+
+    Raises
+    ------
+    TypeError
+        If `input` is not of a float dtype.
+
+    Notes
+    -----
+    Grade: rounded, in the dtype of the input (float32 for float16); error at most ``4 * eps * |input|``. Cost: one
+    read and one write of the tensor.
+
+    References
+    ----------
+    .. [1] A. Howard et al., "Searching for MobileNetV3", ICCV 2019, section 5.2.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> segalgo.hardswish(np.array([-4.0, -1.5, 1.5, 4.0]))
+    array([ 0.   , -0.375,  1.125,  4.   ])
+    """
+    return _cell_by_cell("hardswish", input)
+
+
 def sigmoid(input: Any) -> Any:
     """Map every cell to ``1 / (1 + exp(-input))``.
 

@@ -1,4 +1,4 @@
-"""Labels as colours and as planes: colour maps of data sets, and one-hot codes."""
+"""Labels as colors and as planes: color maps of data sets, and one-hot codes."""
 
 import operator
 from typing import Any
@@ -6,27 +6,13 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.checks import as_array, one_of
+from segalgo.datasets.classes import CITYSCAPES_TRAIN, camvid_label_colors, cityscapes_colors, voc_colors
 
-# Cityscapes' labelIds 0 ... 33, as in cityscapesScripts.
-CITYSCAPES = (
-    (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), (111, 74, 0), (81, 0, 81), (128, 64, 128), (244, 35, 232),
-    (250, 170, 160), (230, 150, 140), (70, 70, 70), (102, 102, 156), (190, 153, 153), (180, 165, 180), (150, 100, 100),
-    (150, 120, 90), (153, 153, 153), (153, 153, 153), (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152),
-    (70, 130, 180), (220, 20, 60), (255, 0, 0), (0, 0, 142), (0, 0, 70), (0, 60, 100), (0, 0, 90), (0, 0, 110),
-    (0, 80, 100), (0, 0, 230), (119, 11, 32),
-)  # fmt: skip
-# The labelIds of Cityscapes' 19 training classes, in the order of trainIds.
-CITYSCAPES_TRAIN = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
-# Sky, building, pole, road, pavement, tree, sign, fence, car, pedestrian, bicyclist; void.
-CAMVID = (
-    (128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (0, 0, 192), (128, 128, 0), (192, 128, 128),
-    (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192), (0, 0, 0),
-)  # fmt: skip
 COLORMAPS = ("voc", "cityscapes", "cityscapes-train", "camvid")
 
 
 def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
-    """Return the colours of a data set's labels.
+    """Return the colors of a data set's labels.
 
     ``voc``: PASCAL VOC's, of any number up to 256: the bits of a label, three at a time, are the high bits of red,
     green and blue. ``cityscapes``: of labelIds 0 to 33. ``cityscapes-train``: of the 19 training classes.
@@ -42,12 +28,12 @@ def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
     Returns
     -------
     array, (n, 3), uint8
-        Red, green, blue; row k is the colour of label k.
+        Red, green, blue; row k is the color of label k.
 
     Raises
     ------
     ValueError
-        If there is no such map, or it has fewer colours.
+        If there is no such map, or it has fewer colors.
 
     Examples
     --------
@@ -57,26 +43,16 @@ def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
     """
     one_of(name, "name", COLORMAPS)
     if name == "voc":
-        colors = _voc()
+        colors = voc_colors()
     elif name == "camvid":
-        colors = np.array(CAMVID, np.uint8)
+        colors = camvid_label_colors()
     else:
-        colors = np.array(CITYSCAPES, np.uint8)
+        colors = cityscapes_colors()
         colors = colors[list(CITYSCAPES_TRAIN)] if name == "cityscapes-train" else colors
     count = len(colors) if num_colors is None else operator.index(num_colors)
     if not 0 <= count <= len(colors):
         raise ValueError(f"num_colors={num_colors}: expected 0 to {len(colors)} of {name!r}")
     return colors[:count]
-
-
-def _voc() -> np.ndarray:
-    labels = np.arange(256)
-    colors = np.zeros((256, 3), np.int64)
-    for bit in range(8):
-        for channel in range(3):
-            colors[:, channel] |= (labels >> channel & 1) << (7 - bit)
-        labels >>= 3
-    return colors.astype(np.uint8)
 
 
 def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, ignore_color: Any = 0) -> np.ndarray:
@@ -89,9 +65,9 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
     colors : array, (n, 3)
         As `colormap` returns them.
     ignore_index : int, optional
-        A label beyond the colours that gets `ignore_color`.
+        A label beyond the colors that gets `ignore_color`.
     ignore_color : int or (3,), default 0
-        Its colour; VOC draws (224, 224, 192).
+        Its color; VOC draws (224, 224, 192).
 
     Returns
     -------
@@ -101,7 +77,7 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
     Raises
     ------
     TypeError, ValueError
-        If labels are not integers, or one has no colour; the message names it and its place.
+        If labels are not integers, or one has no color; the message names it and its place.
 
     Examples
     --------
@@ -122,9 +98,9 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
 
 
 def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> np.ndarray:
-    """Return the labels of a picture whose colours stand for them.
+    """Return the labels of a picture whose colors stand for them.
 
-    Where several labels have one colour, the first of them.
+    Where several labels have one color, the first of them.
 
     Parameters
     ----------
@@ -133,7 +109,7 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
     colors : array, (n, 3)
         As `colormap` returns them.
     unknown : int, optional
-        The label of other colours; without it they are an error.
+        The label of other colors; without it they are an error.
 
     Returns
     -------
@@ -143,7 +119,7 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
     Raises
     ------
     TypeError, ValueError
-        If the picture is not of bytes in three channels, or has another colour; the message names it and its place.
+        If the picture is not of bytes in three channels, or has another color; the message names it and its place.
 
     Examples
     --------
@@ -163,9 +139,7 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
     if unknown is None:
         if not found.all():
             where = tuple(np.argwhere(~found)[0].tolist())
-            raise ValueError(
-                f"picture has colour {array[where].tolist()} at {list(where)}: expected one of the colours"
-            )
+            raise ValueError(f"picture has color {array[where].tolist()} at {list(where)}: expected one of the colors")
         unknown = 0
     labels = np.where(found, first[place] if len(keys) else 0, operator.index(unknown))
     fits = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)

@@ -1,4 +1,4 @@
-"""Palette pictures: PNG files whose pixels are labels, with a colour for each, as PASCAL VOC has them."""
+"""Palette pictures: PNG files whose pixels are labels, with a color for each, as PASCAL VOC has them."""
 
 import operator
 import warnings
@@ -15,7 +15,7 @@ from segalgo.pictures.errors import PictureError
 
 
 def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tuple[np.ndarray, np.ndarray]:
-    """Read the indices and the palette of a picture file, without turning indices into colours.
+    """Read the indices and the palette of a picture file, without turning indices into colors.
 
     Parameters
     ----------
@@ -29,12 +29,12 @@ def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tup
     labels : array, (H, W), uint8
         The indices.
     palette : array, (n, 3), uint8
-        The colours that the file has, up to 256.
+        The colors that the file has, up to 256.
 
     Raises
     ------
     PictureError
-        If the file is missing, damaged, has no palette, is too large, or holds an index that its palette has no colour
+        If the file is missing, damaged, has no palette, is too large, or holds an index that its palette has no color
         for; the message names file and reason.
 
     Examples
@@ -71,7 +71,7 @@ def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tup
     if missing.any():
         where = np.argwhere(missing)[0].tolist()
         raise PictureError(
-            f"{path}: its palette is truncated to {len(palette)} colours, but the pixel at {where} has index "
+            f"{path}: its palette is truncated to {len(palette)} colors, but the pixel at {where} has index "
             f"{int(labels[tuple(where)])}"
         )
     return labels, palette
@@ -87,12 +87,12 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
     labels : array of integers or bool, (H, W)
         0 to 255; NumPy.
     palette : array, (n, 3), optional
-        Colours of the labels 0 ... n - 1; VOC's by default, whose 255 is the colour of borders.
+        Colours of the labels 0 ... n - 1; VOC's by default, whose 255 is the color of borders.
 
     Raises
     ------
     TypeError, ValueError
-        If labels are not integers, or one is not in 0 ... 255 or has no colour.
+        If labels are not integers, or one is not in 0 ... 255 or has no color.
     PictureError
         If the file cannot be written.
 

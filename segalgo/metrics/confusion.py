@@ -1,6 +1,7 @@
 """The confusion matrix: which class was taken for which, counted over cells."""
 
 import operator
+import warnings
 from typing import Any, Self
 
 import numpy as np
@@ -41,6 +42,12 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
     ValueError
         If shapes differ, `num_classes` is out of range, or a label is no class; the message names the first one.
 
+    Warns
+    -----
+    LabelWarning
+        If of two classes the second has no cell and cells are ignored, as with masks of 0 and 255, whose 255 is the
+        object: give ``target == 255``, or ``ignore_index=None`` where all cells are scored.
+
     Notes
     -----
     Grade: exact. One pass over both arrays; scratch of 8 to 32 bytes a cell of the matrix and thread.
@@ -61,7 +68,25 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
     matrix, strays = wing("metrics.confusion", x, y).confusion_matrix(x, y, classes, ignored)
     if strays:
         raise ValueError(_stray(x, y, classes, ignored))
+    if classes == 2:
+        _note_ignored(matrix, x.size, ignored, 3)
     return matrix
+
+
+def _note_ignored(matrix: Any, cells: int, ignored: int | None, level: int) -> None:
+    """Warn where ignored cells are all that a target of two classes has beside its first class."""
+    from segalgo.datasets.errors import LabelWarning
+
+    if ignored != 255 or not isinstance(matrix, np.ndarray):
+        return
+    counted = int(matrix.sum())
+    if 0 < counted < cells and not matrix[1:].any():
+        warnings.warn(
+            f"{cells - counted} of {cells} target cells hold {ignored} and are ignored, and none holds 1: "
+            f"if {ignored} is the object, give target == {ignored}",
+            LabelWarning,
+            stacklevel=level + 1,
+        )
 
 
 def _as_classes(value: Any, argument: str) -> Any:
@@ -147,6 +172,8 @@ class ConfusionMatrix:
         counts = counts.get() if is_cupy(counts) else counts
         if self.num_classes:
             self.matrix += counts
+        if self.grows and self.num_classes == 1:
+            _note_ignored(counts, np.size(target), self.ignore_index, 2)
         return self
 
     def merge(self, other: "ConfusionMatrix") -> Self:

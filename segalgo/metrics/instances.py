@@ -14,7 +14,7 @@ class InstanceMatches:
 
     Attributes
     ----------
-    pairs : array, (n, 2)
+    pairs : array, (n, 2), int64, or uint64 where a label needs it
         Labels (target, prediction) of the pairs, by target label.
     ious : array, (n,), float64
         Their intersection over union.
@@ -67,7 +67,8 @@ def match_instances(target: Any, prediction: Any, threshold: float = 0.5) -> Ins
     Raises
     ------
     TypeError, ValueError
-        If labels are not integers, shapes differ, or the threshold is out of range.
+        If labels are not integers, shapes differ, the threshold is out of range, or one map has negative labels and
+        the other labels from 2^63 on.
 
     Notes
     -----
@@ -90,10 +91,20 @@ def match_instances(target: Any, prediction: Any, threshold: float = 0.5) -> Ins
     ious = shared.counts / (areas[0][rows] + areas[1][columns] - shared.counts)
     kept = (shared.labels[0][rows] != 0) & (shared.labels[1][columns] != 0) & (ious >= threshold)
     rows, columns, ious = _assigned(rows[kept], columns[kept], ious[kept])
-    pairs = np.column_stack([shared.labels[0][rows].astype(np.int64), shared.labels[1][columns].astype(np.int64)])
+    pairs = _as_pairs(shared.labels[0][rows], shared.labels[1][columns])
     left = [np.setdiff1d(numbers, used) for numbers, used in zip(objects, (rows, columns), strict=True)]
     order = np.argsort(pairs[:, 0])
     return InstanceMatches(pairs[order], ious[order], shared.labels[0][left[0]], shared.labels[1][left[1]])
+
+
+def _as_pairs(labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return labels and others as columns of one dtype that holds all of them."""
+    bounds = [int(bound) for side in (labels, others) if side.size for bound in (side.min(), side.max())]
+    least, most = min(bounds, default=0), max(bounds, default=0)
+    for dtype in (np.int64, np.uint64):
+        if np.iinfo(dtype).min <= least and most <= np.iinfo(dtype).max:
+            return np.column_stack([labels.astype(dtype), others.astype(dtype)])
+    raise ValueError(f"target and prediction hold labels {least} and {most}: expected all in int64, or all in uint64")
 
 
 def _assigned(rows: np.ndarray, columns: np.ndarray, ious: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

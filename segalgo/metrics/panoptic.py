@@ -84,7 +84,7 @@ def panoptic_quality(
     ----------
     targets, predictions : sequences of (id_map, segments)
         One pair for each picture, in the same order. The map, (H, W) of integers, holds segment ids (`id_of_rgb` makes
-        them of COCO's colours), 0 is void. The segments are dictionaries with ``id``, ``category_id`` and, of targets,
+        them of COCO's colors), 0 is void. The segments are dictionaries with ``id``, ``category_id`` and, of targets,
         perhaps ``iscrowd``: COCO's ``segments_info``. Areas are counted in the map.
     categories : dict or sequence of dicts
         Whether each category id is a thing, or COCO's list with ``id`` and ``isthing``.

@@ -1,5 +1,6 @@
 """Scores of partitions: whether cells that belong together are together, whatever their labels are called."""
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,9 +54,8 @@ def adapted_rand_error(
         raise ValueError(f"alpha={alpha}: expected 0 to 1")
     rows, columns, counts = _counted(overlaps(target, prediction), ignore_labels)
     # Sums of squares less the cells themselves, exact as long as a picture has fewer than 2^31 cells.
-    together, true, found = (
-        int((c * c).sum() - c.sum()) for c in (counts, np.bincount(rows, counts), np.bincount(columns, counts))
-    )
+    sizes = (counts, np.bincount(rows, counts), np.bincount(columns, counts))
+    together, true, found = (int((c * c).sum() - c.sum()) for c in (size.astype(np.int64) for size in sizes))
     weighted = alpha * true + (1 - alpha) * found
     ratios = [part / whole if whole else empty for part, whole in ((together, true), (together, found))]
     return (1 - together / weighted if weighted else empty), ratios[0], ratios[1]
@@ -110,8 +110,17 @@ def variation_of_information(
     return splits, merges
 
 
+def _as_ignored(ignore_labels: Any) -> set[int]:
+    """Return the labels to ignore, exact whatever their size."""
+    try:
+        return {operator.index(label) for label in ignore_labels}
+    except TypeError:
+        raise TypeError(f"ignore_labels={ignore_labels!r}: expected a sequence of integers") from None
+
+
 def _counted(found: Overlaps, ignore_labels: Sequence[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the pairs, as numbers and counts, whose target label is not ignored."""
     names, (rows, columns) = found.labels[0], found.pairs
-    kept = ~np.isin(names[rows], np.asarray(list(ignore_labels), np.int64)) if len(ignore_labels) else slice(None)
+    ignored = _as_ignored(ignore_labels)
+    kept = np.array([int(name) not in ignored for name in names], bool)[rows] if ignored else slice(None)
     return rows[kept], columns[kept], found.counts[kept]

@@ -278,8 +278,12 @@ def describe_objects(labels: Any, image: Any = None) -> np.ndarray:
         raise ValueError(f"labels has shape {plane.shape}: expected (H, W)")
     statistics = label_statistics(plane, image)
     area, box = statistics.area, statistics.bounding_box
-    if not (area > 0).all():
-        raise ValueError(f"labels holds no object {int(np.argmin(area > 0)) + 1}: expected all up to {len(area)}")
+    numbers = statistics.label.tolist()
+    absent = next(
+        (k for k, (number, size) in enumerate(zip(numbers, area, strict=True), 1) if number != k or not size), 0
+    )
+    if absent:
+        raise ValueError(f"labels holds no object {absent}: expected all up to {numbers[-1]} (see relabel_sequential)")
     sides = np.stack([box[:, 2] - box[:, 0], box[:, 3] - box[:, 1]], 1).astype(np.float64)
     columns = [np.log(area), area / sides.prod(1), np.log(sides.max(1) / sides.min(1))]
     if image is not None:

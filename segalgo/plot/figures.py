@@ -50,7 +50,7 @@ def side_by_side(
     --------
     >>> import segalgo
     >>> image, labels = dataset[0]  # doctest: +SKIP
-    >>> segalgo.side_by_side({"image": image, "labels": labels}, colours=dataset.colours)  # doctest: +SKIP
+    >>> segalgo.side_by_side({"image": image, "labels": labels}, colours=dataset.colors)  # doctest: +SKIP
     """
     if isinstance(images, Mapping):
         titles, images = list(images), list(images.values())

@@ -104,6 +104,16 @@ def sigmoid_bound(dtype: Any, expected: Any) -> Any:
     return 4 * computed_eps(dtype) * expected + storage_bound(dtype, expected)
 
 
+def hardsigmoid_bound(dtype: Any, expected: Any) -> Any:
+    """Bound the documented four roundings of numbers that are at most 1, whichever way the line is computed."""
+    return 4 * computed_eps(dtype) + storage_bound(dtype, expected)
+
+
+def hardswish_bound(dtype: Any, expected: Any, x: Any) -> Any:
+    """Bound the documented four roundings of the input's size."""
+    return 4 * computed_eps(dtype) * np.abs(x) + storage_bound(dtype, expected)
+
+
 def gelu_bound(dtype: Any, expected: Any, x: Any) -> Any:
     """Bound the documented four roundings of the input's size."""
     return 4 * computed_eps(dtype) * np.abs(x) + storage_bound(dtype, expected)

@@ -126,6 +126,7 @@ def test_bad_predictions_are_one_line(tmp_path):
     (found / f"{name}.png").write_text("words")
     refused(run("evaluate", found, root), f"{name}.png", "not a picture")
     refused(run("evaluate", tmp_path / "nowhere", root), "nowhere: no such file or folder")
+    (found / f"{name}.png").unlink()
     refused(run("evaluate", found, found), "no data set recognised")
     refused(run("evaluate", found, root, "--split", "test"), "has no split 'test': expected one of train, val")
     refused(run("evaluate", COINS, root), "is no folder")
@@ -192,13 +193,13 @@ def test_panoptic_files_of_coco(tmp_path):
 def test_palette_pictures_keep_their_numbers(tmp_path):
     labels = plane([0, 3, 11, 10]).astype(np.uint8)
     picture(tmp_path / "labels" / "a.png", labels)
-    done(run("convert", tmp_path / "labels", tmp_path / "coloured", "--to", "palette", "--dataset", "camvid"))
-    with Image.open(tmp_path / "coloured" / "a.png") as image:
+    done(run("convert", tmp_path / "labels", tmp_path / "colored", "--to", "palette", "--dataset", "camvid"))
+    with Image.open(tmp_path / "colored" / "a.png") as image:
         assert image.mode == "P"
         indices, rgb = np.asarray(image), np.asarray(image.convert("RGB"))
     assert (indices == np.where(labels == 11, 255, labels)).all()
-    assert (rgb[labels == 3] == ENCODINGS["camvid"].colours[3]).all()
-    done(run("convert", tmp_path / "coloured", tmp_path / "back", "--to", "labels"))
+    assert (rgb[labels == 3] == ENCODINGS["camvid"].colors[3]).all()
+    done(run("convert", tmp_path / "colored", tmp_path / "back", "--to", "labels"))
     with Image.open(tmp_path / "back" / "a.png") as image:
         assert image.mode == "L"
         assert (np.asarray(image) == indices).all()
@@ -264,13 +265,13 @@ def test_many_objects_keep_their_numbers(tmp_path):
 
 def test_bad_conversions_are_one_line(tmp_path):
     picture(tmp_path / "a.png", plane([30]).astype(np.uint8))
-    picture(tmp_path / "colours" / "a.png", np.zeros((3, 3, 3), np.uint8))
+    picture(tmp_path / "colors" / "a.png", np.zeros((3, 3, 3), np.uint8))
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad.json").write_text("{")
     refused(run("convert", tmp_path / "no.png", tmp_path / "o", "--to", "labels"), "no.png: no such file or folder")
     refused(run("convert", tmp_path / "no.json", tmp_path / "o", "--to", "labels"), "no.json")
     refused(run("convert", tmp_path / "empty", tmp_path / "o", "--to", "labels"), "holds no pictures")
-    refused(run("convert", tmp_path / "colours", tmp_path / "o", "--to", "labels"), "a.png", "has mode RGB")
+    refused(run("convert", tmp_path / "colors", tmp_path / "o", "--to", "labels"), "a.png", "has mode RGB")
     refused(run("convert", tmp_path / "a.png", tmp_path / "o", "--to", "labels", "--dataset", "voc"), "holds label 30")
     refused(run("convert", tmp_path / "a.png", tmp_path / "o", "--to", "coco"), "expected a name that ends with .json")
     refused(run("convert", tmp_path / "a.png", tmp_path / "o.json", "--to", "labels"), "expected a folder")

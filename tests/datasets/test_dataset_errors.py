@@ -74,12 +74,12 @@ def test_labels_beyond_the_classes(tmp_path):
     picture(label, np.full((6, 8), 300, np.uint16))
     refused(lambda: open_dataset(root)[0].labels, label.name, "holds label 300 at row 0, column 0")
     picture(label, np.full((6, 8, 3), 5, np.uint8))
-    refused(lambda: open_dataset(root)[0].labels, label.name, "holds colour (5, 5, 5) at row 0, column 0")
+    refused(lambda: open_dataset(root)[0].labels, label.name, "holds color (5, 5, 5) at row 0, column 0")
     picture(label, plane([0]).astype(np.uint8)[:-1])
     refused(lambda: open_dataset(root)[0].labels, label.name, "is 5 x 8, its picture is 6 x 8")
 
 
-def test_colours_where_indices_belong(tmp_path):
+def test_colors_where_indices_belong(tmp_path):
     root = data_trees.ade20k(tmp_path)
     label = root / "ADEChallengeData2016" / "annotations" / "training" / "ADE_train_00000001.png"
     picture(label, photograph())
@@ -222,7 +222,7 @@ def test_panoptic_damage(tmp_path):
     refused(lambda: open_dataset(root)[0].labels, "000000000009.png", "holds segment 300, which annotations[0] of")
     content = panoptic_content()
     content["categories"][0]["color"] = [1, 2]
-    root = data_trees.coco_panoptic(tmp_path / "colour", content)
+    root = data_trees.coco_panoptic(tmp_path / "color", content)
     refused(lambda: open_dataset(root), "panoptic_val2017.json", "has the color [1, 2]", record="categories[0]")
 
 

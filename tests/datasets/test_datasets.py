@@ -28,8 +28,8 @@ def test_each_layout_is_recognised_and_reads_lazily(tmp_path, tree):
     if tree == "uci":
         return
     count = len(dataset.class_names)
-    assert dataset.colours.shape == (count, 3)
-    assert dataset.colours.dtype == np.uint8
+    assert dataset.colors.shape == (count, 3)
+    assert dataset.colors.dtype == np.uint8
     for sample in dataset:
         image, labels = sample
         assert image.dtype == labels.dtype == np.uint8
@@ -93,8 +93,8 @@ def test_voc(tmp_path):
     assert (sample.labels == plane([0, 0, 15, 15, 255, 20])).all()
     assert (sample.instances == plane([0, 0, 1, 2, 0, 3])).all()
     assert train.class_names[15] == "person"
-    assert train.colours[15].tolist() == [192, 128, 128]
-    assert train.colours[20].tolist() == [0, 64, 128]
+    assert train.colors[15].tolist() == [192, 128, 128]
+    assert train.colors[20].tolist() == [0, 64, 128]
     test = open_dataset(root / "VOC2012", "test")
     assert test[0].labels is None
     assert test[0].instances is None
@@ -121,7 +121,7 @@ def test_camvid_by_indices(tmp_path, tree):
     dataset = open_dataset(TREES[tree](tmp_path))
     assert (dataset[0].labels == plane([0, 3, 255, 10])).all()
     assert dataset.class_names[:5] == ("sky", "building", "pole", "road", "pavement")
-    assert dataset.colours[4].tolist() == [60, 40, 222]
+    assert dataset.colors[4].tolist() == [60, 40, 222]
     assert open_dataset(tmp_path, "val").names == ["0016E5_07959"]
 
 
@@ -133,13 +133,13 @@ def test_camvid_of_other_frame_names(tmp_path):
     assert (open_dataset(tmp_path, kind="camvid")[0].labels == plane([0, 3, 255, 10])).all()
 
 
-def test_camvid_by_colours(tmp_path):
-    dataset = open_dataset(data_trees.camvid_colours(tmp_path))
+def test_camvid_by_colors(tmp_path):
+    dataset = open_dataset(data_trees.camvid_colors(tmp_path))
     assert (dataset[0].labels == plane([3, 3, 1, 255])).all()
     assert dataset.names == ["0006R0_f00930"]
 
 
-def test_every_colour_of_camvid_is_listed_once():
+def test_every_color_of_camvid_is_listed_once():
     rgb = ENCODINGS["camvid"].rgb
     assert len(rgb) == 32
     assert sorted(set(rgb.values())) == [*range(11), 255]
@@ -233,7 +233,7 @@ def test_coco_panoptic(tmp_path):
     assert (sample.segment_ids == PANOPTIC_IDS).all()
     assert (sample.labels == np.vectorize({200: 1, 70000: 0, 300: 0, 70001: 0, 0: 255}.get)(PANOPTIC_IDS)).all()
     assert (sample.instances == np.vectorize({200: 0, 70000: 1, 300: 2, 70001: 0, 0: 0}.get)(PANOPTIC_IDS)).all()
-    assert dataset.colours.tolist() == [[220, 20, 60], [1, 2, 3]]
+    assert dataset.colors.tolist() == [[220, 20, 60], [1, 2, 3]]
     assert isinstance(open_dataset(tmp_path / "annotations" / "panoptic_val2017.json"), COCOPanoptic)
 
 

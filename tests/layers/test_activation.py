@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from tolerance import assert_within, gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
+from tolerance import (
+    assert_within,
+    gelu_bound,
+    hardsigmoid_bound,
+    hardswish_bound,
+    log_softmax_bound,
+    sigmoid_bound,
+    softmax_bound,
+)
 
 import segalgo
 
@@ -17,15 +25,24 @@ def with_reference(operation, x, *arguments):
 
 def spread(dtype):
     """Return cells over the whole range of the smooth functions, and all special ones."""
-    wide = np.concatenate([np.linspace(-20, 20, 1001), np.linspace(-800, 800, 401), SPECIAL])
+    wide = np.concatenate(
+        [np.linspace(-20, 20, 1001), np.linspace(-3.1, 3.1, 3001), np.linspace(-800, 800, 401), SPECIAL]
+    )
     with np.errstate(over="ignore", under="ignore"):
         return wide.astype(dtype)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_relu_and_leaky_relu_to_the_bit(backend, dtype):
+def test_piecewise_linear_functions_to_the_bit(backend, dtype):
     x = spread(dtype)
-    for operation, arguments in ((segalgo.relu, ()), (segalgo.leaky_relu, ()), (segalgo.leaky_relu, (-0.3,))):
+    for operation, arguments in (
+        (segalgo.relu, ()),
+        (segalgo.leaky_relu, ()),
+        (segalgo.leaky_relu, (-0.3,)),
+        (segalgo.relu6, ()),
+        (segalgo.hardsigmoid, ()),
+        (segalgo.hardswish, ()),
+    ):
         got = backend.numpy(operation(backend.array(x), *arguments))
         expected = with_reference(operation, x, *arguments)
         assert got.dtype == dtype
@@ -39,12 +56,58 @@ def test_hand_worked(backend):
     assert not np.signbit(backend.numpy(segalgo.relu(x))[1])
     assert np.isnan(backend.numpy(segalgo.relu(x))[4])
     assert backend.numpy(segalgo.leaky_relu(x, 0.5)).tolist()[:4] == [-1, 0, 0, 3]
+    assert backend.numpy(segalgo.relu6(backend.array([-1.0, -0.0, 5.5, 6.0, 7.0, np.inf]))).tolist() == [
+        0,
+        0,
+        5.5,
+        6,
+        6,
+        6,
+    ]
+    x = backend.array([-np.inf, -3.0, -1.5, 0.0, 1.5, 3.0, 1e300, np.inf, np.nan])
+    np.testing.assert_array_equal(backend.numpy(segalgo.hardsigmoid(x)), [0, 0, 0.25, 0.5, 0.75, 1, 1, 1, np.nan])
+    expected = [0, 0, -0.375, 0, 1.125, 3, 1e300, np.inf, np.nan]
+    np.testing.assert_array_equal(backend.numpy(segalgo.hardswish(x)), expected)
     x = backend.array([-np.inf, 0.0, np.inf, np.log(3.0)])
     np.testing.assert_allclose(backend.numpy(segalgo.sigmoid(x)), [0, 0.5, 1, 0.75], rtol=1e-15)
     scores = backend.array(np.log([[1.0, 2.0], [3.0, 2.0]]))
     np.testing.assert_allclose(backend.numpy(segalgo.softmax(scores, 0)), [[0.25, 0.5], [0.75, 0.5]], rtol=1e-15)
     np.testing.assert_allclose(
         backend.numpy(segalgo.log_softmax(scores, -1)), np.log([[1 / 3, 2 / 3], [0.6, 0.4]]), rtol=1e-14
+    )
+
+
+def test_prelu_hand_worked(backend):
+    x = np.array([[[-1.0, 2.0], [-4.0, np.nan], [-0.0, -np.inf]]])
+    got = backend.numpy(segalgo.prelu(backend.array(x), backend.array([0.5, 0.25, -2.0])))
+    np.testing.assert_array_equal(got, [[[-0.5, 2], [-1, np.nan], [0, np.inf]]])
+    for one in (np.array([0.5]), np.array(0.5)):
+        got = backend.numpy(segalgo.prelu(backend.array(x), backend.array(one)))
+        np.testing.assert_array_equal(got, [[[-0.5, 2], [-2, np.nan], [0, -np.inf]]])
+    # Fewer than two axes: one channel.
+    assert backend.numpy(segalgo.prelu(backend.array([-2.0, 2.0]), backend.array([3.0]))).tolist() == [-6, 2]
+    assert backend.numpy(segalgo.prelu(backend.array(np.array(-2.0)), backend.array([3.0]))) == -6
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 5, 7), (1, 2, 20000), (3, 1, 4), (2, 0, 3), (0, 2), (9,)])
+def test_prelu_as_the_reference(backend, rng, dtype, shape):
+    x = (rng.standard_normal(shape) * 8).astype(dtype)
+    for slopes in (shape[1:2] if len(shape) > 1 else (1,), (1,), ()):
+        weight = rng.standard_normal(slopes).astype(dtype)
+        got = backend.numpy(segalgo.prelu(backend.array(x), backend.array(weight)))
+        np.testing.assert_array_equal(got, with_reference(segalgo.prelu, x, weight), strict=True)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hard_functions_within_their_bounds(backend, dtype):
+    x = spread(dtype)
+    wide = x.astype(np.float64)
+    expected = with_reference(segalgo.hardsigmoid, wide)
+    assert_within(backend.numpy(segalgo.hardsigmoid(backend.array(x))), expected, hardsigmoid_bound(x.dtype, expected))
+    expected = with_reference(segalgo.hardswish, wide)
+    assert_within(
+        backend.numpy(segalgo.hardswish(backend.array(x))), expected, hardswish_bound(x.dtype, expected, wide)
     )
 
 
@@ -115,7 +178,8 @@ def test_views_scalars_empty_and_big_endian(backend, rng):
     np.testing.assert_array_equal(backend.numpy(segalgo.relu(backend.array(view))), np.maximum(view, 0))
     check_softmax(backend, view, 1)
     assert segalgo.relu(backend.array(np.float32(-2))).shape == ()
-    for operation in (segalgo.relu, segalgo.leaky_relu, segalgo.sigmoid, segalgo.gelu):
+    functions = (segalgo.relu, segalgo.leaky_relu, segalgo.relu6, segalgo.hardsigmoid, segalgo.hardswish)
+    for operation in (*functions, segalgo.sigmoid, segalgo.gelu):
         assert operation(backend.array(np.zeros((2, 0, 3), np.float32))).shape == (2, 0, 3)
     if backend.word != "cuda":
         np.testing.assert_array_equal(segalgo.relu(whole.astype(">f4")), np.maximum(whole, 0))
@@ -138,6 +202,17 @@ def test_same_bits_for_one_and_two_threads(rng):
     [
         (lambda x: segalgo.relu(x.astype(int)), TypeError, "input has dtype int64"),
         (lambda x: segalgo.sigmoid("picture"), TypeError, "input of type str"),
+        (lambda x: segalgo.relu6(x.astype(bool)), TypeError, "input has dtype bool"),
+        (lambda x: segalgo.hardsigmoid(None), TypeError, "input of type NoneType"),
+        (lambda x: segalgo.hardswish(x.astype(int)), TypeError, "input has dtype int64"),
+        (
+            lambda x: segalgo.prelu(x, np.zeros(2, np.float32)),
+            ValueError,
+            r"weight has shape \(2,\): expected .*\(3,\)",
+        ),
+        (lambda x: segalgo.prelu(x[0], x[0]), ValueError, r"weight has shape \(3,\)"),
+        (lambda x: segalgo.prelu(x, np.zeros(3)), TypeError, "weight has dtype float64: expected float32"),
+        (lambda x: segalgo.prelu(x, np.zeros(3, int)), TypeError, "weight has dtype int64"),
         (lambda x: segalgo.gelu(x, "erf"), ValueError, "approximate='erf'"),
         (lambda x: segalgo.softmax(x, 2), ValueError, r"axis=2 with input of shape \(2, 3\)"),
         (lambda x: segalgo.softmax(x, 1.0), TypeError, "axis=1.0"),

@@ -14,6 +14,8 @@ from tolerance import (
     assert_within,
     bilinear_position_bound,
     gelu_bound,
+    hardsigmoid_bound,
+    hardswish_bound,
     layer_norm_bound,
     linear_bound,
     local_response_norm_bound,
@@ -231,6 +233,32 @@ def test_layer_norm(seed, shape, data, dtype):
 
 @settings(max_examples=1000)
 @given(
+    seed=SEEDS, inner=st.lists(st.integers(1, 7), max_size=3).map(tuple), batch=st.integers(1, 3),
+    sizes=pairs(1, 5), dtype=DTYPES,
+)  # fmt: skip
+def test_group_norm(seed, inner, batch, sizes, dtype):
+    groups, channels = sizes[0], sizes[0] * sizes[1]
+    if batch * sizes[1] * int(np.prod(inner)) == 1:
+        return  # PyTorch refuses a single cell
+    x = normal(seed, (batch, channels, *inner), dtype)
+    weight, bias = normal(seed + 1, (2, channels), dtype)
+    expected = (
+        torch()
+        .nn.functional.group_norm(torch().from_numpy(x), groups, *map(torch().from_numpy, (weight, bias)), eps=0.01)
+        .numpy()
+    )
+    cells = int(np.prod(inner))
+    rows = x.astype(float).reshape(batch * groups, sizes[1] * cells)
+    per_cell = (np.tile(v.astype(float).repeat(cells).reshape(groups, -1), (batch, 1)) for v in (weight, bias))
+    bound = layer_norm_bound(np.dtype(dtype), expected.reshape(rows.shape), rows, *per_cell, 0.01)
+    got = segalgo.group_norm(x, groups, weight, bias, 0.01)
+    assert got.dtype == expected.dtype
+    # PyTorch computes in the dtype, as x * scale + (bias - mean * scale).
+    assert_within(got, expected, (bound * rounding(dtype) / np.finfo(float).eps).reshape(x.shape))
+
+
+@settings(max_examples=1000)
+@given(
     seed=SEEDS, shape=st.lists(st.integers(1, 11), min_size=3, max_size=4).map(tuple), size=st.integers(1, 7),
     alpha=st.floats(0, 1), beta=st.floats(0, 1), dtype=DTYPES,
 )  # fmt: skip
@@ -266,6 +294,15 @@ def test_activations(seed, shape, size, slope, dtype):
     tensor, tiny, kind = torch().from_numpy(x), np.finfo(dtype).tiny, np.dtype(dtype)
     np.testing.assert_array_equal(segalgo.relu(x), functional.relu(tensor))
     np.testing.assert_array_equal(segalgo.leaky_relu(x, slope), functional.leaky_relu(tensor, slope))
+    np.testing.assert_array_equal(segalgo.relu6(x), functional.relu6(tensor))
+    for slopes in (shape[1], 1):
+        weight = normal(seed + 1, slopes, dtype)
+        expected = functional.prelu(tensor, torch().from_numpy(weight)).numpy()
+        np.testing.assert_array_equal(segalgo.prelu(x, weight), expected, strict=True)
+    expected = functional.hardsigmoid(tensor).numpy()
+    assert_within(segalgo.hardsigmoid(x), expected, 2 * hardsigmoid_bound(kind, expected))
+    expected = functional.hardswish(tensor).numpy()
+    assert_within(segalgo.hardswish(x), expected, 2 * hardswish_bound(kind, expected, x))
     expected = tensor.sigmoid().numpy()
     assert_within(segalgo.sigmoid(x), expected, 2 * sigmoid_bound(kind, expected) + tiny)
     for approximate in ("none", "tanh"):

@@ -1,4 +1,4 @@
-"""The canvas, colour maps, one-hot codes and palette pictures."""
+"""The canvas, color maps, one-hot codes and palette pictures."""
 
 import struct
 import zlib
@@ -130,7 +130,7 @@ def test_colormaps():
             masks.colormap(name, count)
 
 
-def test_colours_there_and_back(rng):
+def test_colors_there_and_back(rng):
     for name in ("voc", "cityscapes-train", "camvid"):
         colors = masks.colormap(name)
         labels = rng.integers(0, len(colors), (13, 17))
@@ -142,7 +142,7 @@ def test_colours_there_and_back(rng):
     marked = masks.labels_to_colors(np.array([0, 255]), masks.colormap("camvid"), 255, (224, 224, 192))
     assert marked[1].tolist() == [224, 224, 192]
     assert masks.colors_to_labels(marked, masks.colormap("camvid"), unknown=255).tolist() == [0, 255]
-    with pytest.raises(ValueError, match=r"picture has colour \[224, 224, 192\] at \[1\]"):
+    with pytest.raises(ValueError, match=r"picture has color \[224, 224, 192\] at \[1\]"):
         masks.colors_to_labels(marked, masks.colormap("camvid"))
     with pytest.raises(ValueError, match=r"labels holds 12 at \[0, 1\]: expected 0 to 11"):
         masks.labels_to_colors(np.array([[0, 12]]), masks.colormap("camvid"))
@@ -195,7 +195,7 @@ def test_a_truncated_palette_is_named(tmp_path):
     path = tmp_path / "short.png"
     path.write_bytes(png(np.array([[0, 1], [1, 7]], np.uint8), range(12)))
     with pytest.raises(
-        PictureError, match=r"short.png: its palette is truncated to 4 colours, but .* \[1, 1\] has index 7"
+        PictureError, match=r"short.png: its palette is truncated to 4 colors, but .* \[1, 1\] has index 7"
     ):
         masks.read_palette_picture(path)
     path.write_bytes(png(np.array([[0, 1], [1, 3]], np.uint8), range(12)))
@@ -229,7 +229,7 @@ def test_a_header_that_claims_a_petabyte_costs_nothing(tmp_path):
         masks.read_palette_picture(path)
 
 
-def test_labels_that_have_no_colour_are_not_written(tmp_path):
+def test_labels_that_have_no_color_are_not_written(tmp_path):
     path = tmp_path / "a.png"
     with pytest.raises(ValueError, match=r"labels holds 256 at \[0, 1\]: expected 0 to 255"):
         masks.write_palette_picture(path, np.array([[0, 256]]))

@@ -305,7 +305,7 @@ def test_panoptic_records_at_fault_are_named(target, prediction, message):
         metrics.panoptic_quality([target], [prediction], [{"id": 1}])
 
 
-def test_ids_of_colours():
+def test_ids_of_colors():
     colors = np.array([[[0, 0, 0], [255, 255, 255], [1, 0, 2]]], np.uint8)
     assert metrics.id_of_rgb(colors).tolist() == [[0, 2**24 - 1, 131073]]
     with pytest.raises(TypeError, match="colors has dtype int64"):

@@ -23,7 +23,7 @@ def disks(shape, centres, radius):
 
 def test_by_hand():
     street = np.array([[3, 3, 0, 5], [0, 0, 3, 5], [255, 255, 0, 0]], np.uint8)
-    found = segalgo.semantic_to_instances(street)
+    found = segalgo.semantic_to_instances(street, ignore_index=255)
     assert found.labels.tolist() == [[1, 1, 0, 2], [0, 0, 1, 2], [0, 0, 0, 0]]
     assert found.classes.tolist() == [3, 5]
     assert segalgo.semantic_to_instances(street, connectivity=4).classes.tolist() == [3, 5, 3]
@@ -34,7 +34,7 @@ def test_by_hand():
 
 @given(MAPS)
 def test_objects_are_scipys_components_of_each_class(street):
-    found = segalgo.semantic_to_instances(street)
+    found = segalgo.semantic_to_instances(street, ignore_index=255)
     expected = sum(ndimage.label(street == k, np.ones((3, 3)))[1] for k in (1, 2, 7))
     assert len(found.classes) == expected == found.labels.max(initial=0)
     assert found.labels.dtype == np.int32
@@ -45,19 +45,19 @@ def test_objects_are_scipys_components_of_each_class(street):
 
 @given(MAPS)
 def test_every_wing_gives_the_same_objects(street):
-    found = segalgo.semantic_to_instances(street)
+    found = segalgo.semantic_to_instances(street, ignore_index=255)
     for name in ("reference", "cython", "simulated"):
         if segalgo.backends()[name].available:
             with segalgo.use_backend(name):
-                again = segalgo.semantic_to_instances(street)
+                again = segalgo.semantic_to_instances(street, ignore_index=255)
             assert (again.labels == found.labels).all()
             assert (again.classes == found.classes).all()
 
 
 @given(MAPS)
 def test_splitting_only_cuts(street):
-    whole = segalgo.semantic_to_instances(street)
-    parts = segalgo.semantic_to_instances(street, split_touching=True, depth=0.5)
+    whole = segalgo.semantic_to_instances(street, ignore_index=255)
+    parts = segalgo.semantic_to_instances(street, ignore_index=255, split_touching=True, depth=0.5)
     assert ((parts.labels > 0) == (whole.labels > 0)).all()
     assert len(np.unique(np.stack([parts.labels, whole.labels]).reshape(2, -1), axis=1).T) == len(
         np.unique(parts.labels)
@@ -68,7 +68,7 @@ def test_splitting_only_cuts(street):
 def test_touching_disks_are_cut_at_their_necks():
     centres = [(30, 30), (30, 64), (60, 47)]
     street = disks((100, 100), centres, 19).astype(np.uint8) * 4
-    assert len(segalgo.semantic_to_instances(street).classes) == 1
+    assert len(segalgo.semantic_to_instances(street, ignore_index=255).classes) == 1
     found = segalgo.semantic_to_instances(street, split_touching=True)
     assert found.classes.tolist() == [4, 4, 4]
     assert [int(found.labels[centre]) for centre in centres] == [1, 2, 3]
@@ -108,14 +108,14 @@ def test_panoptic_by_hand():
     joined = segalgo.to_panoptic(street, instances, things=[2])
     assert joined.labels.tolist() == [[1, 1, 1, 1, 0], [3, 3, 1, 3, 0], [2] * 5]  # a thing without number is void
     assert [entry["category_id"] for entry in segalgo.to_panoptic(street, instances).segments] == [0, 1, 2]
-    assert segalgo.to_panoptic(street).segments[0] == {
+    assert segalgo.to_panoptic(street, ignore_index=255).segments[0] == {
         "id": 1, "category_id": 0, "isthing": 0, "iscrowd": 0, "area": 5, "bbox": [0, 0, 4, 2],
     }  # fmt: skip
 
 
 @given(MAPS)
 def test_panoptic_maps_keep_classes(street):
-    joined = segalgo.to_panoptic(street)
+    joined = segalgo.to_panoptic(street, ignore_index=255)
     back = segalgo.instances_to_semantic(joined.labels, [entry["category_id"] for entry in joined.segments], 255)
     assert (back == street).all()
     areas = np.bincount(joined.labels.reshape(-1), minlength=1)[1:]

@@ -1,7 +1,7 @@
 // Activation functions, cell by cell and along an axis. Launched by cuda/activation.py.
 
-// One thread: one cell, max(x, 0); reads and writes one value. Here and in the next three, grids may be smaller than the
-// tensor (threads stride).
+// One thread: one cell, max(x, 0); reads and writes one value. Here and in the other functions of single cells, grids may be
+// smaller than the tensor (threads stride).
 // Instances: double; float
 template <class T>
 __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long count) {
@@ -17,6 +17,43 @@ __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T sl
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] > T(0) ? x[k] : x[k] * slope;
+}
+
+// One thread: one cell, x above zero and weight * x elsewhere, the weight that of the cell's channel.
+// Instances: double; float
+template <class T>
+__global__ void prelu(const T* __restrict__ x, const T* __restrict__ weight, T* __restrict__ output, long long planes,
+                      long long channels, long long cells) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * cells; k += step)
+        output[k] = x[k] > T(0) ? x[k] : x[k] * weight[k / cells % channels];
+}
+
+// One thread: one cell, x clipped to 0 ... 6.
+// Instances: double; float
+template <class T>
+__global__ void relu6(const T* __restrict__ x, T* __restrict__ output, long long count) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
+        output[k] = x[k] <= T(0) ? T(0) : x[k] > T(6) ? T(6) : x[k];  // a NaN stays
+}
+
+// One thread: one cell, (x + 3) / 6 clipped to 0 ... 1.
+// Instances: double; float
+template <class T>
+__global__ void hardsigmoid(const T* __restrict__ x, T* __restrict__ output, long long count) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
+        output[k] = x[k] <= T(-3) ? T(0) : x[k] >= T(3) ? T(1) : (x[k] + T(3)) / T(6);
+}
+
+// One thread: one cell, 0 up to -3, x from 3 on, and x (x + 3) / 6 between.
+// Instances: double; float
+template <class T>
+__global__ void hardswish(const T* __restrict__ x, T* __restrict__ output, long long count) {
+    const long long step = (long long)gridDim.x * blockDim.x;
+    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
+        output[k] = x[k] <= T(-3) ? T(0) : x[k] >= T(3) ? x[k] : x[k] * (x[k] + T(3)) / T(6);
 }
 
 // One thread: one cell, 1 / (1 + exp(-x)), with the exponential of a number that is never positive.

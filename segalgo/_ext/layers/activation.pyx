@@ -34,10 +34,11 @@ cdef enum:
     STRIP = 256  # lines that are worked on side by side
 
 cdef enum Function:
-    RELU, LEAKY_RELU, SIGMOID, GELU, GELU_TANH
+    RELU, LEAKY_RELU, RELU6, HARDSIGMOID, HARDSWISH, SIGMOID, GELU, GELU_TANH
 
 
 cdef void _apply_span(Function function, const real* x, real* output, int64_t count, real slope) noexcept nogil:
+    cdef real three = 3, six = 6  # a literal would make the sums and quotients of floats doubles
     cdef int64_t k
     if function == RELU:
         for k in range(count):
@@ -45,6 +46,15 @@ cdef void _apply_span(Function function, const real* x, real* output, int64_t co
     elif function == LEAKY_RELU:
         for k in range(count):
             output[k] = x[k] if x[k] > 0 else x[k] * slope
+    elif function == RELU6:
+        for k in range(count):
+            output[k] = 0 if x[k] <= 0 else (6 if x[k] > 6 else x[k])
+    elif function == HARDSIGMOID:
+        for k in range(count):
+            output[k] = 0 if x[k] <= -3 else (1 if x[k] >= 3 else (x[k] + three) / six)
+    elif function == HARDSWISH:
+        for k in range(count):
+            output[k] = 0 if x[k] <= -3 else (x[k] if x[k] >= 3 else x[k] * (x[k] + three) / six)
     elif function == SIGMOID:
         for k in range(count):
             output[k] = sigmoid_float(x[k]) if real is float else sigmoid_double(x[k])
@@ -84,6 +94,47 @@ def relu(cnp.ndarray x):
 def leaky_relu(cnp.ndarray x, double negative_slope):
     """See `segalgo.leaky_relu`."""
     return _cell_by_cell(LEAKY_RELU, x, negative_slope)
+
+
+# Parts of up to CHUNK cells of one plane, which share the weight of their channel.
+cdef void _prelu(const real* x, real* output, const real* weight, int64_t planes, int64_t channels,
+                 int64_t cells) noexcept nogil:
+    cdef int64_t parts = (cells + CHUNK - 1) // CHUNK, part, first
+    for part in prange(planes * parts, schedule="static"):
+        first = part // parts * cells + part % parts * CHUNK
+        _apply_span(LEAKY_RELU, x + first, output + first, min(CHUNK, cells - part % parts * CHUNK),
+                    weight[part // parts % channels])
+
+
+def prelu(cnp.ndarray x, cnp.ndarray weight):
+    """See `segalgo.prelu`."""
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
+    cdef int64_t planes = x.shape[0] * x.shape[1], channels = x.shape[1], cells = x.shape[2]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef void* slopes = cnp.PyArray_DATA(weight)
+    if x.dtype == np.float32:
+        with nogil:
+            _prelu(<const float*> source, <float*> target, <const float*> slopes, planes, channels, cells)
+    else:
+        with nogil:
+            _prelu(<const double*> source, <double*> target, <const double*> slopes, planes, channels, cells)
+    return output
+
+
+def relu6(cnp.ndarray x):
+    """See `segalgo.relu6`."""
+    return _cell_by_cell(RELU6, x)
+
+
+def hardsigmoid(cnp.ndarray x):
+    """See `segalgo.hardsigmoid`."""
+    return _cell_by_cell(HARDSIGMOID, x)
+
+
+def hardswish(cnp.ndarray x):
+    """See `segalgo.hardswish`."""
+    return _cell_by_cell(HARDSWISH, x)
 
 
 def sigmoid(cnp.ndarray x):

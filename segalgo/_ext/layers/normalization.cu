@@ -50,6 +50,31 @@ __global__ void layer_norm(const T* __restrict__ x, const double* __restrict__ w
     }
 }
 
+// One block of 256 threads: one group of one picture after another, `count` = channels of the group * cells consecutive
+// values. As layer_norm, with the weight and bias of the channel. Promised: rows = N * groups are not empty.
+// Instances: double; float
+template <class T>
+__global__ void group_norm(const T* __restrict__ x, const double* __restrict__ weight, const double* __restrict__ bias,
+                           T* __restrict__ output, double eps, long long rows, long long groups, long long count,
+                           long long cells) {
+    for (long long row = blockIdx.x; row < rows; row += gridDim.x) {
+        const T* group = x + row * count;
+        const long long first_channel = row % groups * (count / cells);
+        double sum = 0, squares = 0;
+        for (long long k = threadIdx.x; k < count; k += 256) sum += (double)group[k];
+        const double mean = sum_of_block(sum) / (double)count;
+        for (long long k = threadIdx.x; k < count; k += 256) {
+            const double difference = (double)group[k] - mean;
+            squares += difference * difference;
+        }
+        const double root = sqrt(sum_of_block(squares) / (double)count + eps);
+        for (long long k = threadIdx.x; k < count; k += 256) {
+            const long long c = first_channel + k / cells;
+            output[row * count + k] = (T)(((double)group[k] - mean) / root * weight[c] + bias[c]);
+        }
+    }
+}
+
 // One thread: one cell. Adds up the squares of its neighbours in channel order; factor is alpha / size.
 // Grids may be smaller than the tensor (threads stride).
 // Instances: double; float

@@ -98,6 +98,77 @@ def layer_norm(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, double eps):
     return output
 
 
+cdef inline double _sum(const real* x, int64_t count) noexcept nogil:
+    if real is float:
+        return sum_of_float(x, count, 0)
+    else:
+        return sum_of_double(x, count, 0)
+
+
+cdef inline double _squares(const real* x, int64_t count, double mean) noexcept nogil:
+    if real is float:
+        return squares_of_float(x, count, mean)
+    else:
+        return squares_of_double(x, count, mean)
+
+
+cdef double _in_order(const double* partial, int64_t count) noexcept nogil:
+    cdef double total = 0
+    cdef int64_t k
+    for k in range(count):
+        total += partial[k]
+    return total
+
+
+# Each row of `count` cells is one group of one picture. Sums over parts of CHUNK cells, added up in order, so that one
+# large group is shared among the threads and the result does not depend on their number. `partial` has room for a
+# number a part, `mean` and `factor` for a number a row.
+cdef void _group_norm(const real* x, real* output, const double* weight, const double* bias, double eps, int64_t rows,
+                      int64_t groups, int64_t count, int64_t cells, double* partial, double* mean,
+                      double* factor) noexcept nogil:
+    cdef int64_t parts = (count + CHUNK - 1) // CHUNK, spans = (cells + CHUNK - 1) // CHUNK, part, row, c, first
+    cdef int64_t channels = count // cells
+    for part in prange(rows * parts, schedule="static"):
+        first = part % parts * CHUNK
+        partial[part] = _sum(x + part // parts * count + first, min(CHUNK, count - first))
+    for row in range(rows):
+        mean[row] = _in_order(partial + row * parts, parts) / count
+    for part in prange(rows * parts, schedule="static"):
+        first = part % parts * CHUNK
+        partial[part] = _squares(x + part // parts * count + first, min(CHUNK, count - first), mean[part // parts])
+    for row in range(rows):
+        factor[row] = 1 / sqrt(_in_order(partial + row * parts, parts) / count + eps)
+    for part in prange(rows * channels * spans, schedule="static"):
+        row = part // spans // channels
+        c = row % groups * channels + part // spans % channels
+        first = part // spans * cells + part % spans * CHUNK
+        _scale_span(x + first, output + first, min(CHUNK, cells - part % spans * CHUNK), mean[row],
+                    factor[row] * weight[c], bias[c])
+
+
+def group_norm(cnp.ndarray x, int64_t groups, cnp.ndarray weight, cnp.ndarray bias, double eps):
+    """See `segalgo.group_norm`."""
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
+    cdef int64_t rows = x.shape[0] * groups, count = x.shape[1] // groups * x.shape[2], cells = x.shape[2]
+    if output.size == 0:
+        return output
+    cdef cnp.ndarray partial = np.empty(rows * ((count + CHUNK - 1) // CHUNK + 2))
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef double* mean = <double*> cnp.PyArray_DATA(partial)
+    cdef const double* w = <const double*> cnp.PyArray_DATA(weight)
+    cdef const double* b = <const double*> cnp.PyArray_DATA(bias)
+    if x.dtype == np.float32:
+        with nogil:
+            _group_norm(<const float*> source, <float*> target, w, b, eps, rows, groups, count, cells,
+                        mean + 2 * rows, mean, mean + rows)
+    else:
+        with nogil:
+            _group_norm(<const double*> source, <double*> target, w, b, eps, rows, groups, count, cells,
+                        mean + 2 * rows, mean, mean + rows)
+    return output
+
+
 cdef struct Response:
     int64_t channels, cells, size
     double factor, beta, k  # factor = alpha / size

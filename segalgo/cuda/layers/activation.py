@@ -20,6 +20,33 @@ def leaky_relu(x: Any, negative_slope: float) -> Any:
     return _cell_by_cell("leaky_relu", x, x.dtype.type(negative_slope))
 
 
+def prelu(x: Any, weight: Any) -> Any:
+    """See `segalgo.prelu`. One thread a cell."""
+    device = device_of(x)
+    output = device.xp.empty(x.shape, x.dtype)
+    if x.size:
+        sizes = map(np.int64, (x.shape[0] * x.shape[1], *x.shape[1:]))
+        kernel = f"prelu<{c_name(x.dtype)}>"
+        grid = blocks_for(x.size, THREADS)
+        device.launch("layers.activation", kernel, grid, (THREADS,), (x, weight, output, *sizes))
+    return output
+
+
+def relu6(x: Any) -> Any:
+    """See `segalgo.relu6`. One thread a cell."""
+    return _cell_by_cell("relu6", x)
+
+
+def hardsigmoid(x: Any) -> Any:
+    """See `segalgo.hardsigmoid`. One thread a cell."""
+    return _cell_by_cell("hardsigmoid", x)
+
+
+def hardswish(x: Any) -> Any:
+    """See `segalgo.hardswish`. One thread a cell."""
+    return _cell_by_cell("hardswish", x)
+
+
 def sigmoid(x: Any) -> Any:
     """See `segalgo.sigmoid`. One thread a cell."""
     return _cell_by_cell("sigmoid", x)

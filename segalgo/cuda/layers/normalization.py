@@ -32,6 +32,19 @@ def layer_norm(x: Any, weight: Any, bias: Any, eps: float) -> Any:
     return output
 
 
+def group_norm(x: Any, groups: int, weight: Any, bias: Any, eps: float) -> Any:
+    """See `segalgo.group_norm`. One block a group of a picture."""
+    device = device_of(x)
+    output = device.xp.empty(x.shape, x.dtype)
+    if output.size:
+        rows, count = x.shape[0] * groups, x.shape[1] // groups * x.shape[2]
+        sizes = map(np.int64, (rows, groups, count, x.shape[2]))
+        arguments = (x, weight, bias, output, np.float64(eps), *sizes)
+        kernel = f"group_norm<{c_name(x.dtype)}>"
+        device.launch("layers.normalization", kernel, blocks_for(rows, 1), (THREADS,), arguments)
+    return output
+
+
 def local_response_norm(x: Any, size: int, alpha: float, beta: float, k: float) -> Any:
     """See `segalgo.local_response_norm`. One thread a cell."""
     device = device_of(x)

@@ -18,6 +18,32 @@ def leaky_relu(x: np.ndarray, negative_slope: float) -> np.ndarray:
         return np.where(x > 0, x, x * x.dtype.type(negative_slope))
 
 
+def prelu(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """See `segalgo.prelu`. x is (N, C, cells), weight (C,) of its dtype."""
+    with np.errstate(all="ignore"):
+        return np.where(x > 0, x, x * weight[:, None])
+
+
+def relu6(x: np.ndarray) -> np.ndarray:
+    """See `segalgo.relu6`."""
+    zero, six = x.dtype.type(0), x.dtype.type(6)
+    return np.where(x <= 0, zero, np.where(x > 6, six, x))
+
+
+def hardsigmoid(x: np.ndarray) -> np.ndarray:
+    """See `segalgo.hardsigmoid`: (x + 3) / 6 from -3 to 3."""
+    zero, one, three, six = map(x.dtype.type, (0, 1, 3, 6))
+    with np.errstate(all="ignore"):
+        return np.where(x <= -3, zero, np.where(x >= 3, one, (x + three) / six))
+
+
+def hardswish(x: np.ndarray) -> np.ndarray:
+    """See `segalgo.hardswish`: x (x + 3) / 6 from -3 to 3."""
+    zero, three, six = map(x.dtype.type, (0, 3, 6))
+    with np.errstate(all="ignore"):
+        return np.where(x <= -3, zero, np.where(x >= 3, x, x * (x + three) / six))
+
+
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """See `segalgo.sigmoid`. With e = exp(-|x|), which never overflows: 1 / (1 + e), or e / (1 + e) below 0."""
     with np.errstate(all="ignore"):

@@ -21,6 +21,16 @@ def layer_norm(x: np.ndarray, weight: np.ndarray, bias: np.ndarray, eps: float) 
         return (difference / np.sqrt(var + eps) * weight + bias).astype(x.dtype)
 
 
+def group_norm(x: np.ndarray, groups: int, weight: np.ndarray, bias: np.ndarray, eps: float) -> np.ndarray:
+    """See `segalgo.group_norm`. x is (N, C, cells), weight and bias (C,) float64; mean and variance of each group."""
+    with np.errstate(all="ignore"):
+        rows = x.reshape(x.shape[0], groups, x.shape[1] // groups * x.shape[2])
+        difference = rows - rows.mean(axis=2, dtype=np.float64, keepdims=True)
+        var = (difference * difference).mean(axis=2, keepdims=True)
+        normalized = (difference / np.sqrt(var + eps)).reshape(x.shape)
+        return (normalized * weight[:, None] + bias[:, None]).astype(x.dtype)
+
+
 def local_response_norm(x: np.ndarray, size: int, alpha: float, beta: float, k: float) -> np.ndarray:
     """See `segalgo.local_response_norm`. x is (N, C, cells); sums channels c - size//2 to c + (size - 1)//2."""
     channels = x.shape[1]

@@ -4,7 +4,14 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.bounds import gelu_bound, log_softmax_bound, sigmoid_bound, softmax_bound
+from segalgo.verify.bounds import (
+    gelu_bound,
+    hardsigmoid_bound,
+    hardswish_bound,
+    log_softmax_bound,
+    sigmoid_bound,
+    softmax_bound,
+)
 from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
 from segalgo.verify.operation import Operation, Recipe, Source
@@ -12,6 +19,19 @@ from segalgo.verify.operation import Operation, Recipe, Source
 
 def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     return {"input": source.main(), **recipe.parameters}
+
+
+def _prelu_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    channels = recipe.shape[1] if len(recipe.shape) > 1 and recipe["slopes"] == "channels" else 1
+    return {"input": source.main(), "weight": source.other((channels,), "random")}
+
+
+def _hardsigmoid(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    return [hardsigmoid_bound(recipe.dtype, expected[0])]
+
+
+def _hardswish(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    return [hardswish_bound(recipe.dtype, expected[0], arguments["input"].astype(np.float64))]
 
 
 def _sigmoid(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
@@ -51,6 +71,10 @@ def _has_axis(recipe: Recipe) -> bool:
 OPERATIONS = (
     Operation("relu", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
     Operation("leaky_relu", _arguments, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS),
+    Operation("prelu", _prelu_arguments, CELLS, FLOATS, WILD, {"slopes": ("channels", "one")}, LARGE_CELLS),
+    Operation("relu6", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
+    Operation("hardsigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardsigmoid),
+    Operation("hardswish", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardswish),
     Operation("sigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_sigmoid),
     Operation("gelu", _arguments, CELLS, FLOATS, WILD, {"approximate": ("none", "tanh")}, LARGE_CELLS, bound=_gelu),
     Operation("softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _softmax),

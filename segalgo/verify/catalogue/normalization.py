@@ -11,6 +11,8 @@ from segalgo.verify.operation import Operation, Recipe, Source
 
 CHANNELLED = ((2, 3, 5, 7), (1, 1, 1), (1, 2, 31), (3, 33, 4), (1, 64, 3, 3), (0, 2, 3), (2, 5, 1, 1), (4, 8, 6))
 
+GROUPED = (*CHANNELLED[:-1], (4, 8, 6), (2, 6), (1, 4, 2, 3, 5))
+
 
 def _double(array: np.ndarray | None, default: float, size: int) -> np.ndarray:
     return np.full(size, default) if array is None else array.astype(np.float64).reshape(-1)
@@ -68,6 +70,33 @@ def _layer_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.nd
     return [2 * bound.reshape(x.shape)]
 
 
+def _group_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    channels = (recipe.shape[1],)
+    groups = channels[0] if recipe["groups"] == "channels" else recipe["groups"]
+    return {"input": source.main(), "num_groups": groups, **_affine(recipe, source, channels), "eps": recipe["eps"]}
+
+
+def _group_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    x = arguments["input"].astype(np.float64)
+    if x.size == 0:
+        return [0]
+    n, c = x.shape[:2]
+    groups, cells = arguments["num_groups"], x[0, 0].size
+    rows = x.reshape(n * groups, c // groups * cells)
+    # Each channel's numbers for all its cells, and the groups of every picture.
+    weight, bias = (
+        np.tile(_double(arguments[name], default, c).repeat(cells).reshape(groups, -1), (n, 1))
+        for name, default in (("weight", 1), ("bias", 0))
+    )
+    unit = computed_eps(np.dtype(recipe.dtype))
+    bound = two_pass_norm_bound(recipe.dtype, expected[0].reshape(rows.shape), rows, weight, bias, recipe["eps"], unit)
+    return [2 * bound.reshape(x.shape)]
+
+
+def _has_groups(recipe: Recipe) -> bool:
+    return recipe["groups"] == "channels" or recipe.shape[1] % recipe["groups"] == 0
+
+
 def _response_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     return {"input": source.main(), **recipe.parameters}
 
@@ -98,6 +127,17 @@ OPERATIONS = (
         LARGE_CELLS[1:],
         lambda recipe: recipe["axes"] <= len(recipe.shape),
         _layer_bound,
+    ),
+    Operation(
+        "group_norm",
+        _group_arguments,
+        GROUPED,
+        FLOATS,
+        WIDE,
+        {"groups": (1, 2, "channels"), "affine": (True, False), "eps": (1e-5, 0.5)},
+        ((1, 4, 65, 67), (1, 2, 181, 193)),
+        _has_groups,
+        _group_bound,
     ),
     Operation(
         "local_response_norm",
