@@ -248,7 +248,7 @@ cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, con
         table.failed = True
         return
     for line in range(begin, end):
-        if is_interrupted(watch, count * grid.width):
+        if is_interrupted(watch, 16 * count * grid.width):
             break
         here = labels + line * grid.width
         for k in range(count):

@@ -30,7 +30,8 @@ typedef struct {
     double last;
 } Interruption;
 
-static const Interruption NOT_INTERRUPTED = {0};
+/* The first piece reads the clock. */
+static const Interruption NOT_INTERRUPTED = {0, {0}, WORK_PER_LOOK, 0};
 
 static inline double interruption_clock(void) {
 #if defined(_WIN32)
