@@ -8,9 +8,9 @@ from typing import Any
 import click
 import numpy as np
 
-from segalgo.commands.options import max_pixels_option
+from segalgo.commands.options import max_pixels_option, page_option
 from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
-from segalgo.pictures import SUFFIXES
+from segalgo.pictures import SUFFIXES, read_labels
 
 EXAMPLES = """
 \b
@@ -40,6 +40,8 @@ KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi")
 @click.option(
     "--split-touching", is_flag=True, help="To COCO, of classes: cut objects that touch apart at their necks."
 )
+@click.option("--strict", is_flag=True, help="COCO's annotations: refuse a file with entries that cannot be used.")
+@page_option
 @click.option("--in-place", is_flag=True, help="Overwrite label pictures that are read by those that are written.")
 @max_pixels_option
 def convert_command(
@@ -51,6 +53,8 @@ def convert_command(
     ignore_value: int | None,
     objects: bool,
     split_touching: bool,
+    strict: bool,
+    page: int | None,
     in_place: bool,
 ) -> None:
     r"""Convert label maps to palette pictures or to COCO's annotation file, and back.
@@ -76,7 +80,10 @@ def convert_command(
     if values and (source.suffix == ".json" or kind is not None or objects):
         raise Refusal("--foreground-value and --ignore-value: expected with label pictures of no known data set")
     with refusing(), saying_notes():
-        maps = _read_coco(source, objects, kind) if source.suffix == ".json" else _read_pictures(source, kind, values)
+        if source.suffix == ".json":
+            maps = _read_coco(source, objects, kind, strict)
+        else:
+            maps = _read_pictures(source, kind, values, page)
         if form == "coco":
             if output.suffix != ".json":
                 raise Refusal(f"{output}: expected a name that ends with .json")
@@ -112,7 +119,7 @@ class _Maps:
             yield name, read()
 
 
-def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _Maps:
+def _read_pictures(source: Path, kind: str | None, values: dict[str, int], page: int | None) -> _Maps:
     from segalgo.datasets import ENCODINGS, DatasetError, plain_encoding
     from segalgo.datasets.files import list_pictures, read_indices
 
@@ -123,15 +130,15 @@ def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _M
         raise DatasetError(source, "holds no pictures")
     if "foreground_value" in values:
         masks = plain_encoding(("background", "object"), **values)
-        items = [(path.name, lambda path=path: masks.decode(_read_any(path), path)) for path in files]
+        items = [(path.name, lambda path=path: masks.decode(read_labels(path, page=page), path)) for path in files]
         return _Maps(items, list(masks.class_names), None, 0, files, ignore=255)
     if kind is None:
-        items = [(path.name, lambda path=path: _read_any(path)) for path in files]
+        items = [(path.name, lambda path=path: read_labels(path, page=page)) for path in files]
         return _Maps(items, None, None, 0, files, values.get("ignore_value"))
     encoding = ENCODINGS[kind]
 
     def read(path: Path) -> np.ndarray:
-        return encoding.decode(read_indices(path, rgb=encoding.reads_rgb), path)
+        return encoding.decode(read_indices(path, rgb=encoding.reads_rgb, page=page), path)
 
     # VOC's class 0 is background; the classes of the others are all something.
     background = 0 if encoding.class_names[0] == "background" else None
@@ -139,26 +146,12 @@ def _read_pictures(source: Path, kind: str | None, values: dict[str, int]) -> _M
     return _Maps(items, list(encoding.class_names), encoding.colors, background, files)
 
 
-def _read_any(path: Path) -> np.ndarray:
-    """Read label numbers of any size: PNG by its indices, TIFF as it is."""
-    from segalgo.datasets import DatasetError
-    from segalgo.datasets.files import read_indices
-    from segalgo.pictures import read_picture
-
-    if path.suffix.lower() not in (".tif", ".tiff"):
-        return read_indices(path)
-    labels = read_picture(path)
-    if labels.ndim != 2 or labels.dtype.kind not in "iu":
-        raise DatasetError(path, f"holds {labels.dtype} of shape {labels.shape}: expected a label map")
-    return labels
-
-
-def _read_coco(source: Path, objects: bool, kind: str | None) -> _Maps:
+def _read_coco(source: Path, objects: bool, kind: str | None, strict: bool) -> _Maps:
     from segalgo.datasets import COCOInstances
 
     if kind is not None:
         raise Refusal(f"--dataset {kind}: {source} names its classes itself")
-    dataset = COCOInstances(source)
+    dataset = COCOInstances(source, strict=strict)
     paint = dataset.paint_instances if objects else dataset.paint_labels
     items = [(Path(record.name).name, lambda record=record: paint(record)) for record in dataset.records]
     files = [source, *(record.image for record in dataset.records)]

@@ -12,20 +12,29 @@ TITLES = {
 }  # fmt: skip
 
 
-def score_detections(predictions: Path, targets: Path, split: str | None) -> dict[str, Any]:
+def score_detections(predictions: Path, targets: Path, split: str | None, strict: bool = False) -> dict[str, Any]:
     """Compute COCO's average precision of a result file, or of an annotation file whose objects have scores."""
     from segalgo.datasets import COCOInstances, DatasetError
     from segalgo.datasets.files import read_json
     from segalgo.metrics import average_precision
 
-    truth = COCOInstances(targets, split)
-    content = read_json(truth.annotation_file)
+    truth = COCOInstances(targets, split, strict=strict, needs_masks=False)
     found = read_json(predictions)
     if isinstance(found, dict):
         found = found.get("annotations")
     if not isinstance(found, list):
         raise DatasetError(predictions, "expected a list of detections, or an annotation file")
-    with_masks = not found or (isinstance(found[0], dict) and "segmentation" in found[0])
+    with_masks = _have_masks(found[:1])
+    if with_masks and found:
+        truth = COCOInstances(targets, split, strict=strict)
+    annotations = [annotation for record in truth.records for annotation in record.annotations]
+    if found and with_masks and not _have_masks(annotations[:1]):
+        raise DatasetError(truth.annotation_file, "has no masks, but the detections have: expected both, or boxes")
+    content = {
+        "images": [{"id": r.id, "height": r.size[0], "width": r.size[1]} for r in truth.records],
+        "annotations": annotations,
+        "categories": truth.categories,
+    }
     try:
         precision = average_precision(content, found, "segm" if with_masks else "bbox")
     except (ValueError, TypeError) as error:
@@ -42,6 +51,11 @@ def score_detections(predictions: Path, targets: Path, split: str | None) -> dic
             {"name": names[number], "average_precision": value} for number, value in precision.by_category().items()
         ],
     }
+
+
+def _have_masks(records: list[Any]) -> bool:
+    """Return whether records, of which the first stands for all, have masks; none of them have any kind."""
+    return not records or (isinstance(records[0], dict) and bool(records[0].get("segmentation")))
 
 
 def report_detections(scores: dict[str, Any]) -> None:

@@ -48,6 +48,7 @@ LABEL_KINDS = ("voc", "cityscapes", "kitti", "camvid", "ade20k", "isbi", "coco",
     help="Of two classes: the value of class 1 in label pictures, such as 255 of masks of 0 and 255.",
 )
 @click.option("--ignore-value", type=click.IntRange(0), help="The value of pixels to ignore, 255 if not given.")
+@click.option("--strict", is_flag=True, help="COCO's annotations: refuse a file with entries that cannot be used.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all numbers to this file.")
 @click.option(
     "--picture", type=click.Path(path_type=Path), help="Write a picture of the confusion matrix to this file."
@@ -61,6 +62,7 @@ def evaluate_command(
     class_indices: bool,
     foreground_value: int | None,
     ignore_value: int | None,
+    strict: bool,
     json_file: Path | None,
     picture: Path | None,
 ) -> None:
@@ -99,9 +101,9 @@ def evaluate_command(
         if coco_file and holds_segments(predictions):
             scores, report = score_panoptic(predictions, targets, split), report_panoptic
         elif coco_file:
-            scores, report = score_detections(predictions, targets, split), report_detections
+            scores, report = score_detections(predictions, targets, split, strict), report_detections
         else:
-            scores, matrix = _score(_pair(predictions, targets, kind, split, values), class_indices)
+            scores, matrix = _score(_pair(predictions, targets, kind, split, values, strict), class_indices)
             scores["notes"] = [*notes, *_find_faults(scores)]
     report(scores)
     if json_file is not None:
@@ -132,7 +134,9 @@ class _Pairs:
     """What the targets hold where class 1 is, if that was given."""
 
 
-def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None, values: dict[str, int]) -> _Pairs:
+def _pair(
+    predictions: Path, targets: Path, kind: str | None, split: str | None, values: dict[str, int], strict: bool
+) -> _Pairs:
     from segalgo.datasets import ENCODINGS, READERS, DatasetError, UCISegmentation, open_dataset
     from segalgo.datasets.files import list_pictures
 
@@ -152,7 +156,7 @@ def _pair(predictions: Path, targets: Path, kind: str | None, split: str | None,
     if kind is None and list_pictures(targets) and not any(r.find_root(targets) for r in READERS.values()):
         _refuse_split(split, targets)
         return _pair_masks(list_pictures(targets), found, predictions, targets, values)
-    dataset = open_dataset(targets, split, kind=kind, **values)
+    dataset = open_dataset(targets, split, kind=kind, **values, **({"strict": True} if strict else {}))
     if isinstance(dataset, UCISegmentation):
         raise DatasetError(targets, "is a table without label maps")
     if not len(dataset):

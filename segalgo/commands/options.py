@@ -28,6 +28,14 @@ class FiniteFloat(click.ParamType):
         return number
 
 
+page_option = click.option(
+    "--page", type=click.IntRange(0, 2**31), help="The page of a TIFF or the frame of an animation, counted from 0."
+)
+channel_option = click.option(
+    "--channel", type=click.IntRange(0, 2**31), help="Read this channel or band alone, counted from 0."
+)
+
+
 def max_pixels_option(command: Callable) -> Callable:
     """Add ``--max-pixels``, the limit of all pictures that the command reads."""
     return click.option(
@@ -36,7 +44,7 @@ def max_pixels_option(command: Callable) -> Callable:
         callback=_set_max_pixels,
         expose_value=False,
         help="Read pictures of up to so many pixels, whatever their files' size; without it, the limit is 178,956,970 "
-        "pixels, and 64 MiB or 64 times the size of the file.",
+        "pixels, and 64 MiB or 256 times the size of the file.",
     )(command)
 
 

@@ -9,7 +9,7 @@ import click
 from segalgo.commands.annotations import AnnotationFile
 from segalgo.commands.group import print_line
 from segalgo.commands.inputs import find_pictures, make_folder, name_folders
-from segalgo.commands.options import FiniteFloat, max_pixels_option
+from segalgo.commands.options import FiniteFloat, channel_option, max_pixels_option, page_option
 from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
 from segalgo.commands.segment_results import found_in_words, report_classes, report_objects, write_results
 from segalgo.pictures import read_picture, to_grey
@@ -69,14 +69,22 @@ Examples:
     show_default=True,
     help="Folder for the results; each picture gets a folder of its own in it.",
 )
+@page_option
+@channel_option
 @max_pixels_option
 @click.pass_context
 def segment_command(
-    context: click.Context, images: tuple[Path, ...], output: Path, table_format: str, **options: Any
+    context: click.Context,
+    images: tuple[Path, ...],
+    output: Path,
+    table_format: str,
+    page: int | None,
+    channel: int | None,
+    **options: Any,
 ) -> None:
     """Find the objects of pictures: threshold, clean, label, measure, write.
 
-    IMAGE is a picture file (PNG, JPEG, TIFF ...; 8 or 16 bits; grey, RGB, RGBA) or a folder of them. Written for
+    IMAGE is a picture file (PNG, JPEG, TIFF, GIF, BMP, WebP, JPEG 2000, PGM ...) or a folder of them. Written for
     each: labels.png (the label map; TIFF where 16 bits do not hold it), overlay.png and objects.csv.
 
     With --model a network finds classes: labels.png holds the class of each pixel, overlay.png has a legend, and
@@ -84,6 +92,7 @@ def segment_command(
     writes these as above, and classes.csv; --threshold is then a probability.
     """
     options = _checked(context, options)
+    reading = {"page": page, "channel": channel}
     pictures = find_pictures(images)
     make_folder(output)
     folders = name_folders(pictures, output, reserved=(ANNOTATIONS,))
@@ -92,7 +101,7 @@ def segment_command(
         refuse_overwriting([output / ANNOTATIONS], pictures, "choose another folder with -o")
         annotations = AnnotationFile(output / ANNOTATIONS, _categories(options))
     if len(pictures) == 1:
-        found, paths = _segment_file(pictures[0], folders[0], options, annotations)
+        found, paths = _segment_file(pictures[0], folders[0], reading, options, annotations)
         if annotations:
             paths["coco"] = annotations.write()
         if isinstance(found, Segmentation):
@@ -103,7 +112,7 @@ def segment_command(
     failures = []
     for path, folder in zip(_progress(pictures), folders, strict=True):
         try:
-            found, _ = _segment_file(path, folder, options, annotations)
+            found, _ = _segment_file(path, folder, reading, options, annotations)
             _say(f"{path}: {found_in_words(found)}")
         except Refusal as refusal:
             failures.append(refusal.format_message())
@@ -150,11 +159,11 @@ def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, An
 
 
 def _segment_file(
-    path: Path, folder: Path, options: dict[str, Any], annotations: AnnotationFile | None
+    path: Path, folder: Path, reading: dict[str, Any], options: dict[str, Any], annotations: AnnotationFile | None
 ) -> tuple[Any, dict[str, Path]]:
     """Segment one picture, write its results, and return what was found and the paths."""
     with refusing(path):
-        picture = read_picture(path)
+        picture = read_picture(path, **reading)
         grey = to_grey(picture)
         if "model" in options:
             from segalgo.segmenters.network import segment_with_model

@@ -1,6 +1,7 @@
 """COCO's instance annotations: JSON with polygons and run-length codes beside a folder of pictures."""
 
-from collections.abc import Iterator
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -11,10 +12,16 @@ import numpy as np
 
 from segalgo.datasets.dataset import Dataset, Sample, choose_split
 from segalgo.datasets.encodings import IGNORE_INDEX, LabelEncoding, plain_encoding
-from segalgo.datasets.errors import DatasetError
-from segalgo.datasets.files import picture_size, read_json, require, safe_name
+from segalgo.datasets.errors import DatasetError, LabelWarning
+from segalgo.datasets.files import picture_size, read_json, require
+from segalgo.datasets.json_values import known_id, local_name, order_of_id, require_id, require_whole, short
+from segalgo.datasets.painting import find_coverage_excess, find_excess, find_masks_excess, paint
 from segalgo.masks.colors import colormap
+from segalgo.masks.run_lengths import rle_to_mask
+from segalgo.masks.segmentations import segmentation_to_rle
 
+ROBOFLOW = "_annotations.coco.json"
+MOST_PASSED = 2**22  # columns that the polygons of an annotation may pass, see `segalgo.masks.polygons`
 MOST_CELLS = 2**28  # pixels of a picture: what a file may ask for at most
 
 
@@ -24,11 +31,11 @@ class COCORecord:
 
     name: str
     image: Path
-    id: int
+    id: int | str
     size: tuple[int, int]
     """Height and width."""
     annotations: tuple[dict[str, Any], ...]
-    """The picture's annotations, as the file has them."""
+    """The picture's annotations, as the file has them but for ids: ``category_id`` is that of the category."""
     places: tuple[str, ...]
     """Where in the file each annotation stands, for errors."""
 
@@ -52,8 +59,9 @@ class COCOFiles(Dataset):
 
     prefix: str
 
-    def __init__(self, path: str | Path, split: str | None = None) -> None:
+    def __init__(self, path: str | Path, split: str | None = None, strict: bool = False) -> None:
         path = Path(path)
+        self.strict = strict
         files = self.find_files(path)
         if not files:
             self._refuse(path)
@@ -66,9 +74,24 @@ class COCOFiles(Dataset):
             raise DatasetError(self.annotation_file, f"holds a {type(self._content).__name__}: expected an object")
         self.categories = self.find_categories()
         self.class_of_category = {category["id"]: k for k, category in enumerate(self.categories)}
+        self.skipped: list[str] = []
         self.encoding = self.find_encoding()
         self.records = self.find_records()
         del self._content
+        if self.skipped:
+            count = len(self.skipped)
+            warnings.warn(
+                f"{self.annotation_file}: {count} {'entry' if count == 1 else 'entries'} skipped, the first one: "
+                f"{self.skipped[0]} (strict refuses such files)",
+                LabelWarning,
+                stacklevel=2,
+            )
+
+    def skip(self, place: str, reason: str) -> None:
+        """Note an entry that cannot be used; refuse the file where it is read strictly."""
+        if self.strict:
+            raise DatasetError(self.annotation_file, reason, place)
+        self.skipped.append(f"{place} {reason}")
 
     @classmethod
     def find_files(cls, path: Path) -> dict[str, Path]:
@@ -95,11 +118,15 @@ class COCOFiles(Dataset):
     def find_categories(self) -> list[dict[str, Any]]:
         """Return the categories in ascending order of their ids."""
         path = self.annotation_file
-        categories = require(self._content, "categories", list, path, "the file")
-        for k, category in enumerate(categories):
-            require(category, "id", int, path, f"categories[{k}]")
-            require(category, "name", str, path, f"categories[{k}]")
-        categories = sorted(categories, key=lambda category: category["id"])
+        if self._content.get("categories") is None:
+            categories = self._categories_of_annotations()
+        else:
+            categories = []
+            for k, entry in enumerate(require(self._content, "categories", list, path, "the file")):
+                number = require_id(entry, "id", path, f"categories[{k}]")
+                named = require(entry, "name", str, path, f"categories[{k}]") if entry.get("name") else str(number)
+                categories.append({**entry, "id": number, "name": named})
+        categories = sorted(categories, key=lambda category: order_of_id(category["id"]))
         for before, after in pairwise(categories):
             if before["id"] == after["id"]:
                 raise DatasetError(path, f"names category {after['id']} twice", "categories")
@@ -109,32 +136,57 @@ class COCOFiles(Dataset):
             )
         return categories
 
+    def _categories_of_annotations(self) -> list[dict[str, Any]]:
+        """Return the categories that annotations name, where the file lists none."""
+        found: dict[int | str, dict[str, Any]] = {}
+        for annotation in require(self._content, "annotations", list, self.annotation_file, "the file"):
+            try:
+                number = require_id(annotation, "category_id", self.annotation_file, "")
+            except DatasetError:
+                continue  # refused or skipped with its annotation
+            found[number] = {"id": number, "name": str(number)}
+        return list(found.values())
+
     def find_image(self, file_name: str) -> Path:
         """Return where a picture lies: in the folder named as the split, in images/, or beside the annotation file."""
         beside = self.annotation_file.parent
         base = beside.parent if beside.name == "annotations" else beside
         folders = (base / self.split, base / "images" / self.split, base / "images", base, beside)
-        return next(
-            (folder / file_name for folder in folders if (folder / file_name).is_file()), folders[0] / file_name
-        )
+        names = dict.fromkeys((file_name, Path(file_name).name))  # tools write folders of another machine
+        places = [folder / name for name in names for folder in folders]
+        return next((place for place in places if place.is_file()), places[0])
 
-    def read_image_entries(self) -> dict[int, tuple[str, tuple[int, int]]]:
+    def read_image_entries(self) -> dict[int | str, tuple[str, tuple[int, int]]]:
         """Return file name and size of every picture by its id."""
         path = self.annotation_file
-        found: dict[int, tuple[str, tuple[int, int]]] = {}
+        found: dict[int | str, tuple[str, tuple[int, int]]] = {}
         for k, entry in enumerate(require(self._content, "images", list, path, "the file")):
             place = f"images[{k}]"
-            name = safe_name(require(entry, "file_name", str, path, place), path, place)
-            size = require(entry, "height", int, path, place), require(entry, "width", int, path, place)
-            number = require(entry, "id", int, path, place)
+            name = local_name(require(entry, "file_name", str, path, place), path, place)
+            number = require_id(entry, "id", path, place)
+            size = self._size_of(entry, name, place)
+            if size is None:
+                continue
             if min(size) < 1:
                 raise DatasetError(path, f"has size {size[0]} x {size[1]}: expected at least 1 x 1", place)
             if size[0] * size[1] > MOST_CELLS:
-                raise DatasetError(path, f"has size {size[0]} x {size[1]}: expected at most {MOST_CELLS} pixels", place)
+                said = " x ".join(short(side) for side in size)
+                raise DatasetError(path, f"has size {said}: expected at most {MOST_CELLS} pixels", place)
             if number in found:
                 raise DatasetError(path, f"has the id {number} of another picture", place)
             found[number] = name, size
         return found
+
+    def _size_of(self, entry: dict[str, Any], name: str, place: str) -> tuple[int, int] | None:
+        """Return a picture's size as the file says or, where it does not say, as the picture has it."""
+        path = self.annotation_file
+        if entry.get("height") is not None or entry.get("width") is not None:
+            return require_whole(entry, "height", path, place), require_whole(entry, "width", path, place)
+        image = self.find_image(name)
+        if not image.is_file():
+            self.skip(place, f"has no key 'height', and the picture {name!r} is not there")
+            return None
+        return picture_size(image, name)
 
     def check_image(self, record: Any) -> None:
         """Refuse a picture of another size than the annotation file says, before anything of that size is made."""
@@ -159,15 +211,46 @@ class COCOInstances(COCOFiles):
 
     Opened from the folder that holds ``annotations/instances_*.json``, or from such a file, whatever its name.
     Pictures are looked for in the folder named as the split (``val2017/``), in ``images/<split>/``, ``images/`` and
-    beside the annotation file. Where objects overlap, the smaller one is in front, and single objects are in front of
-    crowds. Crowds have their class in ``labels`` and are no objects in ``instances``. An annotation's place in
-    ``sample.annotations`` plus 1 is its number in ``sample.instances``.
+    beside the annotation file. Roboflow's folders (``train/_annotations.coco.json`` beside its pictures) are read as
+    well. Where objects overlap, the smaller one is in front, and single objects are in front of crowds. Crowds have
+    their class in ``labels`` and are no objects in ``instances``. An annotation's place in ``sample.annotations`` plus
+    1 is its number in ``sample.instances``.
+
+    Annotations that cannot be used (without a mask, of an unlisted picture, damaged) are skipped, and a `LabelWarning`
+    counts them; ``strict=True`` refuses the file instead, as happens where none can be used.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder or the file.
+    split : str, optional
+        The split; the first if not given.
+    strict : bool, default False
+        Refuse files with annotations that cannot be used.
+    needs_masks : bool, default True
+        Whether an annotation without ``segmentation`` cannot be used; False where boxes are enough.
     """
 
     kind = "coco"
     title = "COCO instances"
     looks_for = "annotations/instances_*.json, or a JSON file with images, annotations and categories"
     prefix = "instances_"
+
+    def __init__(
+        self, path: str | Path, split: str | None = None, strict: bool = False, needs_masks: bool = True
+    ) -> None:
+        self.needs_masks = needs_masks
+        super().__init__(path, split, strict)
+
+    @classmethod
+    def find_files(cls, path: Path) -> dict[str, Path]:
+        """Return the annotation files by split, training first; also those of Roboflow's folders."""
+        found = super().find_files(path)
+        if found or not path.is_dir():
+            return found
+        folders = {folder.name: folder for folder in sorted(path.iterdir()) if folder.is_dir()} | {"all": path}
+        found = {name: folder / ROBOFLOW for name, folder in folders.items() if (folder / ROBOFLOW).is_file()}
+        return dict(sorted(found.items(), key=lambda item: (not item[0].startswith("train"), item[0])))
 
     @classmethod
     def fits(cls, path: Path) -> bool:
@@ -183,17 +266,20 @@ class COCOInstances(COCOFiles):
         """Sort the annotations to their pictures."""
         path = self.annotation_file
         entries = self.read_image_entries()
-        gathered: dict[int, list[tuple[dict[str, Any], str]]] = {number: [] for number in entries}
-        for k, annotation in enumerate(require(self._content, "annotations", list, path, "the file")):
+        gathered: dict[int | str, list[tuple[dict[str, Any], str]]] = {number: [] for number in entries}
+        annotations = require(self._content, "annotations", list, path, "the file")
+        before, first = len(self.skipped), None
+        for k, annotation in enumerate(annotations):
             place = f"annotations[{k}]"
-            number = require(annotation, "image_id", int, path, place)
-            category = require(annotation, "category_id", int, path, place)
-            require(annotation, "segmentation", (list, dict), path, place)
-            if number not in entries:
-                raise DatasetError(path, f"is of picture {number}, which the file does not list", place)
-            if category not in self.class_of_category:
-                raise DatasetError(path, f"is of category {category}, which the file does not list", place)
-            gathered[number].append((annotation, place))
+            try:
+                number, kept = self._check_annotation(annotation, place, entries)
+            except DatasetError as error:
+                first = first or error
+                self.skip(place, error.reason)
+            else:
+                gathered[number].append((kept, place))
+        if first is not None and len(self.skipped) - before == len(annotations):
+            raise first  # none can be used
         return [
             COCORecord(
                 name,
@@ -206,15 +292,33 @@ class COCOInstances(COCOFiles):
             for number, (name, size) in entries.items()
         ]
 
+    def _check_annotation(
+        self, annotation: Any, place: str, entries: dict[int | str, tuple[str, tuple[int, int]]]
+    ) -> tuple[int | str, dict[str, Any]]:
+        """Return the picture's id and the annotation with its category's id; raise where it cannot be used."""
+        path = self.annotation_file
+        number = known_id(require_id(annotation, "image_id", path, place), entries)
+        category = known_id(require_id(annotation, "category_id", path, place), self.class_of_category)
+        if number not in entries:
+            raise DatasetError(path, f"is of picture {short(number)}, which the file does not list", place)
+        if category not in self.class_of_category:
+            raise DatasetError(path, f"is of category {short(category)}, which the file does not list", place)
+        if self.needs_masks:
+            require(annotation, "segmentation", (list, dict), path, place)
+            try:
+                segmentation_to_rle(annotation["segmentation"], entries[number][1], most_passed=MOST_PASSED)
+            except (ValueError, TypeError) as error:
+                raise DatasetError(path, str(error), place) from None
+        return number, {**annotation, "image_id": number, "category_id": category}
+
     def make_sample(self, record: COCORecord) -> COCOSample:
         """Return the sample of a record, nothing read yet."""
         return COCOSample(self, record)
 
     def read_masks(self, record: COCORecord) -> np.ndarray:
         """Draw every annotation's mask."""
-        from segalgo.masks import rle_to_mask
-
         self.check_image(record)
+        self._refuse_excess(find_masks_excess(record.size, len(record.annotations), self._bytes_of(record)), record)
         masks = np.zeros((len(record.annotations), *record.size), bool)
         for mask, code in zip(masks, self.read_codes(record), strict=True):
             mask[:] = rle_to_mask(code)
@@ -232,46 +336,43 @@ class COCOInstances(COCOFiles):
 
     def paint_labels(self, record: COCORecord) -> np.ndarray:
         """Paint the classes; the picture itself may be missing."""
-        labels = np.zeros(record.size, np.uint8)
-        for k, mask in self._painted(record):
-            labels[mask] = self.class_of_category[record.annotations[k]["category_id"]] + 1
-        return labels
+        classes = [self.class_of_category[annotation["category_id"]] + 1 for annotation in record.annotations]
+        return self._paint(record, classes, np.uint8)
 
     def paint_instances(self, record: COCORecord) -> np.ndarray:
         """Paint the numbered objects; the picture itself may be missing."""
-        instances = np.zeros(record.size, np.int32)
-        for k, mask in self._painted(record):
-            instances[mask] = 0 if record.annotations[k].get("iscrowd") else k + 1
-        return instances
+        numbers = [0 if is_crowd(annotation) else k for k, annotation in enumerate(record.annotations, 1)]
+        return self._paint(record, numbers, np.int32)
 
-    def _painted(self, record: COCORecord) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield place and mask of every annotation in the order of painting; one mask in memory at a time."""
-        from segalgo.masks import rle_area, rle_to_mask
-
+    def _paint(self, record: COCORecord, values: list[int], dtype: Any) -> np.ndarray:
+        """Paint every annotation with its value: crowds first, then large objects before small ones."""
+        self._refuse_excess(find_excess(record.size, self._bytes_of(record)), record)
         codes = self.read_codes(record)
-        areas = [rle_area(code) for code in codes]
-        crowd = [bool(annotation.get("iscrowd")) for annotation in record.annotations]
-        for k in sorted(range(len(codes)), key=lambda k: (not crowd[k], -areas[k], k)):
-            yield k, rle_to_mask(codes[k]).view(bool)
+        areas = [int(code["counts"][1::2].sum(dtype=np.int64)) for code in codes]
+        self._refuse_excess(find_coverage_excess(record.size, areas), record)
+        crowd = [is_crowd(annotation) for annotation in record.annotations]
+        order = sorted(range(len(codes)), key=lambda k: (not crowd[k], -areas[k], k))
+        return paint(record.size, [codes[k] for k in order], [values[k] for k in order], dtype)
+
+    def _bytes_of(self, record: COCORecord) -> int:
+        """Return the length of the annotation file and of the picture, if it is there."""
+        return sum(path.stat().st_size for path in (self.annotation_file, record.image) if path.is_file())
+
+    def _refuse_excess(self, reason: str | None, record: COCORecord) -> None:
+        if reason is not None:
+            raise DatasetError(self.annotation_file, reason, record.name)
 
     def read_codes(self, record: COCORecord) -> list[dict[str, Any]]:
-        """Return the run-length code of every annotation; polygons are drawn as COCO draws them."""
-        codes = []
+        """Return the run-length code of every annotation, counts as an array; polygons as COCO draws them."""
+        codes: list[dict[str, Any]] = []
         for annotation, place in zip(record.annotations, record.places, strict=True):
             try:
-                codes.append(segmentation_to_rle(annotation["segmentation"], record.size))
+                codes.append(segmentation_to_rle(annotation["segmentation"], record.size, most_passed=MOST_PASSED))
             except (ValueError, TypeError) as error:
                 raise DatasetError(self.annotation_file, str(error), place) from None
         return codes
 
 
-def segmentation_to_rle(segmentation: Any, size: tuple[int, int]) -> dict[str, Any]:
-    """Return a run-length code of the picture's size, from polygons or from a code."""
-    from segalgo.masks import polygon_to_rle, rle_area
-
-    if isinstance(segmentation, list):
-        return polygon_to_rle(segmentation, size)
-    rle_area(segmentation)  # raises where the code is none
-    if tuple(segmentation["size"]) != size:
-        raise ValueError(f"segmentation has size {list(segmentation['size'])}: expected {list(size)}, the picture's")
-    return segmentation
+def is_crowd(annotation: Mapping[str, Any]) -> bool:
+    """Return whether an annotation is of a crowd: what tools leave out, or write as null or "0", is none."""
+    return annotation.get("iscrowd") not in (None, 0, False, "0", "")

@@ -32,7 +32,7 @@ class Record:
 class Sample:
     """One picture with its labels; every file is read when its attribute is first asked for.
 
-    ``image, labels = sample`` unpacks it.
+    ``image, labels = sample`` unpacks it, ``sample[1]`` reads the labels alone.
     """
 
     def __init__(self, dataset: "Dataset", record: Any) -> None:
@@ -72,6 +72,12 @@ class Sample:
     def __iter__(self) -> Iterator[Any]:
         yield self.image
         yield self.labels
+
+    def __getitem__(self, k: int) -> Any:
+        """Return the image for 0, the labels for 1, as in a pair; the other file is not read."""
+        if k not in (0, 1, -1, -2):
+            raise IndexError(f"sample[{k!r}]: expected 0, the image, or 1, the labels")
+        return self.labels if k in (1, -1) else self.image
 
     def __repr__(self) -> str:
         return f"<sample {self.name!r} of {self._dataset.title}>"

@@ -2,14 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from segalgo.datasets.dataset import Dataset, Record, check_size
 from segalgo.datasets.encodings import ENCODINGS, LabelEncoding
 from segalgo.datasets.errors import DatasetError
-from segalgo.datasets.files import is_grey, list_pictures, pair_pictures, picture_size, read_grey, read_indices
+from segalgo.datasets.files import (
+    count_pages,
+    is_grey,
+    list_pictures,
+    pair_pictures,
+    picture_size,
+    read_grey,
+    read_indices,
+)
 
 IMAGE_FOLDERS = ("images", "image", "imgs", "raw")
 LABEL_FOLDERS = ("labels", "label", "masks", "membranes")
@@ -62,9 +69,9 @@ class ISBIStack(Dataset):
         stack = _stack(self.root, self.split)
         if stack:
             images, labels = stack
-            count = stack_length(images)
-            if labels and stack_length(labels) != count:
-                raise DatasetError(labels, f"holds {stack_length(labels)} slices, {images.name} {count}")
+            count = count_pages(images)
+            if labels and count_pages(labels) != count:
+                raise DatasetError(labels, f"holds {count_pages(labels)} slices, {images.name} {count}")
             return [Record(f"{page:02d}", images, labels, page=page) for page in range(count)]
         images, labels = _folders(self.root, self.split)
         if labels is None:
@@ -75,7 +82,7 @@ class ISBIStack(Dataset):
         """Read a slice, grey."""
         if record.page is None:
             return read_grey(record.image, record.name)
-        return read_page(record.image, record.page)
+        return read_grey(record.image, record.name, record.page)
 
     def read_labels(self, record: Record) -> np.ndarray | None:
         """Read a slice's labels."""
@@ -85,8 +92,8 @@ class ISBIStack(Dataset):
             raw = read_indices(record.labels, record.name)
             check_size(raw.shape, picture_size(record.image, record.name), record)
         else:
-            raw = read_page(record.labels, record.page)
-            check_size(raw.shape, read_page(record.image, record.page).shape, record)
+            raw = read_grey(record.labels, record.name, record.page)
+            check_size(raw.shape, picture_size(record.image, record.name, record.page), record)
         return self.encoding.decode(raw, record.labels, record.name)
 
 
@@ -114,42 +121,3 @@ def is_black_and_white(path: Path) -> bool:
 
 def _first_folder(base: Path, names: Sequence[str]) -> Path | None:
     return next((base / name for name in names if (base / name).is_dir()), None)
-
-
-def stack_length(path: Path) -> int:
-    """Return how many slices a TIFF stack holds."""
-    return _read_stack(path, lambda series: series.shape[0] if len(series.shape) == 3 else 1)
-
-
-def read_page(path: Path, page: int) -> np.ndarray:
-    """Read one slice of a TIFF stack, (H, W) uint8."""
-
-    def read(series: Any) -> np.ndarray:
-        if len(series.shape) == 2:
-            return series.asarray()
-        if len(series.pages) == series.shape[0]:
-            return series.pages[page].asarray()
-        return series.asarray()[page]  # written as one block behind one page
-
-    picture = _read_stack(path, read, f"slice {page}")
-    if picture.ndim != 2 or picture.dtype not in (np.uint8, np.bool_):
-        raise DatasetError(
-            path, f"holds {picture.dtype} of shape {picture.shape}: expected grey of 8 bits", f"slice {page}"
-        )
-    return picture.astype(np.uint8) * (255 if picture.dtype == bool else 1)
-
-
-def _read_stack(path: Path, read: Any, record: str | None = None) -> Any:
-    import tifffile
-
-    try:
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
-            if len(series.shape) not in (2, 3):
-                raise DatasetError(path, f"has shape {series.shape}: expected a stack of slices (D, H, W)", record)
-            return read(series)
-    except DatasetError:
-        raise
-    except Exception as error:  # the decoder has many error types
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DatasetError(path, f"cannot be read as a TIFF stack ({text})", record) from error

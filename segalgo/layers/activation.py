@@ -1,10 +1,9 @@
 """Activation functions: cell by cell, and softmax along an axis."""
 
 import math
-import operator
 from typing import Any
 
-from segalgo._core.checks import as_real, one_of, widened
+from segalgo._core.checks import as_integer, as_number, as_real, one_of, widened
 from segalgo._core.dispatch import wing
 
 
@@ -59,7 +58,9 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype.
+        If `input` is not of a float dtype, or `negative_slope` not a number.
+    ValueError
+        If `negative_slope` is beyond the range of float64.
 
     Notes
     -----
@@ -71,7 +72,7 @@ def leaky_relu(input: Any, negative_slope: float = 0.01) -> Any:
     >>> segalgo.leaky_relu(np.array([-1.0, 0.0, 2.0]), 0.25)
     array([-0.25,  0.  ,  2.  ])
     """
-    return _cell_by_cell("leaky_relu", input, float(negative_slope))
+    return _cell_by_cell("leaky_relu", input, as_number(negative_slope, "negative_slope"))
 
 
 def prelu(input: Any, weight: Any) -> Any:
@@ -310,7 +311,7 @@ def gelu(input: Any, approximate: str = "none") -> Any:
     return _cell_by_cell("gelu", input, approximate == "tanh")
 
 
-def softmax(input: Any, axis: int) -> Any:
+def softmax(input: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """Turn scores along an axis into probabilities.
 
     ``exp(input - max) / sum(exp(input - max))``, maximum and sum along `axis`. A NaN or +inf makes its whole line NaN,
@@ -321,7 +322,10 @@ def softmax(input: Any, axis: int) -> Any:
     input : array of any shape, float16, float32 or float64
         NumPy or CuPy; any memory order.
     axis : int
-        The axis of the classes: 1 for (N, C, H, W). Negative counts from the end.
+        The axis of the classes: 1 for (N, C, H, W). Negative counts from the end; an array without axes counts as one
+        of one element.
+    dim : int
+        PyTorch's name of `axis`; one of the two must be given.
 
     Returns
     -------
@@ -332,7 +336,7 @@ def softmax(input: Any, axis: int) -> Any:
     TypeError
         If `input` is not of a float dtype, or `axis` not an integer.
     ValueError
-        If there is no such axis.
+        If there is no such axis, or none is given.
 
     Notes
     -----
@@ -345,10 +349,10 @@ def softmax(input: Any, axis: int) -> Any:
     >>> segalgo.softmax(np.log([[1.0, 3.0]]), axis=1)
     array([[0.25, 0.75]])
     """
-    return _along_axis("softmax", input, axis)
+    return _along_axis("softmax", input, axis, dim)
 
 
-def log_softmax(input: Any, axis: int) -> Any:
+def log_softmax(input: Any, axis: int | None = None, *, dim: int | None = None) -> Any:
     """Return the logarithms of the probabilities of `segalgo.softmax`.
 
     ``input - max - log(sum(exp(input - max)))``, maximum and sum along `axis`.
@@ -358,7 +362,10 @@ def log_softmax(input: Any, axis: int) -> Any:
     input : array of any shape, float16, float32 or float64
         NumPy or CuPy; any memory order.
     axis : int
-        The axis of the classes: 1 for (N, C, H, W). Negative counts from the end.
+        The axis of the classes: 1 for (N, C, H, W). Negative counts from the end; an array without axes counts as one
+        of one element.
+    dim : int
+        PyTorch's name of `axis`; one of the two must be given.
 
     Returns
     -------
@@ -369,7 +376,7 @@ def log_softmax(input: Any, axis: int) -> Any:
     TypeError
         If `input` is not of a float dtype, or `axis` not an integer.
     ValueError
-        If there is no such axis.
+        If there is no such axis, or none is given.
 
     Notes
     -----
@@ -382,7 +389,7 @@ def log_softmax(input: Any, axis: int) -> Any:
     >>> segalgo.log_softmax(np.array([0.0, 0.0]), axis=0).round(4)
     array([-0.6931, -0.6931])
     """
-    return _along_axis("log_softmax", input, axis)
+    return _along_axis("log_softmax", input, axis, dim)
 
 
 def _cell_by_cell(operation: str, input: Any, *parameters: Any) -> Any:
@@ -392,18 +399,19 @@ def _cell_by_cell(operation: str, input: Any, *parameters: Any) -> Any:
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 
-def _along_axis(operation: str, input: Any, axis: int) -> Any:
+def _along_axis(operation: str, input: Any, axis: int | None, dim: int | None) -> Any:
     """View the tensor as (outer, n, inner), n the length of the axis, and compute."""
-    x = as_real(input, "input", 1)
-    try:
-        place = operator.index(axis)
-    except TypeError:
-        raise TypeError(f"axis={axis!r}: expected an integer") from None
-    if not -x.ndim <= place < x.ndim:
-        raise ValueError(f"axis={place} with input of shape {x.shape}: expected {-x.ndim} to {x.ndim - 1}")
+    x = as_real(input, "input")
+    if (axis is None) == (dim is None):
+        raise ValueError(f"axis={axis!r} and dim={dim!r}: expected just one of them, two names of the same argument")
+    name, place = ("axis", axis) if dim is None else ("dim", dim)
+    place = as_integer(place, name)
+    shape = x.shape or (1,)
+    if not -len(shape) <= place < len(shape):
+        raise ValueError(f"{name}={place} with input of shape {x.shape}: expected {-len(shape)} to {len(shape) - 1}")
     if x.size == 0:
         return x.copy()
-    place %= x.ndim
-    lines = widened(x).reshape(math.prod(x.shape[:place]), x.shape[place], math.prod(x.shape[place + 1 :]))
+    place %= len(shape)
+    lines = widened(x).reshape(math.prod(shape[:place]), shape[place], math.prod(shape[place + 1 :]))
     output = getattr(wing("layers.activation", lines), operation)(lines)
     return output.reshape(x.shape).astype(x.dtype, copy=False)

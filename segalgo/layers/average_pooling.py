@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_pair, as_planes, widened
+from segalgo._core.checks import as_flag, as_integer, as_pair, as_planes, as_sequence, is_sequence, shown, widened
 from segalgo._core.dispatch import wing
-from segalgo.layers.sizes import avg_pool_size
+from segalgo.layers.pooling_arguments import as_stride
+from segalgo.layers.sizes import adaptive_pool_size, avg_pool_size, check_output
 from segalgo.reference.layers.average_pooling import adaptive_windows, pooling_windows
 
 
@@ -34,7 +35,7 @@ def avg_pool2d(
     kernel_size : int or (int, int)
         Window height and width, at least 1.
     stride : int or (int, int), optional
-        Step between windows; `kernel_size` if not given.
+        Step between windows; `kernel_size` if not given, or if it is an empty sequence.
     padding : int or (int, int), default 0
         Cells added on each side; at most half of the kernel.
     ceil_mode : bool, default False
@@ -52,7 +53,7 @@ def avg_pool2d(
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or a size is not an integer.
+        If `input` is not of a float dtype, a size is not an integer, or a flag not True or False.
     ValueError
         If a shape or size does not fit, or `divisor_override` is 0.
 
@@ -70,16 +71,15 @@ def avg_pool2d(
     """
     x = as_planes(input, "input")
     kernel = as_pair(kernel_size, "kernel_size", 1)
-    steps = kernel if stride is None else as_pair(stride, "stride", 1)
+    steps = as_stride(stride, kernel)
     border = as_pair(padding, "padding", 0)
-    if divisor_override is not None and not hasattr(divisor_override, "__index__"):
-        raise TypeError(f"divisor_override={divisor_override!r}: expected an integer")
-    if divisor_override == 0:
+    if divisor_override is not None and as_integer(divisor_override, "divisor_override", most=2**53) == 0:
         raise ValueError("divisor_override=0: expected an integer other than 0")
-    windows = []
-    for axis in zip("HW", x.shape[2:], kernel, steps, border, strict=True):
-        size = avg_pool_size(*axis, ceil_mode)
-        windows.append(pooling_windows(size, *axis[1:], count_include_pad))
+    count_include_pad = as_flag(count_include_pad, "count_include_pad")
+    axes = list(zip("HW", x.shape[2:], kernel, steps, border, strict=True))
+    sizes = [avg_pool_size(*axis, ceil_mode) for axis in axes]
+    check_output((*x.shape[:2], *sizes))
+    windows = [pooling_windows(size, *axis[1:], count_include_pad) for size, axis in zip(sizes, axes, strict=True)]
     (rows, row_counts), (columns, column_counts) = windows
     if divisor_override is not None:
         row_counts, column_counts = np.full_like(row_counts, divisor_override), np.ones_like(column_counts)
@@ -126,10 +126,13 @@ def adaptive_avg_pool2d(input: Any, output_size: int | Sequence[int | None] | No
     x = as_planes(input, "input")
     if 0 in x.shape[2:]:
         raise ValueError(f"input has shape {x.shape}: expected a height and width of at least 1")
-    wanted = output_size if isinstance(output_size, Sequence) else (output_size, output_size)
+    wanted = (output_size, output_size)
+    if is_sequence(output_size):
+        wanted = as_sequence(output_size, "output_size", "one size or a pair")
     if len(wanted) != 2:
-        raise ValueError(f"output_size={output_size!r}: expected one size or a pair")
-    sizes = as_pair([n if w is None else w for w, n in zip(wanted, x.shape[2:], strict=True)], "output_size", 0)
+        raise ValueError(f"output_size={shown(output_size)}: expected one size or a pair")
+    sizes = [adaptive_pool_size(*axis) for axis in zip("HW", x.shape[2:], wanted, strict=True)]
+    check_output((*x.shape[:2], *sizes))
     rows, columns = (adaptive_windows(n, size) for n, size in zip(x.shape[2:], sizes, strict=True))
     counts = [np.maximum(last - first, 1).astype(np.float64) for first, last in (rows, columns)]
     output = wing("layers.average_pooling", x).avg_pool2d(widened(x), rows, columns, *counts)

@@ -5,18 +5,17 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import REAL, as_pair, as_planes
+from segalgo._core.checks import REAL, as_integer, as_pair, as_planes, shown
 from segalgo._core.dispatch import wing
 from segalgo.layers.convolution_arguments import (
     as_bias,
-    as_groups,
     as_weight,
     check_channels,
     choose_algorithm,
     conv2d_sizes,
-    transposed_size,
     widened,
 )
+from segalgo.layers.sizes import check_output, conv_transpose_size
 
 
 def conv2d(
@@ -91,10 +90,10 @@ def conv2d(
     x = as_planes(input, "input")
     w = as_weight(weight, x.dtype)
     steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
-    groups = as_groups(groups)
+    groups = as_integer(groups, "groups", 1)
     check_channels(x, w, groups)
     b = as_bias(bias, w.shape[0], x.dtype)
-    border, size = conv2d_sizes(x.shape[2:], w.shape[2:], steps, padding, spread)
+    border, size = conv2d_sizes(x.shape, w.shape, steps, padding, spread)
     compute = wing("layers.convolution", x, w, b)
     method = choose_algorithm(compute, algorithm, w, steps, spread, groups, size)
     output = compute.conv2d(widened(x), widened(w), widened(b), steps, border, spread, groups, size, method)
@@ -137,7 +136,7 @@ def conv_transpose2d(
     Returns
     -------
     array, (N, K, OH, OW) or (K, OH, OW), dtype of `input`
-        ``OH = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``; 0 gives an empty array, less is an error.
+        ``OH = (H - 1)*sh - 2*ph + dh*(kh - 1) + output_padding + 1``, at least 1.
 
     Raises
     ------
@@ -170,7 +169,7 @@ def conv_transpose2d(
     w = as_weight(weight, x.dtype)
     steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
     border, extra = as_pair(padding, "padding", 0), as_pair(output_padding, "output_padding", 0)
-    groups = as_groups(groups)
+    groups = as_integer(groups, "groups", 1)
     if w.shape[0] != x.shape[1] or x.shape[1] % groups:
         raise ValueError(
             f"input has {x.shape[1]} channels, weight has shape {w.shape} and groups={groups}: "
@@ -178,9 +177,10 @@ def conv_transpose2d(
         )
     b = as_bias(bias, w.shape[1] * groups, x.dtype)
     size = tuple(
-        transposed_size(*axis)
+        conv_transpose_size(*axis)
         for axis in zip("HW", x.shape[2:], w.shape[2:], steps, border, extra, spread, strict=True)
     )
+    check_output((x.shape[0], w.shape[1] * groups, *size))
     compute = wing("layers.convolution", x, w, b).conv_transpose2d
     output = compute(widened(x), widened(w), widened(b), steps, border, spread, groups, size)
     output = output.astype(x.dtype, copy=False)
@@ -238,7 +238,13 @@ def bilinear_weight(
 
     size = as_pair(kernel_size, "kernel_size", 1)
     steps = tuple((k + 1) // 2 for k in size) if stride is None else as_pair(stride, "stride", 1)
-    if np.dtype(dtype).name not in REAL:
-        raise TypeError(f"dtype={np.dtype(dtype)}: expected one of {', '.join(REAL)}")
-    kernel = compute.bilinear_weight(size, steps, np.dtype(dtype))
-    return np.tile(kernel, (as_pair(channels, "channels", 1)[0], 1, 1, 1))
+    count = as_integer(channels, "channels", 1)
+    check_output((count, 1, *size))
+    try:
+        name = np.dtype(dtype).name
+    except (TypeError, ValueError):
+        name = shown(dtype)
+    if name not in REAL:
+        raise TypeError(f"dtype={name}: expected one of {', '.join(REAL)}")
+    kernel = compute.bilinear_weight(size, steps, np.dtype(name))
+    return np.tile(kernel, (count, 1, 1, 1))

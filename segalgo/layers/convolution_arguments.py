@@ -1,12 +1,12 @@
 """Checks and sizes that the doors of convolution share."""
 
-from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import REAL, as_array, as_contiguous, as_pair, one_of
+from segalgo.layers.sizes import check_output, conv_padding, conv_size
 
 ALGORITHMS = ("auto", "direct", "winograd")
 
@@ -36,13 +36,6 @@ def as_bias(value: Any, channels: int, dtype: np.dtype) -> Any:
     return array
 
 
-def as_groups(value: Any) -> int:
-    """Return the number of groups, at least 1."""
-    if isinstance(value, Sequence):
-        raise TypeError(f"groups={value!r}: expected an integer")
-    return as_pair(value, "groups", 1)[0]
-
-
 def check_channels(x: Any, w: Any, groups: int) -> None:
     """Raise unless the channels of input and weight fit the groups."""
     if x.shape[1] % groups or w.shape[0] % groups:
@@ -68,40 +61,20 @@ def check_padding(padding: Any, stride: tuple[int, int]) -> tuple[int, int] | st
 
 
 def conv2d_sizes(
-    input_size: tuple[int, int],
-    kernel: tuple[int, int],
+    shape: tuple[int, ...],
+    weight_shape: tuple[int, ...],
     stride: tuple[int, int],
     padding: Any,
     dilation: tuple[int, int],
 ) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Return the zeros above and to the left, and (OH, OW)."""
-    extent = tuple(d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True))
-    border = check_padding(padding, stride)
-    if border == "same":
-        return tuple((n - 1) // 2 for n in extent), tuple(input_size)
-    size = []
-    for axis, n, e, s, p in zip("HW", input_size, extent, stride, border, strict=True):
-        if e > n + 2 * p:
-            raise ValueError(
-                f"kernel of extent {e} along {axis} (weight, dilation): expected at most {n + 2 * p}, the padded input "
-                "size"
-            )
-        size.append((n + 2 * p - e) // s + 1)
-    return border, tuple(size)
-
-
-def transposed_size(axis: str, n: int, k: int, s: int, p: int, extra: int, d: int) -> int:
-    """Return the output size of one axis of a transposed convolution."""
-    if n < 1:
-        raise ValueError(f"input has size 0 along {axis}: expected at least 1")
-    if extra >= max(s, d):
-        raise ValueError(
-            f"output_padding={extra} along {axis}: expected less than the stride {s} or the dilation {d} of that axis"
-        )
-    size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
-    if size < 0:
-        raise ValueError(f"padding={p} along {axis} leaves an output of size {size}: expected at least 0")
-    return size
+    """Return the zeros above and to the left, and (OH, OW), for an input (N, C, H, W)."""
+    border, kernel = check_padding(padding, stride), weight_shape[2:]
+    borders = (border, border) if isinstance(border, str) else border
+    axes = zip("HW", shape[2:], kernel, stride, borders, dilation, strict=True)
+    size = tuple(conv_size(*axis) for axis in axes)
+    check_output((shape[0], weight_shape[0], *size))
+    before = zip("HW", kernel, borders, dilation, strict=True)
+    return tuple(conv_padding(*axis) for axis in before), size
 
 
 def choose_algorithm(

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, as_pair, one_of
+from segalgo._core.checks import as_pair, one_of
 from segalgo._core.dispatch import wing
+from segalgo.layers.pooling_arguments import as_indices
 
 ORDERS = ("row", "column")
 
@@ -92,14 +93,11 @@ def tensor_to_plane_indices(indices: Any, plane_size: Sequence[int], storage_ord
 
 def _converted(indices: Any, plane_size: Sequence[int], storage_order: str, operation: str, expected: str) -> Any:
     """Check the arguments, convert, and raise for the first index that does not lie in its plane."""
-    places = as_array(indices, "indices")
-    if places.dtype.kind not in "iu":
-        raise TypeError(f"indices has dtype {places.dtype}: expected integers")
+    places = as_indices(indices, "indices")
     if places.ndim not in (3, 4):
         raise ValueError(f"indices has shape {places.shape}: expected (N, C, OH, OW) or (C, OH, OW)")
     size = as_pair(plane_size, "plane_size", 1)
     one_of(storage_order, "storage_order", ORDERS)
-    places = as_contiguous(places.astype(np.int64, copy=False))
     planes = int(np.prod(places.shape[:-2]))
     if planes * size[0] * size[1] > 2**63 - 1:
         raise ValueError(f"plane_size={size} with {planes} planes: expected at most 2**63 - 1 cells in all")

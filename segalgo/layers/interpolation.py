@@ -1,14 +1,22 @@
 """Interpolation to another size, and padding."""
 
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_planes, one_of, widened
+from segalgo._core.checks import (
+    as_integer,
+    as_number,
+    as_planes,
+    as_sequence,
+    is_sequence,
+    one_of,
+    shown,
+    widened,
+)
 from segalgo._core.dispatch import wing
-from segalgo.layers.sizes import interpolate_size
+from segalgo.layers.sizes import check_output, interpolate_size, pad_size
 from segalgo.reference.layers.interpolation import linear_taps, nearest_indices, pad_indices
 
 MODES = ("nearest", "nearest-exact", "bilinear")
@@ -126,7 +134,7 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or an amount is not an integer.
+        If `input` is not of a float dtype, an amount is not an integer, or `value` not a number.
     ValueError
         If an amount or the mode does not fit; the message names it.
 
@@ -141,44 +149,30 @@ def pad(input: Any, pad: Sequence[int], mode: str = "constant", value: float | N
     array([[[3., 2., 1., 2., 3., 2.]]])
     """
     x = as_planes(input, "input")
-    try:
-        amounts = tuple(map(operator.index, pad))
-    except TypeError:
-        raise TypeError(f"pad={pad!r}: expected integers (left, right) or (left, right, top, bottom)") from None
+    amounts = as_sequence(pad, "pad", "integers (left, right) or (left, right, top, bottom)")
+    amounts = tuple(as_integer(amount, "pad") for amount in amounts)
     if len(amounts) not in (2, 4):
-        raise ValueError(f"pad={amounts}: expected (left, right) or (left, right, top, bottom)")
+        raise ValueError(f"pad={shown(amounts)}: expected (left, right) or (left, right, top, bottom)")
     one_of(mode, "mode", PAD_MODES)
-    if mode != "constant" and value not in (None, 0):
+    constant = 0.0 if value is None else as_number(value, "value")
+    if mode != "constant" and constant != 0:
         raise ValueError(f"value={value!r} with mode={mode!r}: expected None, it is for 'constant'")
     left, right, top, bottom = (*amounts, 0, 0)[:4]
     x, dtype = widened(x), x.dtype
-    rows = _padded_axis("H", x.shape[2], top, bottom, mode)
-    columns = _padded_axis("W", x.shape[3], left, right, mode)
-    output = wing("layers.interpolation", x).pad(x, rows, columns, float(value or 0))
+    sides = ((x.shape[2], top, bottom, mode), (x.shape[3], left, right, mode))
+    size = [pad_size(axis, *side) for axis, side in zip("HW", sides, strict=True)]
+    check_output((*x.shape[:2], *size))
+    rows, columns = (pad_indices(*side) for side in sides)
+    output = wing("layers.interpolation", x).pad(x, rows, columns, constant)
     output = output.astype(dtype, copy=False)
     return output[0] if np.ndim(input) == 3 else output
 
 
-def _padded_axis(axis: str, n: int, before: int, after: int, mode: str) -> np.ndarray:
-    """Check the amounts of one axis and return the input cell of each output cell."""
-    size = n + before + after
-    if size < 0:
-        raise ValueError(f"pad=({before}, {after}) makes the {n} cells of {axis} to {size}: expected at least 0")
-    most = {"reflect": n - 1, "circular": n}.get(mode)
-    if most is not None and max(before, after) > most:
-        raise ValueError(
-            f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected at most {most} of {n} cells"
-        )
-    left = n + min(before, 0) + min(after, 0)
-    if size and mode != "constant" and (n < 1 or (mode == "circular" and left < 1)):
-        raise ValueError(f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected to leave a cell to repeat")
-    return pad_indices(n, before, after, mode)
-
-
 def _both(value: Any, argument: str) -> tuple[Any, Any]:
-    """Return the value for each axis."""
-    if not isinstance(value, Sequence):
+    """Return the value for each axis, not yet checked."""
+    if not is_sequence(value):
         return (value, value)
-    if len(value) != 2:
-        raise ValueError(f"{argument}={value!r}: expected one value or a pair")
-    return tuple(value)
+    pair = as_sequence(value, argument, "one value or a pair")
+    if len(pair) != 2:
+        raise ValueError(f"{argument}={shown(value)}: expected one value or a pair")
+    return pair

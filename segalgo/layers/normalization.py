@@ -1,19 +1,34 @@
 """Normalization: by stored statistics, over the last axes, and across neighbouring channels."""
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_double, as_real, widened
+from segalgo._core.checks import (
+    as_double,
+    as_flag,
+    as_integer,
+    as_number,
+    as_real,
+    as_sequence,
+    is_sequence,
+    widened,
+)
 from segalgo._core.dispatch import wing
 
 
 def batch_norm(
-    input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, *, eps: float = 1e-5
+    input: Any,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: bool = False,
+    momentum: float | None = 0.1,
+    eps: float = 1e-5,
 ) -> Any:
     """Normalize every channel by stored statistics (batch normalization at inference).
 
@@ -27,8 +42,12 @@ def batch_norm(
         Mean and variance of each channel.
     weight, bias : array, (C,), optional
         Factor and summand of each channel; 1 and 0 if not given.
+    training : bool, default False
+        Only False: the statistics are used as they are, and inputs are never changed.
+    momentum : float, optional
+        Ignored, as in PyTorch while `training` is False.
     eps : float, default 1e-5
-        Keeps the root away from 0. Only by name: PyTorch has `training` and `momentum` in its place.
+        Keeps the root away from 0.
 
     Returns
     -------
@@ -37,9 +56,9 @@ def batch_norm(
     Raises
     ------
     TypeError
-        If an array is not of a float dtype.
+        If an array is not of a float dtype, or `eps` or `momentum` not a number.
     ValueError
-        If a shape does not fit.
+        If a shape does not fit, or `training` is True.
 
     Notes
     -----
@@ -60,9 +79,14 @@ def batch_norm(
     shape = x.shape[1:2]
     mean, var = as_double(running_mean, "running_mean", shape), as_double(running_var, "running_var", shape)
     weight, bias = _affine(x, weight, bias, shape)
+    if as_flag(training, "training"):
+        raise ValueError("training=True: expected False; batches are normalized by stored statistics only")
+    if momentum is not None:
+        as_number(momentum, "momentum")
+    eps = as_number(eps, "eps")
     cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
     compute = wing("layers.normalization", x, mean, var, weight, bias).batch_norm
-    output = compute(cells, mean, var, weight, bias, float(eps))
+    output = compute(cells, mean, var, weight, bias, eps)
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -92,7 +116,7 @@ def layer_norm(
     Raises
     ------
     TypeError
-        If an array is not of a float dtype.
+        If an array is not of a float dtype, an axis not an integer, or `eps` not a number.
     ValueError
         If a shape does not fit.
 
@@ -113,19 +137,19 @@ def layer_norm(
            [ 0.        ,  0.        ]])
     """
     x = as_real(input, "input", 1)
-    named = normalized_shape if isinstance(normalized_shape, Sequence) else (normalized_shape,)
-    try:
-        shape = tuple(map(operator.index, named))
-    except TypeError:
-        raise TypeError(f"normalized_shape={normalized_shape!r}: expected integers") from None
+    named = (normalized_shape,)
+    if is_sequence(normalized_shape):
+        named = as_sequence(normalized_shape, "normalized_shape", "an integer or a sequence of integers")
+    shape = tuple(as_integer(n, "normalized_shape") for n in named)
     if not shape or x.shape[-len(shape) :] != shape:
         raise ValueError(f"normalized_shape={shape} with input of shape {x.shape}: expected its last axes")
     weight, bias = _affine(x, weight, bias, shape)
+    eps = as_number(eps, "eps")
     if x.size == 0:
         return x.copy()
     rows = widened(x).reshape(-1, math.prod(shape))
     compute = wing("layers.normalization", x, weight, bias).layer_norm
-    output = compute(rows, weight.reshape(-1), bias.reshape(-1), float(eps))
+    output = compute(rows, weight.reshape(-1), bias.reshape(-1), eps)
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -153,7 +177,7 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     Raises
     ------
     TypeError
-        If an array is not of a float dtype, or `num_groups` is not an integer.
+        If an array is not of a float dtype, `num_groups` not an integer, or `eps` not a number.
     ValueError
         If a shape or `num_groups` does not fit.
 
@@ -173,14 +197,15 @@ def group_norm(input: Any, num_groups: int, weight: Any = None, bias: Any = None
     array([-0.9701,  0.9701,  0.    ,  0.    ])
     """
     x = as_real(input, "input", 2)
-    groups = _count(num_groups, "num_groups")
+    groups = as_integer(num_groups, "num_groups", 1)
     if x.shape[1] % groups:
         raise ValueError(f"num_groups={groups} with input of shape {x.shape}: expected a divisor of {x.shape[1]}")
     weight, bias = _affine(x, weight, bias, x.shape[1:2])
+    eps = as_number(eps, "eps")
     if x.size == 0:
         return x.copy()
     cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    output = wing("layers.normalization", x, weight, bias).group_norm(cells, groups, weight, bias, float(eps))
+    output = wing("layers.normalization", x, weight, bias).group_norm(cells, groups, weight, bias, eps)
     return output.reshape(x.shape).astype(x.dtype, copy=False)
 
 
@@ -206,7 +231,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or `size` not an integer.
+        If `input` is not of a float dtype, `size` not an integer, or another parameter not a number.
     ValueError
         If a shape or `size` does not fit.
 
@@ -226,21 +251,11 @@ def local_response_norm(input: Any, size: int, alpha: float = 1e-4, beta: float 
     array([[[1. ], [0.8]]])
     """
     x = as_real(input, "input", 3)
-    size = _count(size, "size")
+    size = as_integer(size, "size", 1)
+    numbers = (as_number(alpha, "alpha"), as_number(beta, "beta"), as_number(k, "k"))
     cells = widened(x).reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    output = wing("layers.normalization", x).local_response_norm(cells, size, float(alpha), float(beta), float(k))
+    output = wing("layers.normalization", x).local_response_norm(cells, size, *numbers)
     return output.reshape(x.shape).astype(x.dtype, copy=False)
-
-
-def _count(value: Any, argument: str) -> int:
-    """Return the value as an integer of at least 1."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{argument}={value!r}: expected an integer") from None
-    if number < 1:
-        raise ValueError(f"{argument}={number}: expected at least 1")
-    return number
 
 
 def _affine(x: Any, weight: Any, bias: Any, shape: tuple[int, ...]) -> tuple[Any, Any]:

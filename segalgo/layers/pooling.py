@@ -5,9 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, as_pair, as_planes, one_of, widened
+from segalgo._core.checks import REAL, as_flag, as_pair, as_planes, as_sequence, one_of, shown, widened
 from segalgo._core.dispatch import wing
-from segalgo.layers.sizes import pool_size, unpool_size
+from segalgo.layers.pooling_arguments import as_indices, as_stride
+from segalgo.layers.sizes import check_output, pool_size, unpool_size
+
+POOLED = (*REAL, "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 
 
 def max_pool2d(
@@ -27,12 +30,12 @@ def max_pool2d(
 
     Parameters
     ----------
-    input : array, (N, C, H, W) or (C, H, W), float16, float32 or float64
+    input : array, (N, C, H, W) or (C, H, W), float16, float32, float64 or integers of 8 to 64 bits
         NumPy or CuPy; any memory order.
     kernel_size : int or (int, int)
         Window height and width, at least 1.
     stride : int or (int, int), optional
-        Step between windows; `kernel_size` if not given.
+        Step between windows; `kernel_size` if not given, or if it is an empty sequence.
     padding : int or (int, int), default 0
         Cells added on each side; at most half of the dilated kernel.
     dilation : int or (int, int), default 1
@@ -52,7 +55,7 @@ def max_pool2d(
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or a size is not an integer.
+        If `input` is not of such a dtype, a size is not an integer, or a flag not True or False.
     ValueError
         If a shape or size does not fit; the message names it.
 
@@ -72,20 +75,22 @@ def max_pool2d(
     >>> output[0], indices[0]
     (array([[5., 9.]], dtype=float32), array([[1, 6]]))
     """
-    x = as_planes(input, "input")
+    x = as_planes(input, "input", POOLED)
     kernel = as_pair(kernel_size, "kernel_size", 1)
-    steps = kernel if stride is None else as_pair(stride, "stride", 1)
+    steps = as_stride(stride, kernel)
     border = as_pair(padding, "padding", 0)
     spread = as_pair(dilation, "dilation", 1)
+    with_indices = as_flag(return_indices, "return_indices")
     size = tuple(
         pool_size(*axis, ceil_mode) for axis in zip("HW", x.shape[2:], kernel, steps, border, spread, strict=True)
     )
+    check_output((*x.shape[:2], *size))
     compute = wing("layers.pooling", x).max_pool2d
     values, indices = compute(widened(x), kernel, steps, border, spread, size)
     values = values.astype(x.dtype, copy=False)
     if np.ndim(input) == 3:
         values, indices = values[0], indices[0]
-    return (values, indices) if return_indices else values
+    return (values, indices) if with_indices else values
 
 
 def max_unpool2d(
@@ -96,6 +101,7 @@ def max_unpool2d(
     padding: int | Sequence[int] = 0,
     output_size: Sequence[int] | None = None,
     on_duplicate: str = "last",
+    dilation: int | Sequence[int] = 1,
 ) -> Any:
     """Put every value back where max-pooling found it, and zero everywhere else.
 
@@ -111,10 +117,12 @@ def max_unpool2d(
         Those of the pooling; they give the output size where `output_size` does not.
     output_size : sequence of int, optional
         (OH, OW), or the whole shape of the output: the size before pooling, where it was not
-        ``(H - 1)*sh - 2*ph + kh``. Each size within one stride of that.
+        ``(H - 1)*sh - 2*ph + dh*(kh - 1) + 1``. Each size within one stride of that.
     on_duplicate : {"last", "raise"}, default "last"
         What overlapping windows bring: one index twice in a plane. "last": the later value in row order stays, in
         every backend and for any thread count.
+    dilation : int or (int, int), default 1
+        That of the pooling.
 
     Returns
     -------
@@ -123,7 +131,7 @@ def max_unpool2d(
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or `indices` not of an integer dtype.
+        If `input` is not of a float dtype, `indices` not of an integer dtype, or a size not an integer.
     ValueError
         If shapes do not fit, an index lies outside the output plane, or repeats while ``on_duplicate="raise"``.
 
@@ -144,17 +152,18 @@ def max_unpool2d(
             [0., 0., 9., 0.]]])
     """
     x = as_planes(input, "input")
-    places = as_array(indices, "indices")
-    if places.dtype.kind not in "iu":
-        raise TypeError(f"indices has dtype {places.dtype}: expected integers")
+    places = as_indices(indices, "indices")
     if places.shape != np.shape(input):
         raise ValueError(f"indices has shape {places.shape}: expected {np.shape(input)}, the shape of input")
     one_of(on_duplicate, "on_duplicate", ("last", "raise"))
     kernel = as_pair(kernel_size, "kernel_size", 1)
-    steps = kernel if stride is None else as_pair(stride, "stride", 1)
+    steps = as_stride(stride, kernel)
     border = as_pair(padding, "padding", 0)
-    size = _unpooled_size(x.shape, kernel, steps, border, output_size)
-    places = as_contiguous(places.astype(np.int64, copy=False)).reshape(x.shape)
+    spread = as_pair(dilation, "dilation", 1)
+    axes = zip("HW", x.shape[2:], kernel, steps, border, spread, _output_pair(output_size), strict=True)
+    size = tuple(unpool_size(*axis) for axis in axes)
+    check_output((*x.shape[:2], *size))
+    places = places.reshape(x.shape)
     compute = wing("layers.pooling", x, places).max_unpool2d
     output, fault = compute(widened(x), places, size, on_duplicate == "raise")
     if fault >= 0:
@@ -163,27 +172,14 @@ def max_unpool2d(
     return output[0] if np.ndim(input) == 3 else output
 
 
-def _unpooled_size(
-    shape: tuple[int, ...],
-    kernel: tuple[int, int],
-    stride: tuple[int, int],
-    padding: tuple[int, int],
-    output_size: Sequence[int] | None,
-) -> tuple[int, int]:
-    """Return (OH, OW): the default, or the given size if it is within one stride of it."""
-    axes = list(zip("HW", shape[2:], kernel, stride, padding, strict=True))
+def _output_pair(output_size: Any) -> tuple[Any, Any]:
+    """Return the two sizes of an output given as (OH, OW) or as its whole shape, or None for each axis."""
     if output_size is None:
-        return tuple(unpool_size(*axis) for axis in axes)
-    default = tuple((n - 1) * s - 2 * p + k for _, n, k, s, p in axes)
-    size = tuple(int(n) for n in output_size)[-2:]
-    if len(output_size) not in (2, 3, 4) or len(size) != 2:
-        raise ValueError(f"output_size={tuple(output_size)}: expected (OH, OW) or the whole shape of the output")
-    for n, middle, s in zip(size, default, stride, strict=True):
-        if not max(middle - s, 0) < n < middle + s:
-            raise ValueError(
-                f"output_size={tuple(output_size)}: expected within a stride {stride} of the default {default}"
-            )
-    return size
+        return None, None
+    sizes = as_sequence(output_size, "output_size", "(OH, OW) or the whole shape of the output")
+    if len(sizes) not in (2, 3, 4):
+        raise ValueError(f"output_size={shown(output_size)}: expected (OH, OW) or the whole shape of the output")
+    return sizes[-2:]
 
 
 def _raise_index_fault(index: int, position: int, shape: tuple[int, ...], size: tuple[int, int]) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_pair, as_planes
+from segalgo._core.checks import REAL, as_array, as_flag, as_integer, as_number, as_pair, as_planes, as_sequence, one_of
 from segalgo._core.dispatch import wing
 from segalgo.layers.convolution_arguments import (
+    ALGORITHMS,
     as_bias,
-    as_groups,
     as_weight,
     check_channels,
     check_padding,
@@ -58,8 +58,7 @@ class PreparedConv2d:
         if x.dtype != self.dtype:
             raise TypeError(f"input has dtype {x.dtype}: expected {self.dtype}, that of the weights")
         check_channels(x, self.weight, self.groups)
-        kernel = self.weight.shape[2:]
-        border, size = conv2d_sizes(x.shape[2:], kernel, self.stride, self.padding, self.dilation)
+        border, size = conv2d_sizes(x.shape, self.weight.shape, self.stride, self.padding, self.dilation)
         compute = wing("layers.convolution", x, self.weight)
         output = compute.conv2d_packed(widened(x), self._pack(compute, size), border, size)
         output = output.astype(x.dtype, copy=False)
@@ -125,32 +124,42 @@ def prepare_conv2d(
     """
     w = as_weight(weight, None)
     steps, spread = as_pair(stride, "stride", 1), as_pair(dilation, "dilation", 1)
-    groups = as_groups(groups)
+    groups = as_integer(groups, "groups", 1)
     if w.shape[0] % groups:
         raise ValueError(f"groups={groups}: expected a divisor of {w.shape[0]}, the output channels of weight")
-    check_padding(padding, steps)
+    border = check_padding(padding, steps)
+    rectified = as_flag(relu, "relu")
+    one_of(algorithm, "algorithm", ALGORITHMS)
     b = as_bias(bias, w.shape[0], w.dtype)
     folded, offset = widened(w), widened(b)
     if batch_norm is not None:
         folded, offset = fold_batch_norm(folded, offset, batch_norm)
-    return PreparedConv2d(folded, offset, w.dtype, steps, padding, spread, groups, bool(relu), algorithm)
+    return PreparedConv2d(folded, offset, w.dtype, steps, border, spread, groups, rectified, algorithm)
 
 
 def fold_batch_norm(weight: Any, bias: Any, batch_norm: Sequence[Any]) -> tuple[Any, Any]:
     """Return weight and bias of the convolution followed by batch normalization; sums in float64."""
-    if len(batch_norm) != 5:
+    entries = as_sequence(batch_norm, "batch_norm", "(running_mean, running_var, weight, bias, eps)")
+    if len(entries) != 5:
         raise ValueError(
-            f"batch_norm has {len(batch_norm)} entries: expected (running_mean, running_var, weight, bias, eps)"
+            f"batch_norm has {len(entries)} entries: expected (running_mean, running_var, weight, bias, eps)"
         )
-    *arrays, eps = batch_norm
-    names = ("running_mean", "running_var", "weight", "bias")
-    for name, array in zip(names, arrays, strict=True):
-        if array is None and name in names[2:]:
-            continue
-        if np.shape(array) != weight.shape[:1]:
-            raise ValueError(f"batch_norm {name} has shape {np.shape(array)}: expected {weight.shape[:1]}")
-    mean, var, gamma, beta = (None if a is None else as_array(a, "batch_norm").astype(np.float64) for a in arrays)
+    mean, var, gamma, beta = (
+        None if array is None and name in ("weight", "bias") else _statistic(array, name, weight.shape[:1])
+        for name, array in zip(("running_mean", "running_var", "weight", "bias"), entries, strict=False)
+    )
+    eps = as_number(entries[4], "batch_norm eps")
     scale = (var + eps) ** -0.5 if gamma is None else gamma * (var + eps) ** -0.5
     shift = -mean * scale if bias is None else (bias.astype(np.float64) - mean) * scale
     shift = shift if beta is None else shift + beta
     return (weight * scale[:, None, None, None]).astype(weight.dtype), shift.astype(weight.dtype)
+
+
+def _statistic(value: Any, name: str, shape: tuple[int, ...]) -> Any:
+    """Return one of the arrays of batch normalization in float64."""
+    array = as_array(value, f"batch_norm {name}")
+    if array.shape != shape:
+        raise ValueError(f"batch_norm {name} has shape {array.shape}: expected {shape}")
+    if array.dtype.name not in REAL:
+        raise TypeError(f"batch_norm {name} has dtype {array.dtype}: expected one of {', '.join(REAL)}")
+    return array.astype(np.float64)

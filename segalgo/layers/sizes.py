@@ -8,8 +8,12 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from segalgo._core.checks import LARGEST_ARGUMENT, as_flag, as_integer, as_number, as_sequence, is_sequence, shown
+
 # No picture is larger along an axis; `input_sizes` searches up to here.
 LARGEST = 2**40
+# No output has more elements.
+LARGEST_OUTPUT = 2**40
 
 
 def output_size(operation: str, input_size: Sequence[int], **parameters: Any) -> tuple[int, int]:
@@ -17,17 +21,20 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
 
     Convolution and pooling: ``floor((n + 2*p - d*(k - 1) - 1) / s) + 1``; with `ceil_mode` the quotient is rounded
     up, and a last window that would start in the far padding is dropped. Transposed convolution:
-    ``(n - 1)*s - 2*p + d*(k - 1) + output_padding + 1``; unpooling: ``(n - 1)*s - 2*p + k``; interpolation: `size`,
-    or ``floor(n * scale_factor)``. These are PyTorch's rules.
+    ``(n - 1)*s - 2*p + d*(k - 1) + output_padding + 1``; unpooling: ``(n - 1)*s - 2*p + d*(k - 1) + 1``; interpolation:
+    `size`, or ``floor(n * scale_factor)``; adaptive pooling: `output_size`, or the input's where it is None. These are
+    PyTorch's rules.
 
     Parameters
     ----------
-    operation : {"conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d", "max_unpool2d", "interpolate"}
+    operation : {"conv2d", "conv_transpose2d", "max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "max_unpool2d", \
+"interpolate"}
     input_size : (int, int)
         Height and width.
     **parameters
         Those of the operation that matter: `kernel_size`, `stride`, `padding`, `dilation`, `output_padding`,
-        `ceil_mode`, `size`, `scale_factor`; one value, or a pair for the two axes. Defaults are the operation's.
+        `ceil_mode`, `size`, `scale_factor`, `output_size`; one value, or a pair for the two axes. Defaults are the
+        operation's.
 
     Returns
     -------
@@ -38,7 +45,8 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
     TypeError
         If a parameter is unknown to the operation, or not a number.
     ValueError
-        If no output exists: a kernel larger than the padded input, a stride below 1.
+        If no output exists: a kernel larger than the padded input, a stride below 1. Sizes, strides, paddings and
+        dilations are at most 2**31 - 1.
 
     See Also
     --------
@@ -54,12 +62,11 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
     >>> segalgo.output_size("max_pool2d", (7, 8), kernel_size=3, stride=2, ceil_mode=True)
     (3, 4)
     """
-    if len(input_size) != 2:
-        raise ValueError(f"input_size={tuple(input_size)}: expected (H, W)")
+    sizes = _height_and_width(input_size, "input_size", "(H, W)")
     per_axis = _per_axis(operation, parameters)
     return tuple(
-        per_axis[k](axis, _integer(n, "input_size", axis, 1))
-        for k, (axis, n) in enumerate(zip("HW", input_size, strict=True))
+        per_axis[k](axis, _integer(n, "input_size", axis, 1, LARGEST))
+        for k, (axis, n) in enumerate(zip("HW", sizes, strict=True))
     )
 
 
@@ -82,7 +89,8 @@ def input_sizes(operation: str, output_size: Sequence[int], **parameters: Any) -
     Raises
     ------
     TypeError, ValueError
-        As in `segalgo.output_size`; also for ``interpolate`` with `size`, whose output tells nothing of its input.
+        As in `segalgo.output_size`; also for ``interpolate`` with `size` and for ``adaptive_avg_pool2d``, whose outputs
+        tell nothing of their inputs.
 
     Notes
     -----
@@ -94,14 +102,15 @@ def input_sizes(operation: str, output_size: Sequence[int], **parameters: Any) -
     >>> segalgo.input_sizes("conv2d", (4, 4), kernel_size=3, stride=2, padding=1)
     (range(7, 9), range(7, 9))
     """
-    if len(output_size) != 2:
-        raise ValueError(f"output_size={tuple(output_size)}: expected (OH, OW)")
+    sizes = _height_and_width(output_size, "output_size", "(OH, OW)")
     if operation == "interpolate" and parameters.get("size") is not None:
-        raise ValueError("input_sizes of interpolate with size: every input size leads there; expected scale_factor")
+        raise ValueError("size with operation='interpolate': every input size leads there; expected scale_factor")
+    if operation == "adaptive_avg_pool2d":
+        raise ValueError("operation='adaptive_avg_pool2d': every input size leads to every output size")
     per_axis = _per_axis(operation, parameters)
     ranges = []
-    for k, (axis, wanted) in enumerate(zip("HW", output_size, strict=True)):
-        wanted = _integer(wanted, "output_size", axis, 1)
+    for k, (axis, wanted) in enumerate(zip("HW", sizes, strict=True)):
+        wanted = _integer(wanted, "output_size", axis, 1, LARGEST)
 
         def reaches(n: int, least: int, rule: Callable[..., int] = per_axis[k], axis: str = axis) -> bool:
             try:
@@ -129,9 +138,17 @@ def conv_size(axis: str, n: int, kernel_size: int, stride: int = 1, padding: int
     extent = d * (k - 1) + 1
     if n + 2 * p < extent:
         raise NoOutputError(
-            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+            f"kernel_size={k} of weight with dilation={d}, a kernel of extent {extent} along {axis}: expected at most "
+            f"{n + 2 * p}, the padded input size"
         )
     return (n + 2 * p - extent) // s + 1
+
+
+def conv_padding(axis: str, kernel_size: int, padding: int | str, dilation: int = 1) -> int:
+    """Return the zeros before the first cell of an axis: of an odd total for "same", the larger half lies behind."""
+    if padding == "same":
+        return dilation * (kernel_size - 1) // 2
+    return 0 if padding == "valid" else padding
 
 
 def conv_transpose_size(
@@ -141,13 +158,14 @@ def conv_transpose_size(
     k, s, d = _window(axis, kernel_size, stride, dilation)
     p = _integer(padding, "padding", axis, 0)
     extra = _integer(output_padding, "output_padding", axis, 0)
+    _require_cell(axis, n)
     if extra >= max(s, d):
         raise ValueError(
             f"output_padding={extra} along {axis}: expected less than the larger of stride={s} and dilation={d}"
         )
     size = (n - 1) * s - 2 * p + d * (k - 1) + extra + 1
     if size < 1:
-        raise NoOutputError(f"output size {size} along {axis}: expected at least 1, padding={p} takes all of it")
+        raise NoOutputError(f"padding={p} along {axis} leaves an output of size {size}: expected at least 1")
     return size
 
 
@@ -167,20 +185,24 @@ def pool_size(
     """
     k, s, d = _window(axis, kernel_size, kernel_size if stride is None else stride, dilation)
     p = _integer(padding, "padding", axis, 0)
+    _require_cell(axis, n)
     extent = d * (k - 1) + 1
     if p > extent // 2:
         raise ValueError(
             f"padding={p} along {axis}: expected at most {extent // 2}, half of the dilated kernel {extent}"
         )
-    size = (n + 2 * p - extent + (s - 1 if ceil_mode else 0)) // s + 1
+    size = (n + 2 * p - extent + (s - 1 if as_flag(ceil_mode, "ceil_mode") else 0)) // s + 1
     if ceil_mode and (size - 1) * s >= n + p:
         size -= 1
-    if n < 1 or size < 1:
+    if size < 1:
         raise NoOutputError(
-            f"kernel of extent {extent} along {axis}: expected at most {n + 2 * p}, the padded input size"
+            f"kernel_size={k} with dilation={d}, a kernel of extent {extent} along {axis}: expected at most "
+            f"{n + 2 * p}, the padded input size"
         )
-    # Windows that start before the picture and step over it: only where the picture is narrower than a step.
-    if n < d and any(start % d >= n for start in range(-p, min(0, size * s - p), s)):
+    # Windows that start before the picture and step over it: only where the picture is narrower than a step. They
+    # start at -p + m*s; m counts those that start before 0.
+    m = min(size, -(-p // s))
+    if n < d and _residues_from(m, s, -p % d, d, n):
         raise NoOutputError(
             f"padding={p} with dilation={d} along {axis}: a window lies wholly in the padding, expected a cell of the "
             f"{n} in each"
@@ -195,27 +217,51 @@ def avg_pool_size(
     return pool_size(axis, n, kernel_size, stride, padding, 1, ceil_mode)
 
 
-def unpool_size(axis: str, n: int, kernel_size: int, stride: int | None = None, padding: int = 0) -> int:
-    """Return the default output size of max-unpooling along one axis."""
-    k, s, _ = _window(axis, kernel_size, kernel_size if stride is None else stride, 1)
-    size = (n - 1) * s - 2 * _integer(padding, "padding", axis, 0) + k
-    if size < 1:
-        raise NoOutputError(f"output_size is not given and would be {size} along {axis}: expected at least 1")
+def adaptive_pool_size(axis: str, n: int, output_size: int | None) -> int:
+    """Return the output size of adaptive pooling along one axis."""
+    _require_cell(axis, n)
+    return n if output_size is None else _integer(output_size, "output_size", axis, 0)
+
+
+def unpool_size(
+    axis: str,
+    n: int,
+    kernel_size: int,
+    stride: int | None = None,
+    padding: int = 0,
+    dilation: int = 1,
+    output_size: int | None = None,
+) -> int:
+    """Return the output size of max-unpooling along one axis: the default, or a given size within one stride of it."""
+    k, s, d = _window(axis, kernel_size, kernel_size if stride is None else stride, dilation)
+    default = (n - 1) * s - 2 * _integer(padding, "padding", axis, 0) + d * (k - 1) + 1
+    if output_size is None:
+        if default < 1:
+            raise NoOutputError(f"output_size is not given and would be {default} along {axis}: expected at least 1")
+        return default
+    size = _integer(output_size, "output_size", axis, 1)
+    if not default - s < size < default + s:
+        raise ValueError(
+            f"output_size={size} along {axis}: expected {max(default - s + 1, 1)} to {default + s - 1}, within one "
+            f"stride={s} of the default {default}"
+        )
     return size
 
 
 def interpolate_size(axis: str, n: int, size: int | None = None, scale_factor: float | None = None) -> int:
     """Return the output size of interpolation along one axis."""
     if (size is None) == (scale_factor is None):
-        raise ValueError(f"size={size!r} and scale_factor={scale_factor!r}: expected one of them, and only one")
+        raise ValueError(f"size={shown(size)} and scale_factor={shown(scale_factor)}: expected just one of them")
+    _require_cell(axis, n)
     if size is not None:
         return _integer(size, "size", axis, 1)
-    try:
-        scale = float(scale_factor)
-    except (TypeError, ValueError):
-        raise TypeError(f"scale_factor={scale_factor!r} along {axis}: expected a number") from None
+    scale = as_number(scale_factor, "scale_factor")
     if not 0 < scale < math.inf:
         raise ValueError(f"scale_factor={scale_factor!r} along {axis}: expected a positive, finite number")
+    if n * scale > LARGEST_ARGUMENT:
+        raise ValueError(
+            f"scale_factor={scale_factor!r} along {axis} with {n} cells: expected at most {LARGEST_ARGUMENT} cells"
+        )
     result = math.floor(n * scale)
     if result < 1:
         raise NoOutputError(
@@ -224,11 +270,35 @@ def interpolate_size(axis: str, n: int, size: int | None = None, scale_factor: f
     return result
 
 
+def pad_size(axis: str, n: int, before: int, after: int, mode: str = "constant") -> int:
+    """Return the output size of padding along one axis."""
+    before, after = (_integer(amount, "pad", axis, -LARGEST_ARGUMENT) for amount in (before, after))
+    size = n + before + after
+    if size < 0:
+        raise ValueError(f"pad=({before}, {after}) makes the {n} cells of {axis} to {size}: expected at least 0")
+    most = {"reflect": n - 1, "circular": n}.get(mode)
+    if most is not None and max(before, after) > most:
+        raise ValueError(
+            f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected at most {most} of {n} cells"
+        )
+    left = n + min(before, 0) + min(after, 0)
+    if size and mode != "constant" and (n < 1 or (mode == "circular" and left < 1)):
+        raise ValueError(f"pad=({before}, {after}) along {axis} with mode={mode!r}: expected to leave a cell to repeat")
+    return size
+
+
+def check_output(shape: Sequence[int]) -> None:
+    """Raise for an output of more elements than any memory holds, before anything is computed for it."""
+    if math.prod(shape) > LARGEST_OUTPUT:
+        raise ValueError(f"output of shape {tuple(shape)}: expected at most {LARGEST_OUTPUT} elements")
+
+
 RULES: dict[str, Callable[..., int]] = {
     "conv2d": conv_size,
     "conv_transpose2d": conv_transpose_size,
     "max_pool2d": pool_size,
     "avg_pool2d": avg_pool_size,
+    "adaptive_avg_pool2d": adaptive_pool_size,
     "max_unpool2d": unpool_size,
     "interpolate": interpolate_size,
 }
@@ -236,26 +306,40 @@ RULES: dict[str, Callable[..., int]] = {
 
 def _per_axis(operation: str, parameters: dict[str, Any]) -> list[Callable[[str, int], int]]:
     """Return the rule of each axis, its parameters bound: the one of a pair that belongs to the axis."""
-    if operation not in RULES:
-        raise ValueError(f"operation={operation!r}: expected one of {', '.join(RULES)}")
+    if not isinstance(operation, str) or operation not in RULES:
+        raise ValueError(f"operation={shown(operation)}: expected one of {', '.join(RULES)}")
     rule = RULES[operation]
     known = list(inspect.signature(rule).parameters)[2:]
+    values = {}
     for name, value in parameters.items():
         if name not in known:
             raise TypeError(f"{operation} has no parameter {name!r} that changes its size: expected {', '.join(known)}")
-        if isinstance(value, Sequence) and not isinstance(value, str) and len(value) != 2:
-            raise ValueError(f"{name}={value!r}: expected one value, or a pair")
+        if is_sequence(value) and not isinstance(value, str):
+            values[name] = as_sequence(value, name, "one value, or a pair")
+            if len(values[name]) != 2:
+                raise ValueError(f"{name}={shown(value)}: expected one value, or a pair")
+        else:
+            values[name] = (value, value)
     if "kernel_size" in known and "kernel_size" not in parameters:
         raise TypeError(f"{operation} without kernel_size: expected an integer or a pair of integers")
 
     def bound(k: int) -> Callable[[str, int], int]:
-        mine = {
-            name: value[k] if isinstance(value, Sequence) and not isinstance(value, str) else value
-            for name, value in parameters.items()
-        }
-        return lambda axis, n: rule(axis, n, **mine)
+        return lambda axis, n: rule(axis, n, **{name: pair[k] for name, pair in values.items()})
 
     return [bound(0), bound(1)]
+
+
+def _height_and_width(value: Any, argument: str, expected: str) -> tuple[Any, Any]:
+    """Return two elements, not yet checked."""
+    pair = as_sequence(value, argument, expected)
+    if len(pair) != 2:
+        raise ValueError(f"{argument}={shown(value)}: expected {expected}")
+    return pair
+
+
+def _require_cell(axis: str, n: int) -> None:
+    if n < 1:
+        raise NoOutputError(f"input has size {n} along {axis}: expected at least 1")
 
 
 def _window(axis: str, kernel_size: Any, stride: Any, dilation: Any) -> tuple[int, int, int]:
@@ -267,15 +351,35 @@ def _window(axis: str, kernel_size: Any, stride: Any, dilation: Any) -> tuple[in
     )
 
 
-def _integer(value: Any, argument: str, axis: str, least: int) -> int:
-    """Return the value as an integer of at least `least`."""
+def _integer(value: Any, argument: str, axis: str, least: int, most: int = LARGEST_ARGUMENT) -> int:
+    """Return the value as an integer of at least `least` and at most `most`."""
     try:
-        number = value.__index__()
-    except AttributeError:
-        raise TypeError(f"{argument}={value!r} along {axis}: expected an integer") from None
-    if number < least:
-        raise ValueError(f"{argument}={number} along {axis}: expected at least {least}")
-    return number
+        return as_integer(value, argument, least, most)
+    except (TypeError, ValueError) as error:
+        came, _, expected = str(error).rpartition(": expected ")
+        raise type(error)(f"{came} along {axis}: expected {expected}") from None
+
+
+def _residues_from(count: int, step: int, first: int, divisor: int, least: int) -> bool:
+    """Return whether one of first, first + step, ... (`count` numbers) leaves a remainder of at least `least`."""
+
+    def carries(offset: int) -> int:
+        return _floor_sum(count, divisor, step, first + offset)
+
+    return carries(divisor - least) > carries(0)
+
+
+def _floor_sum(count: int, divisor: int, step: int, first: int) -> int:
+    """Return the sum of floor((step * i + first) / divisor) for i from 0 to count - 1, as Euclid's algorithm does."""
+    total = 0
+    while True:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (first // divisor)
+        step, first = step % divisor, first % divisor
+        highest = step * count + first
+        if highest < divisor:
+            return total
+        count, first = divmod(highest, divisor)
+        divisor, step = step, divisor
 
 
 def _first_where(reached: Callable[[int], bool]) -> int:

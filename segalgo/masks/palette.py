@@ -1,7 +1,6 @@
 """Palette pictures: PNG files whose pixels are labels, with a color for each, as PASCAL VOC has them."""
 
 import operator
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from segalgo._core.writing import replacing
 from segalgo.masks.colors import colormap
 from segalgo.masks.run_lengths import MOST_DECODED
 from segalgo.pictures.errors import PictureError
+from segalgo.pictures.reading import read_indexed
 
 
 def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tuple[np.ndarray, np.ndarray]:
@@ -46,27 +46,7 @@ def read_palette_picture(path: str | Path, max_cells: int = MOST_DECODED) -> tup
     >>> read_palette_picture(path)[0]
     array([[  0,  15, 255]], dtype=uint8)
     """
-    from PIL import Image
-
-    path = Path(path)
-    try:
-        with warnings.catch_warnings(), path.open("rb") as file:
-            warnings.simplefilter("ignore")  # of sizes, which are checked here
-            picture = Image.open(file)
-            mode, (width, height) = picture.mode, picture.size
-            if mode != "P":
-                raise PictureError(f"{path}: has no palette (its mode is {mode}), expected a palette picture")
-            if height * width > max_cells:
-                raise PictureError(f"{path}: has {height} x {width} pixels, expected at most {max_cells}")
-            picture.load()
-            labels = np.array(picture, np.uint8)
-            palette = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
-    except FileNotFoundError:
-        raise PictureError(f"{path}: no such file") from None
-    except PictureError:
-        raise
-    except Exception as error:  # decoders have error types of their own
-        raise PictureError(f"{path}: cannot be read as a palette picture ({str(error)[:120]})") from error
+    labels, palette = read_indexed(path, operator.index(max_cells))
     missing = labels >= len(palette)
     if missing.any():
         where = np.argwhere(missing)[0].tolist()

@@ -2,7 +2,8 @@
 
 Points are (column, row) in units of pixels, as in COCO and Cityscapes: cell (i, j) covers columns j to j + 1 and rows
 i to i + 1, its centre is (j + 0.5, i + 0.5). A polygon is one ring or several; a ring is an array (n, 2) or, as in
-COCO, a flat list ``[column, row, column, row, ...]``. The last point joins the first.
+COCO, a flat list ``[column, row, column, row, ...]``, or, as OpenCV's contours, an array (n, 1, 2). The last point
+joins the first.
 """
 
 from collections.abc import Sequence
@@ -10,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_contiguous, as_pair, one_of
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array, as_contiguous, as_pair, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.run_lengths import MOST_CELLS, MOST_DECODED, mask_to_rle, rle_to_mask
 
 # Points beyond it are no pixels of any picture; within it the kernels' integers hold.
 FARTHEST = 2.0**24
+# Columns (of the rule "center": rows) of the picture that the edges of a polygon may pass, each edge by itself: what
+# the work and the scratch are in proportion to. Outlines of objects pass far fewer.
+MOST_PASSED = 2**26
 
 
 def polygon_to_mask(
@@ -32,8 +37,8 @@ def polygon_to_mask(
     Parameters
     ----------
     polygon : ring or sequence of rings
-        See the module: arrays (n, 2) or flat lists of (column, row); at least three points each. Points may lie
-        outside the picture, up to 2^24 pixels.
+        Arrays (n, 2), arrays (n, 1, 2) as OpenCV's contours, or flat lists of (column, row); at least three points
+        each. Points may lie outside the picture, up to 2^24 pixels.
     shape : tuple of int
         (height, width) of the result.
     rule : {"center", "coco"}, default "center"
@@ -51,7 +56,8 @@ def polygon_to_mask(
     ------
     TypeError, ValueError
         If a ring has fewer than three points, an odd list of numbers, a number that is nan, infinite or too far, or
-        crosses itself where that is refused; if the shape is negative or larger than 2^28 cells.
+        crosses itself where that is refused; if the shape is negative or larger than 2^28 cells; if the edges pass
+        more than 2^26 rows of it (for ``coco``, columns), each edge by itself.
 
     Notes
     -----
@@ -72,6 +78,7 @@ def polygon_to_mask(
     height, width = _shape(shape, MOST_DECODED)
     rings = as_rings(polygon, "polygon")
     _check_crossings(rings, crossings)
+    _check_passed(rings, 1, height, "polygon", MOST_PASSED)
     offsets = np.cumsum([0, *map(len, rings)])
     points = np.concatenate(rings) if rings else np.empty((0, 2))
     return host_wing("masks.polygons").fill_rings(points, offsets, height, width)
@@ -115,12 +122,15 @@ def polygon_to_rle(
     height, width = _shape(shape, MOST_CELLS)
     rings = as_rings(polygon, "polygon")
     _check_crossings(rings, crossings)
-    counts = coco_counts(rings, height, width)
+    counts = coco_counts(rings, height, width, "polygon")
     return {"size": [height, width], "counts": host_wing("masks.run_lengths").counts_to_text(counts)}
 
 
-def coco_counts(rings: list[np.ndarray], height: int, width: int) -> np.ndarray:
+def coco_counts(
+    rings: list[np.ndarray], height: int, width: int, argument: str, most_passed: int = MOST_PASSED
+) -> np.ndarray:
     """Return the run lengths of the union of rings by COCO's rule."""
+    _check_passed(rings, 0, width, argument, most_passed)
     kernels = host_wing("masks.polygons")
     parts = [kernels.coco_counts(ring, height, width) for ring in rings]
     if len(parts) == 1:
@@ -133,19 +143,34 @@ def coco_counts(rings: list[np.ndarray], height: int, width: int) -> np.ndarray:
 
 def as_rings(polygon: Any, argument: str) -> list[np.ndarray]:
     """Return a polygon's rings as float64 arrays (n, 2), checked."""
-    if isinstance(polygon, np.ndarray):
+    if isinstance(polygon, np.ndarray) and polygon.ndim == 3 and polygon.shape[1:] == (1, 2):
+        parts, names = [polygon], [argument]  # a contour of OpenCV
+    elif isinstance(polygon, np.ndarray):
         parts = list(polygon) if polygon.ndim == 3 else [polygon]
         names = [argument] if polygon.ndim != 3 else [f"{argument}[{k}]" for k in range(len(parts))]
     elif not isinstance(polygon, Sequence) or isinstance(polygon, str | bytes):
         raise TypeError(f"{argument} is {type(polygon).__name__}: expected a ring, or a sequence of rings")
-    elif len(polygon) and _is_ring(polygon):
+    elif len(polygon) and is_ring(polygon):
         parts, names = [polygon], [argument]
     else:
         parts, names = list(polygon), [f"{argument}[{k}]" for k in range(len(polygon))]
     return [_as_ring(part, name) for part, name in zip(parts, names, strict=True)]
 
 
-def _is_ring(polygon: Sequence[Any]) -> bool:
+def _check_passed(rings: list[np.ndarray], axis: int, length: int, argument: str, most: int) -> None:
+    """Refuse polygons whose edges pass more columns (axis 0) or rows (axis 1) of the picture than `most`."""
+    if sum(map(len, rings)) * length <= most:
+        return
+    passed = 0.0
+    for ring in rings:
+        ends = np.clip(ring[:, axis], 0, length)
+        passed += np.abs(ends - np.roll(ends, -1)).sum()
+    if passed > most:
+        what = "rows" if axis else "columns"
+        raise ValueError(f"{argument} has edges that pass {passed:.0f} {what} of the picture: expected at most {most}")
+
+
+def is_ring(polygon: Sequence[Any]) -> bool:
     """Return whether this is one ring: a flat list of numbers, or a list of pairs."""
     first = polygon[0]
     if not isinstance(first, Sequence | np.ndarray):
@@ -154,10 +179,18 @@ def _is_ring(polygon: Sequence[Any]) -> bool:
 
 
 def _as_ring(ring: Any, name: str) -> np.ndarray:
-    try:
-        points = np.asarray(ring, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}: expected points (column, row) or a flat list of numbers") from None
+    if isinstance(ring, list | tuple):
+        try:
+            points = np.asarray(ring, np.float64)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"{name}: expected points (column, row) or a flat list of numbers") from None
+    else:
+        points = as_array(ring, name)
+        if is_cupy(points) or points.dtype.kind not in "biuf":
+            raise TypeError(f"{name} has dtype {points.dtype}: expected real numbers, in an array of NumPy")
+        points = points.astype(np.float64)
+    if points.ndim == 3 and points.shape[1:] == (1, 2):
+        points = points[:, 0]  # a contour of OpenCV
     if points.ndim == 1 and points.size % 2 == 0:
         points = points.reshape(-1, 2)
     if points.ndim != 2 or points.shape[1] != 2:

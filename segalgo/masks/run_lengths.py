@@ -392,13 +392,13 @@ def _size_of(rle: Any, name: str) -> tuple[int, int]:
     try:
         height, width = rle["size"]
         height, width = operator.index(height), operator.index(width)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         shown = rle.get("size", "missing") if isinstance(rle, Mapping) else f"that of {type(rle).__name__}"
         raise ValueError(
             f"{name} has size {str(shown)[:40]}: expected a dictionary with size [height, width]"
         ) from None
     if height < 0 or width < 0 or height * width > MOST_CELLS:
-        raise ValueError(f"{name} has size [{height}, {width}]: expected 0 to {MOST_CELLS} cells")
+        raise ValueError(f"{name} has size {_short([height, width])}: expected 0 to {MOST_CELLS} cells")
     return height, width
 
 
@@ -441,6 +441,13 @@ def _joined(parts: list[Any], name: Any) -> tuple[np.ndarray, np.ndarray]:
     read = iter(np.split(counts, offsets[1:-1]) if texts else ())
     arrays = [next(read) if isinstance(part, bytes) else part for part in parts]
     return np.concatenate(arrays), np.cumsum([0, *map(len, arrays)])
+
+
+def _short(value: Any) -> str:
+    """Write a value in few characters, also an integer of thousands of digits."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_short, value))}]"
+    return str(value) if abs(value) < 10**40 else f"{'-' * (value < 0)}2^{value.bit_length() - 1} or more"
 
 
 def _shown(text: bytes) -> str:

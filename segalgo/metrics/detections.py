@@ -9,8 +9,8 @@ import numpy as np
 
 from segalgo._core.checks import as_contiguous, one_of
 from segalgo._core.dispatch import host_wing
-from segalgo.masks.polygons import as_rings, coco_counts
-from segalgo.masks.run_lengths import Codes, as_codes, grouped_ious
+from segalgo.masks.run_lengths import grouped_ious
+from segalgo.metrics.detection_records import DetectionRecords, read_tables
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)
@@ -167,23 +167,10 @@ def average_precision(
     ranges = {name: (float(low), float(high)) for name, (low, high) in (AREAS if areas is None else areas).items()}
     if not ranges:
         raise ValueError("areas is empty: expected at least one range")
-    truth, found, categories = _tables(targets, detections, iou_type, most[-1])
+    truth, found, categories = read_tables(targets, detections, iou_type, most[-1])
     flags, ignored, at = _match(truth, found, iou_type, steps, ranges)
     curves = _accumulate(truth, found, flags, ignored, at, points, most, len(categories))
     return AveragePrecision(*curves, steps, points, categories, ranges, most)
-
-
-@dataclass
-class _Records:
-    """Records sorted by category and picture, detections by falling score within."""
-
-    records: list[Mapping[str, Any]]
-    category: np.ndarray
-    picture: np.ndarray
-    areas: np.ndarray
-    score: np.ndarray
-    crowd: np.ndarray
-    shapes: Codes | np.ndarray | None = None
 
 
 def _ascending(values: Any, argument: str) -> np.ndarray:
@@ -193,193 +180,12 @@ def _ascending(values: Any, argument: str) -> np.ndarray:
     return array
 
 
-def _tables(targets: Any, detections: Any, iou_type: str, most: int) -> tuple[_Records, _Records, list[Any]]:
-    """Return true objects and detections as sorted tables, and the categories."""
-    annotations, images, categories = _parts_of(targets)
-    if not isinstance(detections, Sequence):
-        raise TypeError(f"detections is {type(detections).__name__}: expected a sequence of dictionaries")
-    names = ("annotations", "detections")
-    keys = [
-        [_column(records, key, name) for key in ("image_id", "category_id")]
-        for records, name in zip((annotations, detections), names, strict=True)
-    ]
-    pictures = sorted(images) if images is not None else sorted({*keys[0][0], *keys[1][0]})
-    kinds = categories if categories is not None else sorted({*keys[0][1], *keys[1][1]})
-    number_of = {value: k for k, value in enumerate(pictures)}
-    category_of = {value: k for k, value in enumerate(kinds)}
-    tables = []
-    for (picture_ids, category_ids), records, name in zip(keys, (annotations, detections), names, strict=True):
-        unknown = [k for k, value in enumerate(picture_ids) if value not in number_of]
-        if unknown:
-            k = unknown[0]
-            raise ValueError(f"{name}[{k}] has image_id {picture_ids[k]!r}: expected one of the images")
-        picture = np.fromiter((number_of[value] for value in picture_ids), np.int64, len(records))
-        category = np.fromiter((category_of.get(value, -1) for value in category_ids), np.int64, len(records))
-        found = name == "detections"
-        score = _numbers(_column(records, "score", name), f"{name}: score") if found else np.zeros(len(records))
-        order = np.lexsort((-score, picture, category))
-        order = order[category[order] >= 0]
-        if found:
-            groups = category[order] * max(len(pictures), 1) + picture[order]
-            rank = np.arange(order.size) - np.searchsorted(groups, groups)
-            order = order[rank < most]
-        tables.append(_table(records, order, category, picture, score, images, iou_type, name))
-    if iou_type == "segm":
-        _check_sizes(*tables, pictures)
-    return tables[0], tables[1], kinds
-
-
-def _parts_of(targets: Any) -> tuple[Sequence[Any], dict[Any, Any] | None, list[Any] | None]:
-    """Return annotations, images by id and sorted category ids; None for what a bare list does not say."""
-    if not isinstance(targets, Mapping):
-        if not isinstance(targets, Sequence):
-            raise TypeError(f"targets is {type(targets).__name__}: expected COCO's dictionary or its annotations")
-        return targets, None, None
-    if "annotations" not in targets:
-        raise ValueError("targets has no key 'annotations': expected COCO's dictionary or its annotations")
-    images = targets.get("images")
-    if images is not None:
-        images = dict(zip(_column(images, "id", "images"), images, strict=True))
-    categories = targets.get("categories")
-    if categories is not None:
-        categories = sorted(set(_column(categories, "id", "categories")))
-    return targets["annotations"], images, categories
-
-
-def _column(records: Sequence[Any], key: str, name: str) -> list[Any]:
-    try:
-        return [record[key] for record in records]
-    except (KeyError, TypeError, IndexError):
-        for k, record in enumerate(records):
-            if not isinstance(record, Mapping) or key not in record:
-                raise ValueError(f"{name}[{k}] has no key {key!r}") from None
-        raise
-
-
-def _numbers(values: list[Any], name: str) -> np.ndarray:
-    try:
-        array = np.array(values, np.float64)
-    except (TypeError, ValueError):
-        array = np.empty(0)
-    if array.shape != (len(values),):
-        raise ValueError(f"{name}: expected a number in each record")
-    wrong = ~np.isfinite(array)
-    if wrong.any():
-        raise ValueError(f"{name} is {array[wrong][0]} in record {int(wrong.argmax())}: expected a finite number")
-    return array
-
-
-def _table(
-    records: Sequence[Any],
-    order: np.ndarray,
-    category: np.ndarray,
-    picture: np.ndarray,
-    score: np.ndarray,
-    images: dict[Any, Any] | None,
-    iou_type: str,
-    name: str,
-) -> _Records:
-    kept = [records[k] for k in order.tolist()]
-    crowd = np.fromiter((bool(r.get("iscrowd", 0)) and name == "annotations" for r in kept), bool, len(kept))
-    table = _Records(kept, category[order], picture[order], np.empty(0), score[order], crowd.view(np.uint8))
-    try:
-        table.shapes = _boxes(kept) if iou_type == "bbox" else _codes(kept, images)
-    except _RecordError as error:
-        raise ValueError(f"{name}[{int(order[error.index])}] {error}") from None
-    table.areas = _areas(table, bool(len(records)) and bool(records[0].get("bbox")), iou_type, name)
-    return table
-
-
-class _RecordError(ValueError):
-    """What is wrong with a record, whose place in the caller's list is known further up."""
-
-    def __init__(self, index: int, message: str) -> None:
-        super().__init__(message)
-        self.index = index
-
-
-def _boxes(records: list[Mapping[str, Any]]) -> np.ndarray:
-    try:
-        boxes = np.array([record["bbox"] for record in records], np.float64).reshape(-1, 4)
-        if len(boxes) == len(records) and np.isfinite(boxes).all() and (boxes[:, 2:] >= 0).all():
-            return boxes
-    except (KeyError, TypeError, ValueError):
-        pass
-    for k, record in enumerate(records):
-        try:
-            box = np.array(record["bbox"], np.float64)
-        except (KeyError, TypeError, ValueError):
-            box = np.empty(0)
-        if box.shape != (4,) or not np.isfinite(box).all() or (box[2:] < 0).any():
-            shown = str(record.get("bbox", "missing"))[:60]
-            raise _RecordError(k, f"has bbox {shown}: expected four finite numbers, width and height at least 0")
-    raise AssertionError("a box was refused but none is at fault")
-
-
-def _codes(records: list[Mapping[str, Any]], images: dict[Any, Any] | None) -> Codes:
-    parts = []
-    for k, record in enumerate(records):
-        segmentation = record.get("segmentation")
-        if segmentation is None:
-            raise _RecordError(k, "has no key 'segmentation'")
-        parts.append(segmentation if isinstance(segmentation, Mapping) else _drawn(record, k, images))
-    try:
-        return as_codes(parts, "")
-    except ValueError:
-        for k, part in enumerate(parts):
-            try:
-                as_codes([part], "segmentation", single=True)
-            except ValueError as error:
-                raise _RecordError(k, f"{error}") from None
-        raise
-
-
-def _drawn(record: Mapping[str, Any], k: int, images: dict[Any, Any] | None) -> dict[str, Any]:
-    """Return the code of polygons in the picture that the record names."""
-    image = (images or {}).get(record["image_id"], {})
-    if not {"height", "width"} <= image.keys():
-        raise _RecordError(k, "has polygons: expected `images` in targets, with height and width of its picture")
-    try:
-        rings = as_rings(record["segmentation"], "segmentation")
-        size = [operator.index(image["height"]), operator.index(image["width"])]
-    except (TypeError, ValueError) as error:
-        raise _RecordError(k, str(error)) from None
-    if min(size) < 0 or size[0] * size[1] > 2**32 - 1:
-        raise _RecordError(k, f"has a picture of size {size}: expected 0 to 2^32 - 1 cells")
-    return {"size": size, "counts": coco_counts(rings, *size)}
-
-
-def _areas(table: _Records, boxed: bool, iou_type: str, name: str) -> np.ndarray:
-    """Return the areas that decide about ranges: as written for true objects, of the box or mask for detections."""
-    if name == "detections" and boxed:
-        boxes = table.shapes if iou_type == "bbox" else _boxes(table.records)
-        return boxes[:, 2] * boxes[:, 3]
-    if iou_type == "bbox":
-        measured = table.shapes[:, 2] * table.shapes[:, 3]
-    else:
-        measured = host_wing("masks.run_lengths").areas(table.shapes.counts, table.shapes.offsets).astype(np.float64)
-    if name == "detections":
-        return measured
-    given = [record.get("area", size) for record, size in zip(table.records, measured.tolist(), strict=True)]
-    return _numbers(given, "annotations: area")
-
-
-def _check_sizes(truth: _Records, found: _Records, pictures: list[Any]) -> None:
-    """Raise where masks of one picture have different sizes."""
-    picture = np.concatenate([truth.picture, found.picture])
-    sizes = np.concatenate([truth.shapes.sizes, found.shapes.sizes])
-    order = np.argsort(picture, kind="stable")
-    wrong = (np.diff(picture[order]) == 0) & (np.diff(sizes[order], axis=0) != 0).any(axis=1)
-    if wrong.any():
-        k = int(wrong.argmax())
-        pair = sizes[order][k : k + 2].tolist()
-        raise ValueError(
-            f"masks of the picture {pictures[picture[order][k]]!r} have sizes {pair[0]} and {pair[1]}: expected one"
-        )
-
-
 def _match(
-    truth: _Records, found: _Records, iou_type: str, thresholds: np.ndarray, areas: dict[str, tuple[float, float]]
+    truth: DetectionRecords,
+    found: DetectionRecords,
+    iou_type: str,
+    thresholds: np.ndarray,
+    areas: dict[str, tuple[float, float]],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the flags of detections, those of true objects, and the place of each detection in its group."""
     keys = [
@@ -402,8 +208,8 @@ def _match(
 
 
 def _accumulate(
-    truth: _Records,
-    found: _Records,
+    truth: DetectionRecords,
+    found: DetectionRecords,
     flags: np.ndarray,
     ignored: np.ndarray,
     ranks: np.ndarray,

@@ -1,9 +1,13 @@
 from .errors import PictureError as PictureError
 from .errors import PictureWarning as PictureWarning
 from .grey import to_grey as to_grey
+from .limits import MAX_PIXELS as MAX_PIXELS
 from .limits import use_max_pixels as use_max_pixels
 from .listing import SUFFIXES as SUFFIXES
 from .listing import list_pictures as list_pictures
+from .reading import is_grey as is_grey
+from .reading import picture_size as picture_size
+from .reading import read_labels as read_labels
 from .reading import read_picture as read_picture
 from .writing import write_label_map as write_label_map
 from .writing import write_picture as write_picture

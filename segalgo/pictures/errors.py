@@ -7,3 +7,7 @@ class PictureError(ValueError):
 
 class PictureWarning(UserWarning):
     """What was decided where a picture file can be read in more than one way; the message names the file."""
+
+
+class UnreadableError(ValueError):
+    """Why a file is not read, without its name, which the reader adds to make a `PictureError`."""

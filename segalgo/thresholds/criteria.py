@@ -10,12 +10,30 @@ from collections.abc import Callable
 import numpy as np
 
 
+def _in_range(centers: np.ndarray) -> np.ndarray:
+    """Return float centers shifted and times a power of two where products of them would overflow or lose all bits.
+
+    Criteria that compare means choose the same bin at any scale and origin. Other centers stay as they are.
+    """
+    if centers.dtype.kind != "f":
+        return centers
+    centers = centers.astype(np.result_type(centers, np.float32), copy=False)
+    most = float(np.max(np.abs(centers)))
+    exponent, limit = int(np.frexp(most)[1]), 20 if centers.dtype == np.float32 else 200
+    if not -limit <= exponent <= limit:
+        centers = np.ldexp(centers, -exponent)
+    if np.max(np.abs(centers)) > 1024 * (centers[-1] - centers[0]):
+        centers = centers - centers[0]
+        centers = np.ldexp(centers, -int(np.frexp(float(centers[-1]))[1]))
+    return centers
+
+
 def otsu(counts: np.ndarray, centers: np.ndarray) -> np.generic:
     """Return the center that maximises the variance between the two classes: w1 * w2 * (mean1 - mean2)**2."""
-    counts = counts.astype(np.float32, copy=False)
+    levels, counts = _in_range(centers), counts.astype(np.float32, copy=False)
     below = np.cumsum(counts)
     above = np.cumsum(counts[::-1])[::-1]
-    intensity = counts * centers
+    intensity = counts * levels
     mean_below = np.cumsum(intensity) / below
     mean_above = (np.cumsum(intensity[::-1]) / above[::-1])[::-1]
     between = below[:-1] * above[1:] * (mean_below[:-1] - mean_above[1:]) ** 2
@@ -56,15 +74,15 @@ def isodata(counts: np.ndarray, centers: np.ndarray) -> np.ndarray:
 
     Where rounding leaves none, the one center that is nearest to its middle of means.
     """
-    counts = counts.astype(np.float32, copy=False)
+    levels, counts = _in_range(centers), counts.astype(np.float32, copy=False)
     below = np.cumsum(counts)
     above = below[-1] - below
-    intensity = np.cumsum(counts * centers)
+    intensity = np.cumsum(counts * levels)
     with np.errstate(all="ignore"):
         lower = intensity[:-1] / below[:-1]
         higher = (intensity[-1] - intensity[:-1]) / above[:-1]
-        distance = (lower + higher) / 2.0 - centers[:-1]
-    fixed = centers[:-1][(distance >= 0) & (distance < centers[1] - centers[0])]
+        distance = (lower + higher) / 2.0 - levels[:-1]
+    fixed = centers[:-1][(distance >= 0) & (distance < levels[1] - levels[0])]
     if fixed.size:
         return fixed
     return centers[[np.argmin(np.where(np.isfinite(distance), abs(distance), np.inf))]]

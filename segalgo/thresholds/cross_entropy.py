@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.arrays import array_module
 from segalgo._core.dispatch import wing
 from segalgo.thresholds import criteria as decide
-from segalgo.thresholds.histogram import histogram_of, integer_histogram, pixels_of
+from segalgo.thresholds.histogram import histogram_of, integer_histogram, pixels_of, value_range
 
 
 def threshold_li(
@@ -88,8 +89,7 @@ def threshold_li(
 
 def _li_of_floats(pixels: Any, dtype: np.dtype, tolerance: float | None, initial_guess: Any, notify: Any) -> Any:
     """Run Li's iteration over the finite pixels of a float image, a pass over them for each step."""
-    module = wing("thresholds.histogram", pixels)
-    low, high, nans = module.value_range(pixels)
+    low, high, nans = value_range(pixels)
     if nans == pixels.size:
         return dtype.type(np.nan)
     if low == high:
@@ -97,32 +97,65 @@ def _li_of_floats(pixels: Any, dtype: np.dtype, tolerance: float | None, initial
     if nans or not (np.isfinite(low) and np.isfinite(high)):
         pixels = pixels[abs(pixels) < np.inf]
         if pixels.size == 0:
-            return 0.0
-        low, high, _ = module.value_range(pixels)
+            return dtype.type(0)
+        low, high, _ = value_range(pixels)
         if low == high:
             return dtype.type(low)
-    low, spread = float(low), float(high) - float(low)
-    guess = _li_guess(initial_guess, low, high, lambda: pixels.astype(dtype, copy=False) - dtype.type(low))
+    pixels, exponent = _in_range(pixels, low, high)
+    module = wing("thresholds.histogram", pixels)
+    low, high = _scaled(low, -exponent), _scaled(high, -exponent)
+    spread = high - low
+    guess = _guess_of_floats(initial_guess, pixels, dtype, low, high, exponent)
     if guess is None:
         guess = module.intensity_sum(pixels) / pixels.size - low
-    if _tolerance_of(tolerance) == 0:
-        # Some pixels often show already a gap that rounding hides; only else are all of them sorted.
+    tolerance = _scaled(_tolerance_of(tolerance), -exponent)
+    if tolerance == 0:
+        # Where a sample of the pixels already has a gap below the rounding error, the others need not be sorted.
         gap = module.smallest_gap(pixels[:: max(pixels.size // 65536, 1)])
-        if gap > spread * np.finfo(dtype).eps:
+        if gap > spread * float(np.finfo(dtype).eps):
             gap = module.smallest_gap(pixels)
         tolerance = gap / 2
+    # A mean may be rounded to an end of the range; between them, both classes have pixels.
+    largest = np.nextafter(spread, 0.0)
 
     def split_means(t: float) -> tuple[int, float, float]:
-        below, lower, upper = module.split_sums(pixels, low, float(t))
-        if not 0 < below < pixels.size:
-            raise ValueError(
-                f"initial_guess: the initial guess for threshold_li must be within the range of the image, "
-                f"got {guess} above the smallest value"
-            )
+        below, lower, upper = module.split_sums(pixels, low, float(min(max(t, 0.0), largest)))
         return below, lower / below, upper / (pixels.size - below)
 
-    report = None if notify is None else lambda t: notify(t + low)
-    return dtype.type(decide.li(split_means, guess, tolerance, report) + low)
+    def value_at(t: float) -> float:
+        return _scaled(min(max(t + low, low), high), exponent)
+
+    report = None if notify is None else lambda t: notify(value_at(t))
+    threshold = dtype.type(value_at(decide.li(split_means, guess, tolerance, report)))
+    # Rounded to the largest value, it would not split the picture.
+    return min(threshold, np.nextafter(dtype.type(_scaled(high, exponent)), dtype.type(-np.inf)))
+
+
+def _in_range(pixels: Any, low: Any, high: Any) -> tuple[Any, int]:
+    """Return the pixels times 2**-exponent, so that their differences and sums neither overflow nor underflow."""
+    exponent = int(np.frexp(max(abs(float(low)), abs(float(high))))[1])
+    limit = 100 if pixels.dtype == np.float32 else 800
+    if -limit <= exponent <= limit:
+        return pixels, 0
+    return array_module(pixels).ldexp(pixels, -exponent), exponent
+
+
+def _scaled(value: Any, exponent: int) -> float:
+    """Return value * 2**exponent, inf where that overflows."""
+    with np.errstate(over="ignore", under="ignore"):
+        return float(np.ldexp(float(value), exponent))
+
+
+def _guess_of_floats(guess: Any, pixels: Any, dtype: np.dtype, low: float, high: float, exponent: int) -> float | None:
+    """Return the first threshold, counted from the smallest value, of pixels that were multiplied by 2**-exponent."""
+    if callable(guess) and (exponent or high - low > np.finfo(dtype).max):
+        raise ValueError(
+            "initial_guess is a function, for an image whose differences from its smallest value "
+            f"{dtype} does not hold: expected a number or None"
+        )
+    if exponent and np.isscalar(guess):
+        guess = _scaled(guess, -exponent)
+    return _li_guess(guess, low, high, lambda: pixels.astype(dtype, copy=False) - dtype.type(low))
 
 
 def _tolerance_of(tolerance: float | None) -> float:

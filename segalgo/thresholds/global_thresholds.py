@@ -27,15 +27,16 @@ nothing but NaN                  ValueError              NaN                   V
 Local thresholds of a picture without pixels are empty; NaN and infinities are errors there.
 """
 
+import math
 import warnings
 from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import is_cupy
+from segalgo._core.arrays import array_module, is_cupy
 from segalgo._core.dispatch import wing
 from segalgo.thresholds import criteria as decide
-from segalgo.thresholds.histogram import histogram_of, pixels_of, positive
+from segalgo.thresholds.histogram import histogram_of, pixels_of, positive, value_range
 from segalgo.thresholds.multi_otsu import multiotsu
 
 
@@ -392,10 +393,22 @@ def threshold_mean(image: Any = None, *, hist: Any = None, mask: Any = None) -> 
         counts, centers = histogram_of(image, 1, hist, mask)
         return np.float64(np.sum(counts * centers, dtype=np.float64) / np.sum(counts, dtype=np.float64))
     pixels, dtype = pixels_of(image, mask)
-    total = wing("thresholds.histogram", pixels).intensity_sum(pixels)
-    if total != total:
+    mean = wing("thresholds.histogram", pixels).intensity_sum(pixels) / pixels.size
+    if not math.isfinite(mean):
+        mean = _mean_beyond_range(pixels)
+    return (dtype.type if dtype.kind == "f" else np.float64)(mean)
+
+
+def _mean_beyond_range(pixels: Any) -> float:
+    """Return the mean of floats whose sum is no finite number: some are NaN or infinite, or the sum overflowed."""
+    low, high, nans = value_range(pixels)
+    if nans or (low == -np.inf and high == np.inf):
         raise ValueError("image holds NaN, or infinities of both signs: expected numbers that have a mean")
-    return (dtype.type if dtype.kind == "f" else np.float64)(total / pixels.size)
+    if not (np.isfinite(low) and np.isfinite(high)):
+        return float(low if low == -np.inf else high)
+    halves = array_module(pixels).ldexp(pixels, -64)
+    mean = wing("thresholds.histogram", pixels).intensity_sum(halves) / pixels.size
+    return min(max(math.ldexp(mean, 64), float(low)), float(high))
 
 
 def threshold_multiotsu(

@@ -93,7 +93,7 @@ def integer_histogram(pixels: Any) -> tuple[np.ndarray, np.ndarray]:
     if pixels.dtype.itemsize <= 2 and (pixels.dtype.itemsize == 1 or pixels.size > 2**14):
         low, high = int(limits.min), int(limits.max)
     else:
-        low, high = (int(end) for end in module.value_range(pixels)[:2])
+        low, high = (int(end) for end in value_range(pixels)[:2])
     if high - low >= MOST_BINS:
         raise ValueError(
             f"image has integers from {low} to {high}: expected a span below {MOST_BINS}, a bin for each value; "
@@ -120,23 +120,48 @@ def _bool_histogram(pixels: Any, nbins: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _float_histogram(pixels: Any, dtype: np.dtype, nbins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and centers of a float image, in nbins even bins from its smallest to its largest value."""
-    module = wing("thresholds.histogram", pixels)
-    low, high, nans = module.value_range(pixels)
+    low, high, nans = value_range(pixels)
     if nans:
         raise ValueError(f"image holds {nans} NaN: expected none; leave them out with mask=~numpy.isnan(image)")
     if low == high:
         return np.ones(1, np.int64), np.full(1, low, dtype)
     if not (np.isfinite(low) and np.isfinite(high)):
         raise ValueError(f"image has values from {low} to {high}: expected finite ones, or one value alone")
-    low, high = dtype.type(low), dtype.type(high)
-    with np.errstate(over="ignore"):
-        if not np.isfinite(high - low):
-            raise ValueError(f"image has values from {low} to {high}: expected a range that {dtype} holds")
-    # The edges as numpy.histogram sets them; edges that the dtype cannot tell apart are one.
-    edges = np.unique(np.linspace(low, high, nbins + 1, dtype=dtype))
-    counts = module.histogram_floats(pixels, edges.astype(pixels.dtype))
+    edges = even_edges(dtype.type(low), dtype.type(high), nbins)
+    counts = wing("thresholds.histogram", pixels).histogram_floats(pixels, edges.astype(pixels.dtype))
     return counts, _centers(edges)
 
 
+def value_range(pixels: Any) -> tuple[np.generic, np.generic, int]:
+    """Return the smallest and the largest value of flat pixels and the number of NaN; a zero is positive.
+
+    Without that rule the sign of a zero would depend on the order in which a wing meets the pixels.
+    """
+    low, high, nans = wing("thresholds.histogram", pixels).value_range(pixels)
+    return (low + 0.0, high + 0.0, nans) if pixels.dtype.kind == "f" else (low, high, nans)
+
+
+def even_edges(low: np.floating, high: np.floating, nbins: int) -> np.ndarray:
+    """Return the edges of nbins even bins between two finite values, as `numpy.histogram` sets them.
+
+    Edges that the dtype cannot tell apart are one, so there may be fewer bins; none lies above the last. A range that
+    the dtype cannot hold, for which NumPy has no edges, has four times the edges of a quarter of it.
+    """
+    dtype = low.dtype
+    if nbins >= 2 ** (np.finfo(dtype).nmant + 1):  # the dtype cannot count that far
+        low, high = np.float64(low), np.float64(high)
+    with np.errstate(over="ignore"):
+        overflows = not np.isfinite(high - low)
+    scale = dtype.type(4 if overflows else 1)
+    low, high = low / scale, high / scale
+    # Where the distance of edges is subnormal or not exact, edges before the last one may lie beyond it.
+    return np.unique(np.linspace(low, high, nbins + 1, dtype=dtype).clip(max=dtype.type(high))) * scale
+
+
 def _centers(edges: np.ndarray) -> np.ndarray:
-    return (edges[:-1] + edges[1:]) / 2.0
+    """Return the center of each bin, which lies below the bin's upper edge: the lower edge where rounding hides it."""
+    with np.errstate(over="ignore"):
+        centers = (edges[:-1] + edges[1:]) / 2
+    overflows = ~np.isfinite(centers)
+    centers[overflows] = edges[:-1][overflows] / 2 + edges[1:][overflows] / 2
+    return np.where(centers < edges[1:], centers, edges[:-1])

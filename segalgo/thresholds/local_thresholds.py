@@ -9,6 +9,7 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import one_of
 from segalgo._core.dispatch import wing
 from segalgo.reference.thresholds.window_filters import generic_filter
+from segalgo.thresholds.arguments import as_real_number
 from segalgo.thresholds.windows import as_pixels, border_sources, gaussian_weights, odd_sizes, value_limits
 
 BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
@@ -332,7 +333,7 @@ def threshold_local(
     one_of(mode, "mode", BORDERS)
     pixels, dtype = as_pixels(image)
     window = odd_sizes(block_size, "block_size", pixels.ndim)
-    outside = float(cval)
+    outside = _border_value(cval, dtype) if mode == "constant" else 0.0
     if pixels.size == 0:
         return pixels.astype(dtype)
     if mode == "constant" and pixels.dtype.kind != "f":
@@ -352,6 +353,14 @@ def threshold_local(
         else:
             threshold = _generic(pixels.astype(dtype), param, window, sources, outside)
     return threshold - offset if offset else threshold
+
+
+def _border_value(cval: Any, dtype: np.dtype) -> float:
+    """Return the value beyond the border, finite in the dtype of the thresholds."""
+    value = as_real_number(cval, "cval")
+    if abs(value) > np.finfo(dtype).max:
+        raise ValueError(f"cval={cval!r}: expected a value that {dtype} holds")
+    return value
 
 
 def _by_window(image: Any, window_size: Any, rule: str, parameters: Sequence[float]) -> Any:

@@ -171,6 +171,28 @@ def test_softmax_of_special_lines(backend):
         assert np.isnan(got if axis else got.T)[1:4].all()
 
 
+def test_softmax_of_arrays_without_axes(backend):
+    """As PyTorch: one line of one element; big-endian scalars as any other."""
+    for value, expected in ((1.5, 1), (-np.inf, np.nan), (np.nan, np.nan)):
+        for axis in (0, -1):
+            x = backend.array(np.array(value))
+            np.testing.assert_array_equal(
+                backend.numpy(segalgo.softmax(x, axis)), np.array(expected, float), strict=True
+            )
+            np.testing.assert_array_equal(
+                backend.numpy(segalgo.log_softmax(x, axis)), np.log(np.array(expected, float))
+            )
+    if backend.word != "cuda":
+        assert segalgo.relu(np.array(2.5, ">f4")) == np.float32(2.5)
+        assert segalgo.softmax(np.array(2.5, ">f8"), 0) == 1
+
+
+def test_dim_is_another_name_of_axis(backend, rng):
+    x = backend.array(rng.standard_normal((3, 4)))
+    for operation in (segalgo.softmax, segalgo.log_softmax):
+        np.testing.assert_array_equal(backend.numpy(operation(x, dim=0)), backend.numpy(operation(x, 0)))
+
+
 def test_views_scalars_empty_and_big_endian(backend, rng):
     whole = rng.standard_normal((8, 4, 6, 10)).astype(np.float32)
     whole.flags.writeable = False
@@ -216,7 +238,11 @@ def test_same_bits_for_one_and_two_threads(rng):
         (lambda x: segalgo.gelu(x, "erf"), ValueError, "approximate='erf'"),
         (lambda x: segalgo.softmax(x, 2), ValueError, r"axis=2 with input of shape \(2, 3\)"),
         (lambda x: segalgo.softmax(x, 1.0), TypeError, "axis=1.0"),
-        (lambda x: segalgo.log_softmax(x[0, 0], 0), ValueError, r"input has shape \(\)"),
+        (lambda x: segalgo.log_softmax(x[0, 0], 1), ValueError, r"axis=1 with input of shape \(\): expected -1 to 0"),
+        (lambda x: segalgo.softmax(x), ValueError, "axis=None and dim=None"),
+        (lambda x: segalgo.softmax(x, 1, dim=1), ValueError, "axis=1 and dim=1"),
+        (lambda x: segalgo.softmax(x, dim=2), ValueError, r"dim=2 with input of shape \(2, 3\)"),
+        (lambda x: segalgo.leaky_relu(x, "steep"), TypeError, "negative_slope='steep'"),
     ],
 )
 def test_errors_name_the_argument(call, error, message):

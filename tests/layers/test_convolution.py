@@ -572,3 +572,14 @@ def test_where_torch_has_a_shape_so_do_we(sizes, kernel, stride, padding, dilati
                 assert ours().size == 0
             continue
         assert ours().shape == expected
+
+
+def test_transposed_sizes_are_those_of_the_size_rule(backend):
+    """Padding that leaves nothing is refused by both, as PyTorch does."""
+    x, w = backend.array(np.zeros((1, 1, 1, 1))), backend.array(np.zeros((1, 1, 2, 2)))
+    for call in (
+        lambda: segalgo.conv_transpose2d(x, w, padding=1),
+        lambda: segalgo.output_size("conv_transpose2d", (1, 1), kernel_size=2, padding=1),
+    ):
+        with pytest.raises(ValueError, match="padding=1 along H leaves an output of size 0: expected at least 1"):
+            call()

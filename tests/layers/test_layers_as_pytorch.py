@@ -88,6 +88,25 @@ def test_max_pool2d(case):
         np.testing.assert_array_equal(mine, theirs.numpy(), strict=True)
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+def test_max_pool2d_of_integers(dtype):
+    rng = np.random.default_rng(3)
+    info = np.iinfo(dtype)
+    pool = torch().nn.functional.max_pool2d
+    for _ in range(60):
+        x = rng.integers(info.min, info.max, (1, 2, *rng.integers(3, 20, 2)), dtype, endpoint=True)
+        arguments = (
+            int(rng.integers(1, 4)),
+            int(rng.integers(1, 3)),
+            0,
+            int(rng.integers(1, 2)),
+            bool(rng.integers(2)),
+        )
+        expected = pool(torch().from_numpy(x), *arguments, return_indices=True)
+        for mine, theirs in zip(segalgo.max_pool2d(x, *arguments, return_indices=True), expected, strict=True):
+            np.testing.assert_array_equal(mine, theirs.numpy(), strict=True)
+
+
 @settings(max_examples=1500)
 @given(
     seed=SEEDS, sizes=pairs(1, 3), inner=pairs(1, 12), kernel=pairs(1, 3), padding=pairs(0, 1), extra=pairs(0, 2),

@@ -108,6 +108,16 @@ def test_group_norm_of_large_groups(fast_backend, rng):
         check_group_norm(fast_backend, x, groups, *rng.standard_normal((2, shape[1])))
 
 
+def test_batch_norm_takes_pytorch_s_arguments_in_its_order(backend, rng):
+    x, mean, var, weight, bias = rng.standard_normal((2, 3, 4)), *rng.random((4, 3))
+    arrays = [backend.array(a) for a in (x, mean, var, weight, bias)]
+    expected = backend.numpy(segalgo.batch_norm(*arrays, eps=0.25))
+    for momentum in (0.1, 0.9, None):
+        np.testing.assert_array_equal(backend.numpy(segalgo.batch_norm(*arrays, False, momentum, 0.25)), expected)
+        got = segalgo.batch_norm(*arrays, momentum=momentum, eps=0.25)
+        np.testing.assert_array_equal(backend.numpy(got), expected)
+
+
 def test_nan_and_infinity(backend):
     x = np.array([[[1.0, np.nan, np.inf, -np.inf]], [[1.0, 2.0, 3.0, 4.0]]])
     ones = np.ones(1)
@@ -176,6 +186,9 @@ ONES = np.ones(2)
         (lambda x: segalgo.batch_norm(x, ONES, ONES.astype(int)), TypeError, "running_var has dtype int64"),
         (lambda x: segalgo.batch_norm(x, ONES, ONES, np.ones(3)), ValueError, "weight has shape"),
         (lambda x: segalgo.batch_norm(x, ONES, ONES, None, np.ones(3)), ValueError, "bias has shape"),
+        (lambda x: segalgo.batch_norm(x, ONES, ONES, training=True), ValueError, "training=True"),
+        (lambda x: segalgo.batch_norm(x, ONES, ONES, momentum="all"), TypeError, "momentum='all'"),
+        (lambda x: segalgo.batch_norm(x, ONES, ONES, eps=None), TypeError, "eps=None"),
         (lambda x: segalgo.layer_norm(x, 3), ValueError, r"normalized_shape=\(3,\)"),
         (lambda x: segalgo.layer_norm(x, ()), ValueError, "normalized_shape"),
         (lambda x: segalgo.layer_norm(x, 4.0), TypeError, "normalized_shape=4.0"),

@@ -135,6 +135,51 @@ def test_unpool_refuses_an_index_outside_the_plane(backend, index):
         segalgo.max_unpool2d(x, backend.array(indices), 2)
 
 
+INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+def test_integers_at_both_ends_of_their_range(backend, rng, dtype):
+    """Exact where float64 could not tell the numbers apart, and right where every cell is the lowest number."""
+    info = np.iinfo(dtype)
+    ends = np.array([info.min, info.min + 1, info.max - 1, info.max], dtype)
+    for shape, kernel, stride, padding, dilation, ceil_mode in [
+        ((1, 2, 6, 8), (2, 2), (2, 2), (0, 0), (1, 1), False),
+        ((2, 1, 13, 35), (3, 3), (2, 1), (1, 1), (1, 1), True),
+        ((1, 1, 9, 11), (3, 2), (1, 3), (1, 1), (2, 3), False),
+    ]:
+        for x in (rng.choice(ends, shape), np.full(shape, info.min, dtype), np.full(shape, info.max, dtype)):
+            got = segalgo.max_pool2d(backend.array(x), kernel, stride, padding, dilation, ceil_mode, True)
+            values, indices = backend.numpy(got)
+            assert values.dtype == dtype
+            for n in range(shape[0]):
+                for c in range(shape[1]):
+                    expected = brute_max_pool2d(x[n, c], kernel, stride, padding, dilation, values.shape[2:])
+                    np.testing.assert_array_equal(values[n, c], expected[0])
+                    np.testing.assert_array_equal(indices[n, c], expected[1])
+
+
+def test_unpool_of_a_dilated_pooling(backend, rng):
+    x = rng.standard_normal((1, 2, 9, 11))
+    window = {"kernel_size": 3, "stride": (1, 2), "padding": 1, "dilation": (2, 1)}
+    values, indices = segalgo.max_pool2d(backend.array(x), **window, return_indices=True)
+    got = backend.numpy(segalgo.max_unpool2d(values, indices, **window))
+    assert got.shape == x.shape
+    kept = np.zeros_like(x)
+    for c in range(2):
+        kept[0, c].flat[backend.numpy(indices)[0, c].ravel()] = backend.numpy(values)[0, c].ravel()
+    np.testing.assert_array_equal(got, kept)
+
+
+def test_an_empty_stride_is_the_kernel(backend, rng):
+    x = backend.array(rng.standard_normal((1, 7, 9)))
+    for empty in ((), []):
+        for pool in (segalgo.max_pool2d, segalgo.avg_pool2d):
+            np.testing.assert_array_equal(backend.numpy(pool(x, (2, 3), empty)), backend.numpy(pool(x, (2, 3))))
+        values, indices = segalgo.max_pool2d(x, 2, empty, return_indices=True)
+        assert segalgo.max_unpool2d(values, indices, 2, empty).shape == (1, 6, 8)
+
+
 @pytest.mark.parametrize("shape", [(0, 3, 4, 4), (2, 0, 4, 4), (0, 4, 4)])
 def test_empty(backend, shape):
     x = backend.array(np.zeros(shape, np.float32))
@@ -165,7 +210,8 @@ def test_big_endian():
     ("call", "error", "message"),
     [
         (lambda x: segalgo.max_pool2d(x[0, 0], 2), ValueError, r"input has shape \(4, 4\)"),
-        (lambda x: segalgo.max_pool2d(x.astype(int), 2), TypeError, "input has dtype int64"),
+        (lambda x: segalgo.max_pool2d(x > 0, 2), TypeError, "input has dtype bool"),
+        (lambda x: segalgo.max_pool2d(x.astype(complex), 2), TypeError, "input has dtype complex128"),
         (lambda x: segalgo.max_pool2d(x, 5), ValueError, "kernel of extent 5 along H: expected at most 4"),
         (lambda x: segalgo.max_pool2d(x, 0), ValueError, "kernel_size=0"),
         (lambda x: segalgo.max_pool2d(x, 2.5), TypeError, "kernel_size=2.5"),

@@ -65,11 +65,36 @@ def test_convolution_counts_windows(n, window):
         assert back == (n, n)
 
 
+@given(
+    n=st.integers(1, 12), k=st.integers(1, 4), s=st.integers(1, 4), d=st.integers(1, 9), p=st.integers(0, 12),
+    ceil_mode=st.booleans(),
+)  # fmt: skip
+def test_pooling_refuses_windows_without_a_cell(n, k, s, d, p, ceil_mode):
+    window = {"kernel_size": k, "stride": s, "padding": p, "dilation": d, "ceil_mode": ceil_mode}
+    try:
+        size, _ = segalgo.output_size("max_pool2d", (n, n), **window)
+    except ValueError as error:
+        if "wholly in the padding" not in str(error):
+            return
+        size = None
+    count = (n + 2 * p - d * (k - 1) - 1 + (s - 1) * ceil_mode) // s + 1
+    count -= ceil_mode and (count - 1) * s >= n + p
+    inside = [any(0 <= i * s - p + u * d < n for u in range(k)) for i in range(count)]
+    assert (size == count) == all(inside)
+
+
+def test_huge_numbers_are_answered_at_once():
+    with pytest.raises(ValueError, match="wholly in the padding"):
+        segalgo.output_size("max_pool2d", (2**30, 5), kernel_size=2, dilation=2**31 - 1, padding=(2**30, 0))
+
+
 def test_pairs_same_and_the_layers(rng):
     assert segalgo.output_size("conv2d", (5, 9), kernel_size=(3, 1), stride=(2, 1), padding=(1, 0)) == (3, 9)
     assert segalgo.output_size("conv2d", (5, 9), kernel_size=4, padding="same") == (5, 9)
     assert segalgo.output_size("conv2d", (5, 9), kernel_size=4, padding="valid") == (2, 6)
     assert segalgo.output_size("interpolate", (5, 9), size=(2, 3)) == (2, 3)
+    assert segalgo.output_size("adaptive_avg_pool2d", (5, 9), output_size=(None, 3)) == (5, 3)
+    assert segalgo.output_size("max_unpool2d", (5, 9), kernel_size=3, stride=1, dilation=2) == (9, 13)
     x = rng.standard_normal((1, 1, 11, 14))
     parameters = {"kernel_size": 3, "stride": 2, "padding": 1, "ceil_mode": True}
     pooled = segalgo.max_pool2d(x, **parameters)
@@ -105,6 +130,19 @@ def test_pairs_same_and_the_layers(rng):
         (lambda: segalgo.output_size("interpolate", (4, 4)), ValueError, "size=None and scale_factor=None"),
         (lambda: segalgo.output_size("interpolate", (4, 4), scale_factor=0.1), ValueError, "to 0"),
         (lambda: segalgo.output_size("interpolate", (4, 4), scale_factor=np.nan), ValueError, "scale_factor"),
+        (
+            lambda: segalgo.output_size("conv2d", (4, 4), kernel_size=2, dilation=2**70),
+            ValueError,
+            "dilation=.*along H",
+        ),
+        (lambda: segalgo.output_size("conv2d", (4, 4), kernel_size=2, stride=2**62), ValueError, "stride=.*at most"),
+        (lambda: segalgo.output_size("interpolate", (4, 4), scale_factor=1e300), ValueError, "scale_factor=1e"),
+        (lambda: segalgo.output_size("interpolate", (4, 4), scale_factor="2"), TypeError, "scale_factor='2'"),
+        (lambda: segalgo.output_size("max_pool2d", (4, 4), kernel_size=2, ceil_mode="no"), TypeError, "ceil_mode='no'"),
+        (lambda: segalgo.output_size("conv2d", None, kernel_size=2), TypeError, "input_size=None"),
+        (lambda: segalgo.output_size("conv2d", (4, 4), kernel_size=(2, 2, 2)), ValueError, r"kernel_size=\(2, 2, 2\)"),
+        (lambda: segalgo.output_size(None, (4, 4)), ValueError, "operation=None"),
+        (lambda: segalgo.input_sizes("adaptive_avg_pool2d", (4, 4)), ValueError, "every input size"),
         (lambda: segalgo.input_sizes("interpolate", (4, 4), size=4), ValueError, "every input size"),
         (lambda: segalgo.input_sizes("conv2d", (4,), kernel_size=1), ValueError, "output_size"),
     ],

@@ -208,11 +208,11 @@ def test_files_that_are_no_palette_pictures(tmp_path):
         masks.read_palette_picture(path)
     whole = png(np.zeros((64, 64), np.uint8), range(12))
     for content, message in (
-        (b"", "cannot be read as a palette picture"),
+        (b"", "cannot be read as a picture, it is empty"),
         (b"GIF", "cannot be read"),
         (whole[:60], "cannot be read"),
         (png(np.zeros((2, 2), np.uint8), None, 0), "has no palette"),
-        (whole, "has 64 x 64 pixels, expected at most 100"),
+        (whole, "has 64 x 64 pixels, more than the limit of 100"),
     ):
         path.write_bytes(content)
         with pytest.raises(PictureError, match=f"file.png: {message}"):

@@ -1,5 +1,6 @@
 """The networks held against PyTorch's, with the same weights; files as PyTorch writes them."""
 
+import warnings
 import zipfile
 
 import numpy as np
@@ -83,7 +84,7 @@ def test_wide_networks(rng):
 
 def renamed_milesial(theirs):
     from segalgo.models.graph.other_names import renamed
-    from segalgo.models.networks.unet import milesial_unet
+    from segalgo.models.networks.unet_names import milesial_unet
 
     state = own(theirs)
     return renamed(state, milesial_unet(set(state)))
@@ -185,12 +186,17 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
     import torch
 
     model = torch.nn.Conv2d(1, 1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # quantized tensors are on their way out
+        quantized = torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8)
     for content, words in (
-        (model, "names torch.nn.modules.conv.Conv2d"),
+        (model, "holds a whole model of the class torch.nn.modules.conv.Conv2d"),
         ([torch.zeros(2)], "holds a list, expected a state dict"),
         ({"epoch": 3}, "holds no tensors"),
-        ({"a": torch.zeros(1).expand(1000)}, "does not fit its storage"),
-        ({"a": torch.zeros(2, dtype=torch.complex64)}, "ComplexFloatStorage"),
+        ({"a": torch.zeros(1).expand(2**24)}, "repeats the 1 numbers of its storage to more bytes"),
+        ({"a": torch.zeros(2).to_sparse()}, "a is a sparse tensor"),
+        ({"a": quantized}, "a is a quantized tensor"),
+        ({"a": torch.zeros(2, device="meta")}, "a is a tensor without values"),
     ):
         torch.save(content, tmp_path / "file.pth")
         with pytest.raises(segalgo.models.WeightsError, match=words) as caught:

@@ -71,7 +71,7 @@ def damaged(folder):
     yield folder, "is a folder"
     stack = folder / "stack.tif"
     tifffile.imwrite(stack, np.zeros((6, 8, 9), np.uint8))
-    yield stack, r"has shape \(6, 8, 9\), expected one grey, RGB or RGBA picture"
+    yield stack, r"is a stack of 6 pictures of 8 x 9 pixels; page=k \(--page k\) reads one"
 
 
 def test_damaged_files_are_named_with_the_reason(tmp_path):

@@ -5,6 +5,7 @@ import pytest
 from skimage import data, filters, measure
 
 import segalgo
+from segalgo.segmenters.threshold import METHODS
 
 
 def test_as_the_steps_by_hand():
@@ -30,7 +31,7 @@ def test_every_backend_finds_the_same(backend):
     np.testing.assert_array_equal(backend.numpy(found.labels), expected.labels)
 
 
-@pytest.mark.parametrize("method", segalgo.segmenters.threshold.METHODS)
+@pytest.mark.parametrize("method", METHODS)
 def test_methods(method):
     image = data.page()
     found = segalgo.segment(image, method, foreground="below")

@@ -3,7 +3,7 @@
 // One thread: one output cell. Scans its window in row order (first maximum stays, every NaN wins), writes the value
 // and its flat index in the plane. Reads kh * kw values, writes one value and one index.
 // Promised: every window has a cell in the picture; grids may be smaller than the output (threads stride).
-// Instances: float; double
+// Instances: float; double; signed char; unsigned char; short; unsigned short; int; unsigned int; long long; unsigned long long
 template <class T>
 __global__ void max_pool2d(const T* __restrict__ x, T* __restrict__ values, long long* __restrict__ indices,
                            long long planes, long long height, long long width, long long kh, long long kw,
@@ -13,8 +13,8 @@ __global__ void max_pool2d(const T* __restrict__ x, T* __restrict__ values, long
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
         const long long j = k % ow, i = k / ow % oh, plane = k / (ow * oh);
         const T* picture = x + plane * height * width;
-        T best = T(__int_as_float(0xff800000));  // -inf
-        long long best_at = -1;
+        T best = T(0);
+        long long best_at = -1;  // no cell yet
         for (long long u = 0; u < kh; u++) {
             const long long row = i * sh - ph + u * dh;
             if (row < 0 || row >= height) continue;

@@ -1,8 +1,7 @@
 """Max-pooling with indices, and its inverse: the Cython wing of `segalgo.layers.pooling`."""
 cimport numpy as cnp
 from cython.parallel cimport prange
-from libc.math cimport INFINITY
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
@@ -18,12 +17,10 @@ ctypedef fused real:
 
 
 cdef extern from "layers/max_pool.h" nogil:
-    void max_pool_pairs_float(const float*, const float*, float*, int32_t*, int64_t, int32_t)
-    void max_pool_pairs_double(const double*, const double*, double*, int64_t*, int64_t, int64_t)
-    void max_pool_update_float(const float*, float*, int32_t*, int32_t, int64_t, int64_t)
-    void max_pool_update_double(const double*, double*, int64_t*, int64_t, int64_t, int64_t)
-    void max_pool_indices_float(const int32_t*, int64_t*, int64_t, int64_t, int64_t)
-    void max_pool_indices_double(const int64_t*, int64_t*, int64_t, int64_t, int64_t)
+    ctypedef struct Window:
+        int64_t height, width, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
+    ctypedef void (*MaxPoolRow)(const void*, void*, int64_t*, void*, int64_t, const Window*) noexcept nogil
+    MaxPoolRow max_pool_row_of(char, int64_t, bint)
 
 cdef enum:
     ROWS_AT_ONCE = 16
@@ -32,61 +29,9 @@ cdef enum:
     FRESH_BYTES = 32 << 20
 
 
-cdef struct Window:
-    int64_t height, width, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow
-
-
-# One output row: for each cell (u, v) of the windows, all windows of the row at once, in row order. `at` holds a
-# place a window: int32 beside float, int64 beside double. The caller promises a cell in the picture per window.
-cdef void _max_pool_row(const real* plane, real* best, int64_t* indices, void* at, int64_t i,
-                        Window* w) noexcept nogil:
-    cdef int64_t j, u, v, from_, to, first_cell
-    cdef int64_t top = i * w.sh - w.ph
-    cdef int64_t u0 = 0 if top >= 0 else (-top + w.dh - 1) // w.dh
-    cdef const real* cells
-    if (w.kh == w.kw == w.sw == 2 and w.dh == w.dw == 1 and w.pw == 0 and top >= 0 and top + 1 < w.height
-            and 2 * w.ow <= w.width):
-        cells = plane + top * w.width
-        if real is float:
-            max_pool_pairs_float(cells, cells + w.width, best, <int32_t*> at, w.ow, <int32_t> w.width)
-        else:
-            max_pool_pairs_double(cells, cells + w.width, best, <int64_t*> at, w.ow, w.width)
-    else:
-        for j in range(w.ow):
-            # Until a cell wins, the place is that of the first cell in the picture, which may be -inf.
-            first_cell = u0 * w.dh * w.width
-            if j * w.sw < w.pw:
-                first_cell += (w.pw - j * w.sw + w.dw - 1) // w.dw * w.dw
-            best[j] = -INFINITY
-            if real is float:
-                (<int32_t*> at)[j] = <int32_t> first_cell
-            else:
-                (<int64_t*> at)[j] = first_cell
-        for u in range(u0, w.kh):
-            if top + u * w.dh >= w.height:
-                break
-            for v in range(w.kw):
-                # Windows from_ to `to` (exclusive) have their cell (u, v) in the picture.
-                from_ = max(0, (w.pw - v * w.dw + w.sw - 1) // w.sw) if w.pw > v * w.dw else 0
-                to = min(w.ow, (w.width - 1 + w.pw - v * w.dw) // w.sw + 1) if w.width + w.pw > v * w.dw else 0
-                if to <= from_:
-                    continue
-                cells = plane + (top + u * w.dh) * w.width + from_ * w.sw - w.pw + v * w.dw
-                if real is float:
-                    max_pool_update_float(cells, best + from_, <int32_t*> at + from_,
-                                          <int32_t> (u * w.dh * w.width + v * w.dw), to - from_, w.sw)
-                else:
-                    max_pool_update_double(cells, best + from_, <int64_t*> at + from_,
-                                           u * w.dh * w.width + v * w.dw, to - from_, w.sw)
-    if real is float:
-        max_pool_indices_float(<int32_t*> at, indices, w.ow, top * w.width - w.pw, w.sw)
-    else:
-        max_pool_indices_double(<int64_t*> at, indices, w.ow, top * w.width - w.pw, w.sw)
-
-
 # Output rows first to last, counted over all planes. Returns whether there was memory for the places of a row.
-cdef bint _max_pool_rows(const real* x, real* values, int64_t* indices, int64_t first, int64_t last,
-                         Window* w, Interruption* watch) noexcept nogil:
+cdef bint _max_pool_rows(MaxPoolRow row_of, int64_t itemsize, const char* x, char* values, int64_t* indices,
+                         int64_t first, int64_t last, const Window* w, Interruption* watch) noexcept nogil:
     cdef void* at = malloc((w.ow + 1) * sizeof(int64_t))
     cdef int64_t row
     if at == NULL:
@@ -94,19 +39,10 @@ cdef bint _max_pool_rows(const real* x, real* values, int64_t* indices, int64_t 
     for row in range(first, last):
         if is_interrupted(watch, w.kh * w.kw * w.ow):
             break
-        _max_pool_row(x + row // w.oh * w.height * w.width, values + row * w.ow, indices + row * w.ow, at, row % w.oh,
-                      w)
+        row_of(x + row // w.oh * w.height * w.width * itemsize, values + row * w.ow * itemsize, indices + row * w.ow,
+               at, row % w.oh, w)
     free(at)
     return True
-
-
-cdef bint _max_pool(const real* x, real* values, int64_t* indices, int64_t planes, Window* w,
-                    Interruption* watch) noexcept nogil:
-    cdef int64_t rows = planes * w.oh, part, failures = 0
-    for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
-        failures += not _max_pool_rows(x, values, indices, part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE),
-                                       w, watch)
-    return failures == 0
 
 
 def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_size):
@@ -121,22 +57,20 @@ def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_siz
     w.oh, w.ow = output_size
     cdef cnp.ndarray values = np.empty((x.shape[0], x.shape[1], w.oh, w.ow), x.dtype)
     cdef cnp.ndarray indices = np.empty((x.shape[0], x.shape[1], w.oh, w.ow), np.int64)
-    cdef int64_t planes = x.shape[0] * x.shape[1]
-    cdef void* source = cnp.PyArray_DATA(x)
-    cdef void* target = cnp.PyArray_DATA(values)
+    cdef int64_t rows = x.shape[0] * x.shape[1] * w.oh, itemsize = x.dtype.itemsize, part, failures = 0
+    cdef const char* source = <const char*> cnp.PyArray_DATA(x)
+    cdef char* target = <char*> cnp.PyArray_DATA(values)
     cdef int64_t* places = <int64_t*> cnp.PyArray_DATA(indices)
-    cdef bint single = x.dtype == np.float32, done
-    if single and ((w.kh - 1) * w.dh + 1) * w.width >= 2**31 - 1:
-        # Places would not fit beside float; double holds every float.
-        values, indices = max_pool2d(x.astype(np.float64), kernel_size, stride, padding, dilation, output_size)
-        return values.astype(np.float32), indices
-    with nogil:
-        if single:
-            done = _max_pool(<const float*> source, <float*> target, places, planes, &w, &watch)
-        else:
-            done = _max_pool(<const double*> source, <double*> target, places, planes, &w, &watch)
+    # Places of a window that do not fit into 32 bits: of the kernel's last row, or past a large padding.
+    cdef bint far = ((w.kh - 1) * w.dh + 1) * w.width + (w.kw - 1) * w.dw >= 2**31 - 1
+    cdef MaxPoolRow row_of = max_pool_row_of(ord(x.dtype.kind), itemsize, far)
+    if row_of == NULL:
+        raise TypeError(f"input has dtype {x.dtype}: no kernel")
+    for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static", nogil=True):
+        failures += not _max_pool_rows(row_of, itemsize, source, target, places, part * ROWS_AT_ONCE,
+                                       min(rows, (part + 1) * ROWS_AT_ONCE), &w, &watch)
     end_interruption(&watch)
-    if not done:
+    if failures:
         raise MemoryError("max_pool2d: no memory for the places of one row")
     return values, indices
 

@@ -16,6 +16,7 @@ cdef enum:
     CHUNK = 65536
     # Between two flushes of 32-bit counters; a counter cannot pass it.
     FLUSH = 1 << 24
+    GUESSES = 512
 
 
 # Lane l scans the pixels l, l + LANES ...: a loop over lanes that compilers turn into vector minima and maxima.
@@ -148,21 +149,46 @@ def histogram_integers(image, low, size):
     return _histogram_integers(image, low, size)
 
 
-# The bin by a product, off by one at most where the edges are even, then walked to the edges that decide.
+# The bin of x, the last whose lower edge is at most x, by bisection.
+cdef int64_t _bin_of(real x, const real* edges, int64_t bins) noexcept nogil:
+    cdef int64_t bin = 0, above = bins, middle
+    while above - bin > 1:
+        middle = (bin + above) // 2
+        if x < edges[middle]:
+            above = middle
+        else:
+            bin = middle
+    return bin
+
+
+# A product tells in which bin a pixel should lie; the edges around it decide, and where they do not hold the pixel (the
+# edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it becomes
+# an integer only after it was brought between 0 and bins - 1, NaN to 0.
 cdef void _count_reals(const real* image, int64_t count, const real* edges, int64_t bins,
                        int64_t* counts) noexcept nogil:
-    cdef double low = edges[0], scale = bins / (<double> edges[bins] - <double> edges[0])
-    cdef int64_t k, bin
+    cdef double low = edges[0], scale = bins / (<double> edges[bins] - low), last = bins - 1, place
+    cdef int32_t guess[GUESSES]
+    cdef int64_t block, first, k, n, bin
     cdef real x
-    for k in range(count):
-        x = image[k]
-        bin = <int64_t> ((x - low) * scale)
-        bin = min(bin, bins - 1)
-        while x < edges[bin]:
-            bin -= 1
-        while bin < bins - 1 and x >= edges[bin + 1]:
-            bin += 1
-        counts[bin] += 1
+    for block in range((count + GUESSES - 1) // GUESSES):
+        first = block * GUESSES
+        n = min(<int64_t> GUESSES, count - first)
+        for k in range(n):
+            place = (image[first + k] - low) * scale
+            place = place if place > 0 else 0.0
+            place = place if place < last else last
+            guess[k] = <int32_t> place
+        for k in range(n):
+            x = image[first + k]
+            bin = guess[k]
+            if x < edges[bin] or (bin < bins - 1 and x >= edges[bin + 1]):
+                if x >= edges[bin] and bin < bins - 1 and (bin == bins - 2 or x < edges[bin + 2]):
+                    bin += 1
+                elif bin > 0 and x < edges[bin] and x >= edges[bin - 1]:
+                    bin -= 1
+                else:
+                    bin = _bin_of(x, edges, bins)
+            counts[bin] += 1
 
 
 cdef void _count_floats(const real* image, int64_t count, const real* edges, int64_t bins, int64_t parts,
@@ -237,7 +263,7 @@ def _intensity_sum(const pixel[::1] image):
         with nogil:
             _sums(&image[0], count, low, low + parts, total)
     if pixel is float or pixel is double:
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return float(totals.sum())
     return (sum(halves[1].tolist()) << 32) + sum(halves[0].tolist())
 
@@ -303,7 +329,7 @@ def split_sums(image, low, threshold):
 
 def smallest_gap(image):
     """See `segalgo.reference.thresholds.histogram.smallest_gap`. NumPy's sort is vectorised for every instruction level."""
-    gaps = np.diff(np.sort(image))
+    gaps = np.diff(np.sort(image).astype(np.float64, copy=False))
     gaps = gaps[gaps > 0]
     return float(gaps.min()) if gaps.size else np.inf
 

@@ -68,7 +68,7 @@ def intensity_sum(image: Any) -> int | float:
         sums = xp.empty(grid[0], np.float64)
         arguments = (image, sums, np.int64(image.size))
         device.launch("thresholds.histogram", f"sum_floats<{c_name(image.dtype)}>", grid, (THREADS,), arguments)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return float(device.to_host(sums).sum())
     low, high = xp.empty(grid[0], np.int64), xp.empty(grid[0], np.int64)
     arguments = (image, low, high, np.int64(image.size))
@@ -90,7 +90,7 @@ def split_sums(image: Any, low: float, threshold: float) -> tuple[int, float, fl
 def smallest_gap(image: Any) -> float:
     """See `segalgo.reference.thresholds.histogram`. The array module's sort."""
     xp = device_of(image).xp
-    gaps = xp.diff(xp.sort(image))
+    gaps = xp.diff(xp.sort(image).astype(np.float64))
     gaps = gaps[gaps > 0]
     return float(gaps.min()) if gaps.size else np.inf
 

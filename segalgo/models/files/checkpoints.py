@@ -1,29 +1,41 @@
 """From a weight file to the model that it belongs to."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from segalgo.models.files.limits import FACTOR, FLOOR
 from segalgo.models.files.records import model_from_record
 from segalgo.models.files.state_dict_names import translate
-from segalgo.models.files.weights import load_weights, read_record
-from segalgo.models.files.weights_error import WeightsError
+from segalgo.models.files.state_dicts import without_prefixes
+from segalgo.models.files.weights import as_path, load_weights, read_record
+from segalgo.models.files.weights_error import DAMAGE, WeightsError, quoted
 from segalgo.models.graph.network import IGNORED, Network
 from segalgo.models.graph.other_names import renamed
 from segalgo.models.networks import architectures
 from segalgo.models.networks.segnet import BATCH_NORM_EPS, ENCODER, SegNet, vgg16
 
+SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
+MOST_GROUPS = 64
+LEAST_LIMIT = 1024  # no argument of a small network is refused for its size
+LONGEST_MESSAGE = 20_000
 
-def from_checkpoint(path: Any, **arguments: Any) -> Network:
+
+def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> Network:
     """Recognise the architecture of a weight file and return the model, ready to run.
 
     Parameters
     ----------
     path : str or Path
-        A file that `load_weights` reads: names of segalgo, of milesial/Pytorch-UNet (both forms), of pytorch-semseg's
-        SegNet, or of the SegNet authors' release (blobs converted to arrays named ``conv1_1.weight``,
-        ``conv1_1_bn.weight`` and so on).
+        A file that `load_weights` reads, with names of segalgo or of another implementation of its networks: those of
+        U-Net in milesial/Pytorch-UNet (both forms), mateuszbuda/brain-segmentation-pytorch, aladdinpersson's tutorial
+        and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
+        (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on). Where the names of the
+        network have a prefix in front, beside parameters of other things, those of the network are taken.
+    key : str, optional
+        Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
         Of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
         ``"same"``. Files that `Network.save` wrote need none.
@@ -36,7 +48,14 @@ def from_checkpoint(path: Any, **arguments: Any) -> Network:
     ------
     WeightsError
         If the file cannot be read, no architecture is recognised, or names and shapes do not fit the one that is; then
-        every mismatch is listed.
+        the mismatches are listed.
+    TypeError
+        If `path` is no path or `key` is no string.
+
+    Warns
+    -----
+    UserWarning
+        If the file leaves open what the network computes, with what was assumed.
 
     Examples
     --------
@@ -47,19 +66,25 @@ def from_checkpoint(path: Any, **arguments: Any) -> Network:
     ...     segalgo.models.from_checkpoint(path).depth
     1
     """
-    weights, known = translate(load_weights(path))
+    path = as_path(path)
+    given = load_weights(path, key)
     record = read_record(path)
     try:
+        _check_memory(given)
+        weights, known = translate(_network_of(given))
         if record is None:
             record = {**recognise(weights), **{k: v for k, v in known.items() if k != "arguments"}}
             record["arguments"] = {**record["arguments"], **known.get("arguments", {})}
             record = _suited(record)
+        else:
+            _check_arguments(record.get("arguments"), weights)
         arguments = {**record.get("arguments", {}), **arguments}
         return model_from_record({**record, "arguments": arguments}).load_state_dict(weights)
     except WeightsError:
         raise
-    except (ValueError, TypeError, OverflowError) as error:
-        raise WeightsError(f"{path}: {error}") from None
+    except DAMAGE as error:
+        shard = " (one of several files: give their index, *.index.json)" if SHARD.search(path.name) else ""
+        raise WeightsError(f"{path}: {str(error)[:LONGEST_MESSAGE]}{shard}") from None
 
 
 def load_encoder(model: SegNet, source: Any) -> SegNet:
@@ -116,6 +141,56 @@ def recognise(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
         raise ValueError("an encoder alone (VGG16): load_encoder puts it into a SegNet")
     some = ", ".join(list(shapes)[:3])
     raise ValueError(f"no architecture has parameters of these names ({some} ...): expected {_listed_networks()}")
+
+
+def _network_of(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the weights of the network among others (of a loss, of a teacher): those with its prefix, without it."""
+    if _is_known(weights):
+        return dict(weights)
+    groups: dict[str, dict[str, np.ndarray]] = {}
+    for name, value in weights.items():
+        first, dot, rest = name.partition(".")
+        if dot and (first in groups or len(groups) < MOST_GROUPS):
+            groups.setdefault(first, {})[rest] = value
+    networks = {first: without_prefixes(group) for first, group in groups.items()}
+    networks = {first: group for first, group in networks.items() if _is_known(group)}
+    if len(networks) > 1:
+        raise ValueError(f"holds several networks, {', '.join(map(repr, networks))}: name one with key=")
+    return next(iter(networks.values()), dict(weights))
+
+
+def _is_known(weights: Mapping[str, np.ndarray]) -> bool:
+    """Return whether names are those of a network here or of another implementation."""
+    return any(
+        network.mark in weights or any(other.fits(weights) for other in network.other_names)
+        for network in architectures().values()
+    )
+
+
+def _check_memory(weights: Mapping[str, np.ndarray]) -> None:
+    """Refuse weights that repeat few numbers of a file so often that the network would need far more memory than it."""
+    roots = {}
+    for value in weights.values():
+        root = value
+        while isinstance(root.base, np.ndarray):
+            root = root.base
+        roots[id(root)] = root.nbytes
+    needed, there = sum(value.nbytes for value in weights.values()), sum(roots.values())
+    if needed > max(FLOOR, FACTOR * there):
+        raise ValueError(f"its arrays repeat {there} bytes to {needed}, more than {FACTOR} times")
+
+
+def _check_arguments(arguments: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Refuse arguments that ask for more channels than any array of the file has, before anything is made of them."""
+    largest = max([LEAST_LIMIT, *(n for value in weights.values() if value.size for n in value.shape)])
+    for name, value in arguments.items() if isinstance(arguments, dict) else ():
+        numbers = value if isinstance(value, list) else [value]
+        if len(numbers) > LEAST_LIMIT:
+            raise ValueError(f"its record has {len(numbers)} numbers for {quoted(name)}")
+        if any(isinstance(number, int | float) and abs(number) > largest for number in numbers):
+            raise ValueError(
+                f"its record has a number for {quoted(name)} above {largest}, the longest axis of its arrays"
+            )
 
 
 def _listed_networks() -> str:

@@ -1,185 +1,185 @@
 """Read PyTorch's ``.pth`` and ``.pt`` files: without PyTorch, executing nothing, in memory that the file bounds."""
 
-import io
 import math
 import struct
-import zipfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from segalgo.models.files.pickled_tensors import RefusedError, Storage, Tensor, read_pickle
-from segalgo.models.files.weights_error import WeightsError
+from segalgo.models.files.limits import Allowance, checked_shape
+from segalgo.models.files.mapped_file import MappedFile
+from segalgo.models.files.pickled_tensors import PickleReader
+from segalgo.models.files.small_floats import WIDENED, widen
+from segalgo.models.files.state_dicts import find_state_dict, holds
+from segalgo.models.files.tensor_records import OtherTensor, Storage, Tensor
+from segalgo.models.files.weights_error import RefusedError, quoted
+from segalgo.models.files.zip_members import ZipMembers
 
 # What a file of the time before PyTorch 1.6 begins with, and the version behind it.
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 LEGACY_PROTOCOL = 1001
 
+Bytes = Callable[[Storage], tuple[np.ndarray, str]]
 
-def read_pytorch(path: Path) -> Any:
-    """Return the object that ``torch.save`` wrote, tensors as read-only NumPy arrays.
 
-    Zip files (since PyTorch 1.6) and the older form. Tensors stay views of their storages, shared or not; half
-    precision and bfloat16 come as float32.
+def read_pytorch(file: MappedFile, key: str | None = None) -> tuple[dict[str, np.ndarray], bool]:
+    """Return the state dict of a file that ``torch.save`` wrote, as read-only NumPy arrays.
+
+    Zip files (since PyTorch 1.6) and the older form. Tensors stay views of their storages, shared or not; floats of 16
+    and 8 bits come as float32. Only the storages that the state dict needs are read.
+
+    Parameters
+    ----------
+    file : MappedFile
+    key : str, optional
+        Which of several state dicts: see `find_state_dict`.
+
+    Returns
+    -------
+    dict of str to array
+    found : bool
+        Whether `key` named a dictionary; if not, it may name the first part of names.
 
     Raises
     ------
-    WeightsError
-        If the file is damaged, or holds anything but containers, numbers, strings and tensors.
+    RefusedError
+        If the file is damaged or names what no weights need, or a tensor of the state dict is none of plain numbers.
     """
-    try:
-        content = path.read_bytes()
-        if zipfile.is_zipfile(io.BytesIO(content)):
-            return _read_zip(content)
-        return _read_legacy(content)
-    except WeightsError:
-        raise
-    except RefusedError as error:
-        raise WeightsError(f"{path}: {error}") from None
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (ValueError, KeyError, IndexError, NotImplementedError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        raise WeightsError(f"{path}: damaged file ({error})") from None
-    except struct.error as error:
-        raise WeightsError(f"{path}: damaged file ({error})") from None
+    allowance = Allowance(file.size)
+    if file.data[:2] == b"PK":
+        tree, read = _read_zip(file, allowance)
+    else:
+        tree, read = _read_legacy(file, allowance)
+    found = key is not None and holds(tree, key)
+    state = find_state_dict(tree, key if found else None)
+    storages: dict[tuple[str, str], np.ndarray] = {}
+    return {name: _array(name, value, storages, read, allowance) for name, value in state.items()}, found
 
 
-def _read_zip(content: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        members = {info.filename: info for info in archive.infolist()}
-        pickles = [name for name in members if name.endswith("data.pkl") and name.count("/") == 1]
-        if len(pickles) != 1:
-            raise RefusedError(
-                f"a zip file with {len(pickles)} members */data.pkl, expected one: no file of torch.save"
-            )
-        root = pickles[0].removesuffix("data.pkl")
-        if f"{root}constants.pkl" in members or any(name.startswith(f"{root}code/") for name in members):
-            raise RefusedError("a TorchScript program, expected a state dict (torch.save(model.state_dict(), path))")
-        budget = [len(content)]
-
-        def member(name: str) -> bytes:
-            """Return a member; all of them together are no larger than the file."""
-            info = members.get(name)
-            if info is None:
-                raise RefusedError(f"truncated: the member {name} is missing")
-            if info.compress_type != zipfile.ZIP_STORED:
-                raise RefusedError(f"the member {name} is compressed, as torch.save never writes it")
-            budget[0] -= info.file_size
-            if budget[0] < 0:
-                raise RefusedError(f"the member {name} makes the members larger than the file")
-            return archive.read(info)
-
-        big = f"{root}byteorder" in members and member(f"{root}byteorder").strip() == b"big"
-        tree = read_pickle(io.BytesIO(member(pickles[0])))
-        storages = {
-            storage.key: _numbers(member(f"{root}data/{storage.key}"), storage, tensor_dtype, big)
-            for storage, tensor_dtype in _storages_of(tree)
-        }
-    return _with_arrays(tree, storages)
+def _read_zip(file: MappedFile, allowance: Allowance) -> tuple[Any, Bytes]:
+    members = ZipMembers(file, allowance)
+    names = members.infos
+    pickles = [name for name in names if name.rpartition("/")[2] == "data.pkl"]
+    if len(pickles) != 1:
+        some = ", ".join(quoted(name, 40) for name in list(names)[:3])
+        raise RefusedError(
+            f"a zip file with {len(pickles)} members */data.pkl, expected one: no file of torch.save (it holds "
+            f"{some or 'nothing'})"
+        )
+    root = pickles[0].removesuffix("data.pkl")
+    if f"{root}constants.pkl" in names or any(name.startswith(f"{root}code/") for name in names):
+        raise RefusedError("a TorchScript program, expected a state dict (torch.save(model.state_dict(), path))")
+    order = ">" if f"{root}byteorder" in names and members.read(f"{root}byteorder").tobytes().strip() == b"big" else "<"
+    tree = PickleReader(members.read(pickles[0]).tobytes(), allowance).read()
+    return tree, lambda storage: (members.read(f"{root}data/{storage.key}"), order)
 
 
-def _read_legacy(content: bytes) -> Any:
+def _read_legacy(file: MappedFile, allowance: Allowance) -> tuple[Any, Bytes]:
     """Read magic number, version, sizes, object and keys, five pickles, and then count and numbers of each storage."""
-    stream = io.BytesIO(content)
     unknown = "neither a zip file of torch.save nor its older form"
-    if content[:2] != b"\x80\x02":
-        raise RefusedError(unknown if content else "is empty (0 bytes)")
-    if read_pickle(stream) != LEGACY_MAGIC:
-        raise RefusedError(unknown)
-    if read_pickle(stream) != LEGACY_PROTOCOL:
+    reader = PickleReader(file.data, allowance)
+    try:
+        magic = reader.read()
+    except RefusedError as error:
+        raise RefusedError(f"{unknown} ({error})" if file.data[:1] in b"\x80" else unknown) from None
+    if type(magic) is not int or magic != LEGACY_MAGIC:
+        raise RefusedError(f"{unknown}; a pickle of something else (torch.save writes weights)")
+    if reader.read() != LEGACY_PROTOCOL:
         raise RefusedError("an unknown version of the older form of torch.save")
-    system = read_pickle(stream)
-    big = isinstance(system, dict) and system.get("little_endian") is False
-    tree = read_pickle(stream)
-    keys = read_pickle(stream)
+    system = reader.read()
+    order = ">" if isinstance(system, dict) and system.get("little_endian") is False else "<"
+    tree = reader.read()
+    keys = reader.read()
     if not isinstance(keys, list):
         raise RefusedError("no list of storages behind the object")
-    wanted = {storage.key: (storage, dtype) for storage, dtype in _storages_of(tree)}
-    storages = {}
+    places: dict[str, int] = {}
+    place = reader.place
     for key in keys:
-        if key not in wanted:
-            raise RefusedError(f"a storage {key!r:.40} that no tensor refers to")
-        storage, dtype = wanted[key]
-        (count,) = struct.unpack(">q" if big else "<q", stream.read(8))
+        storage = reader.storages.get(key) if isinstance(key, str) else None
+        if storage is None or key in places:
+            raise RefusedError("a storage that no tensor refers to, or that comes twice")
+        if place + 8 > file.size:
+            raise RefusedError(f"truncated: the storage {quoted(key)} is missing at byte {place}")
+        (count,) = struct.unpack(f"{order}q", file.data[place : place + 8])
         if count != storage.count:
-            raise RefusedError(f"the storage {key} holds {count} numbers, its tensors expect {storage.count}")
-        storages[key] = _numbers(stream.read(count * _width(storage.dtype)), storage, dtype, big)
-    return _with_arrays(tree, storages)
+            raise RefusedError(f"the storage {quoted(key)} holds {count} numbers, its tensors expect {storage.count}")
+        places[key] = place + 8
+        place += 8 + count * _width(storage.dtype)
+
+    def read(storage: Storage) -> tuple[np.ndarray, str]:
+        if storage.key not in places:
+            raise RefusedError(f"truncated: the storage {quoted(storage.key)} is missing")
+        return file.numbers(places[storage.key], storage.count * _width(storage.dtype)), order
+
+    return tree, read
 
 
 def _width(dtype: str) -> int:
-    return 2 if dtype == "bfloat16" else np.dtype(dtype).itemsize
+    return WIDENED.get(dtype) or np.dtype(dtype).itemsize
 
 
-def _numbers(raw: bytes, storage: Storage, dtype: str, big: bool) -> np.ndarray:
-    """Return a storage as one flat read-only array; 16-bit floats widened."""
-    if len(raw) != storage.count * _width(storage.dtype):
+def _array(
+    name: str,
+    tensor: Tensor | OtherTensor,
+    storages: dict[tuple[str, str], np.ndarray],
+    read: Bytes,
+    allowance: Allowance,
+) -> np.ndarray:
+    """Return a tensor as an array, a view of its storage unless it is negated or conjugated."""
+    if isinstance(tensor, OtherTensor):
+        raise RefusedError(f"{quoted(name)} is {tensor.reason}, expected a tensor of plain numbers")
+    key = (tensor.storage.key, tensor.dtype)
+    if key not in storages:
+        if any(other == tensor.storage.key for other, _ in storages):
+            raise RefusedError(f"the storage {quoted(tensor.storage.key)} is used with different dtypes or sizes")
+        storages[key] = _numbers(tensor.storage, tensor.dtype, *read(tensor.storage))
+    values = _view(tensor, storages[key], name, allowance)
+    if tensor.conjugated or tensor.negated:
+        allowance.take(values.nbytes, f"the tensor {quoted(name)}")
+        values = np.conjugate(values) if tensor.conjugated else values
+        values = np.negative(values) if tensor.negated else values
+        values.flags.writeable = False
+    return values
+
+
+def _numbers(storage: Storage, dtype: str, raw: np.ndarray, order: str) -> np.ndarray:
+    """Return a storage as one flat read-only array; floats of 16 and 8 bits widened."""
+    if raw.size != storage.count * _width(storage.dtype):
         raise RefusedError(
-            f"truncated: the storage {storage.key} has {len(raw)} bytes, expected {storage.count} of {storage.dtype}"
+            f"truncated: the storage {quoted(storage.key)} has {raw.size} bytes, expected {storage.count} of "
+            f"{storage.dtype}"
         )
-    if len(raw) % _width(dtype):
-        raise RefusedError(f"the storage {storage.key} has {len(raw)} bytes, no whole number of {dtype}")
-    order = ">" if big else "<"
-    if dtype == "bfloat16":
-        # The upper half of a float32.
-        bits = np.frombuffer(raw, f"{order}u2").astype(np.uint32) << np.uint32(16)
-        values = bits.view(np.float32)
+    if raw.size % _width(dtype):
+        raise RefusedError(f"the storage {quoted(storage.key)} has {raw.size} bytes, no whole number of {dtype}")
+    if dtype in WIDENED:
+        values = widen(raw, dtype, order)
     else:
-        values = np.frombuffer(raw, np.dtype(dtype).newbyteorder(order))
-        native = np.float32 if dtype == "float16" else np.dtype(dtype)
-        values = values.astype(native, copy=False)
+        values = raw.view(np.dtype(dtype).newbyteorder(order)).astype(dtype, copy=False)
     values.flags.writeable = False
     return values
 
 
-def _entries(value: Any) -> Iterator[Any]:
-    """Return what a container holds."""
-    return iter(value.values()) if isinstance(value, dict) else iter(value)
-
-
-def _storages_of(tree: Any) -> list[tuple[Storage, str]]:
-    """Return each storage that tensors of the tree view, once, and their dtype."""
-    found: dict[str, tuple[Storage, str]] = {}
-    waiting, seen = [tree], set()
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Tensor):
-            pair = (value.storage, value.dtype)
-            if found.setdefault(value.storage.key, pair) != pair:
-                raise RefusedError(f"the storage {value.storage.key} is used with different dtypes or sizes")
-        elif isinstance(value, Storage):
-            found.setdefault(value.key, (value, value.dtype))
-        elif isinstance(value, dict | list | tuple) and id(value) not in seen:
-            seen.add(id(value))
-            waiting.extend(_entries(value))
-    return list(found.values())
-
-
-def _with_arrays(tree: Any, storages: Mapping[str, np.ndarray]) -> Any:
-    """Return the dictionaries of the tree with arrays for tensors, as deep as checkpoints nest."""
-
-    def convert(value: Any, depth: int) -> Any:
-        if isinstance(value, Tensor):
-            return _view(value, storages[value.storage.key])
-        if isinstance(value, dict) and depth < 4:
-            return {key: convert(entry, depth + 1) for key, entry in value.items()}
-        return value
-
-    return convert(tree, 0)
-
-
-def _view(tensor: Tensor, values: np.ndarray) -> np.ndarray:
-    """Return a view of a storage: inside it, and no larger than it."""
-    cells = math.prod(tensor.shape)
-    last = tensor.offset + sum((n - 1) * step for n, step in zip(tensor.shape, tensor.strides, strict=True))
-    if cells and (last >= values.size or cells > values.size):
-        raise RefusedError(
-            f"a tensor of shape {tensor.shape}, strides {tensor.strides} and offset {tensor.offset} does not fit its "
-            f"storage {tensor.storage.key} of {values.size} numbers"
-        )
+def _view(tensor: Tensor, values: np.ndarray, name: str, allowance: Allowance) -> np.ndarray:
+    """Return a view of a storage, inside it; one that repeats cells is held against the length of the file."""
+    shape = checked_shape(tensor.shape, values.itemsize)
+    cells = math.prod(shape)
     if not cells:
-        return np.zeros(tensor.shape, values.dtype)
-    strides = [step * values.itemsize for step in tensor.strides]
-    return np.lib.stride_tricks.as_strided(values[tensor.offset :], tensor.shape, strides, writeable=False)
+        return np.zeros(shape, values.dtype)
+    # An axis of one cell may have any stride.
+    strides = tuple(step if n > 1 else 0 for n, step in zip(shape, tensor.strides, strict=True))
+    last = tensor.offset + sum((n - 1) * step for n, step in zip(shape, strides, strict=True))
+    if last >= values.size:
+        raise RefusedError(
+            f"the tensor {quoted(name)} of shape {shape}, strides {tensor.strides} and offset {tensor.offset} does not "
+            f"fit its storage {quoted(tensor.storage.key)} of {values.size} numbers"
+        )
+    if cells > values.size and cells * values.itemsize > allowance.limit:
+        raise RefusedError(
+            f"the tensor {quoted(name)} of shape {shape} repeats the {values.size} numbers of its storage to more "
+            f"bytes than the {allowance.limit} that the length of the file allows"
+        )
+    steps = tuple(step * values.itemsize for step in strides)
+    view: np.ndarray = np.ndarray(shape, values.dtype, values, tensor.offset * values.itemsize, steps)
+    view.flags.writeable = False
+    return view

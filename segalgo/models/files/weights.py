@@ -1,57 +1,67 @@
 """Weights as files: safetensors, ``.npz``, and PyTorch's ``.pth`` and ``.pt`` (read without PyTorch)."""
 
 import json
-import math
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
+from segalgo.models.files.file_kinds import kind_of
+from segalgo.models.files.mapped_file import MappedFile
+from segalgo.models.files.npz_files import read_npz
 from segalgo.models.files.pytorch_files import read_pytorch
-from segalgo.models.files.weights_error import WeightsError
+from segalgo.models.files.safetensors_files import (
+    METADATA,
+    WRITTEN,
+    read_metadata,
+    read_safetensors,
+    write_safetensors,
+)
+from segalgo.models.files.shards import SUFFIX as INDEX
+from segalgo.models.files.shards import read_index
+from segalgo.models.files.state_dicts import part_of_names, without_prefixes
+from segalgo.models.files.weights_error import DAMAGE, RefusedError, WeightsError, quoted, reason
 
-SUFFIXES = (".safetensors", ".npz", ".pth", ".pt")
-# Under these names training scripts keep the state dict beside epoch, optimizer and the like.
-NESTED = ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "params", "module")
-SAFETENSORS_DTYPES = {
-    "F64": "<f8",
-    "F32": "<f4",
-    "F16": "<f2",
-    "BF16": "<u2",
-    "I64": "<i8",
-    "I32": "<i4",
-    "I16": "<i2",
-    "I8": "i1",
-    "U8": "u1",
-    "BOOL": "?",
-}
+SUFFIXES = (".safetensors", ".npz", ".pth", ".pt", ".bin", ".ckpt", ".pth.tar", ".pt.tar", INDEX)
 RECORD = "segalgo"  # the entry of a file's metadata
-DEFLATE_LIMIT = 1040  # no deflated byte stands for more
 
 
-def load_weights(path: Any) -> dict[str, np.ndarray]:
+def load_weights(path: Any, key: str | None = None) -> dict[str, np.ndarray]:
     """Read names and arrays of a weight file.
 
     Parameters
     ----------
     path : str or Path
-        ``.safetensors``, ``.npz``, or a file of ``torch.save`` (``.pth``, ``.pt``): a state dict, or a dictionary that
-        holds one as "state_dict", "model" or the like.
+        ``.safetensors``, ``.npz``, a file of ``torch.save`` (``.pth``, ``.pt``, ``.bin``, ``.ckpt``, ``.pth.tar``), or
+        the index of several such files (``.index.json``). A file of ``torch.save`` is a state dict, or a dictionary
+        that holds one, under a name such as "state_dict" or "model".
+    key : str, optional
+        The name of the state dict, where a file holds several ("ema", "teacher"), or a path of names with dots between
+        them; or the first part of the names that are wanted.
 
     Returns
     -------
     dict of str to array
-        Read-only. float16 and bfloat16 are widened to float32. Entries that are no tensors are left out, and a prefix
-        ``module.`` that all names share (of parallel training) is taken off.
+        Read-only. float16, bfloat16 and float8 are widened to float32. Prefixes of wrappers that all names share
+        (``module.``, ``_orig_mod.``, ``model.``, ``net.``) are taken off. Arrays of files of 256 MiB and more are views
+        of the mapped file, which must not be written to while they are in use.
 
     Raises
     ------
     WeightsError
-        If the file is missing, damaged, truncated, or holds more than tensors. Nothing of a file is ever executed, and
-        reading takes memory in proportion to its size.
+        If the file is missing, damaged, truncated, no file of weights, or holds several state dicts of which `key`
+        names none; if a tensor is quantized or sparse; if the pickle of a file of ``torch.save`` names a function.
+    TypeError
+        If `path` is no path or `key` is no string.
+
+    Notes
+    -----
+    Nothing of a file is ever executed. Objects that are no tensors (settings, dates, arrays of NumPy) are passed over:
+    they are not made. Time and memory are in proportion to the length of the file; compressed files may hold 32 times
+    their length, or 32 MiB.
 
     Examples
     --------
@@ -63,33 +73,36 @@ def load_weights(path: Any) -> dict[str, np.ndarray]:
     ...     load_weights(path)
     {'classifier.bias': array([0., 0.], dtype=float32)}
     """
-    path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise WeightsError(f"{path}: expected a file named {', '.join(SUFFIXES)}")
-    if not path.is_file():
-        raise WeightsError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'}")
-    if path.suffix == ".safetensors":
-        weights = _read_safetensors(path)
-    elif path.suffix == ".npz":
-        weights = _read_npz(path)
-    else:
-        weights = _state_dict_of(read_pytorch(path), path)
-    if not weights:
-        raise WeightsError(f"{path}: holds no tensors")
-    if all(name.startswith("module.") for name in weights):
-        weights = {name.removeprefix("module."): value for name, value in weights.items()}
-    return weights
+    path = as_path(path)
+    if key is not None and not isinstance(key, str):
+        raise TypeError(f"key={key!r:.80}: expected a string")
+    with _errors_of(path):
+        _check_name(path)
+        if path.name.lower().endswith(INDEX):
+            weights, found = _read_shards(path), False
+        else:
+            weights, found = _read(path, key)
+        if not weights:
+            raise RefusedError("holds no tensors")
+        for name in weights:
+            if not name.isprintable():
+                raise RefusedError(f"the name {quoted(name)} cannot be printed")
+        if key is not None and not found:
+            weights = part_of_names(weights, key)
+        return without_prefixes(weights)
 
 
 def save_weights(path: Any, weights: Mapping[str, Any], record: Mapping[str, Any] | None = None) -> None:
     """Write names and arrays to a safetensors file.
+
+    The file appears under its name when it is whole: an interrupted call leaves what was there before.
 
     Parameters
     ----------
     path : str or Path
         Named ``.safetensors``.
     weights : mapping of str to array
-        NumPy or CuPy.
+        NumPy or CuPy, of a dtype that `load_weights` returns (float16 comes back as float32).
     record : mapping, optional
         What else there is to say, in plain values; `read_record` returns it.
 
@@ -97,112 +110,126 @@ def save_weights(path: Any, weights: Mapping[str, Any], record: Mapping[str, Any
     ------
     WeightsError
         If the file cannot be written.
+    TypeError, ValueError
+        If `path` is no path of that name, a name is no string that can be printed, a value is no array of such a dtype,
+        or `record` holds other things than plain values.
     """
-    from safetensors.numpy import save_file
-
-    path = Path(path)
-    if path.suffix != ".safetensors":
+    path = as_path(path)
+    if path.suffix.lower() != ".safetensors":
         raise WeightsError(f"{path}: expected a file named .safetensors")
-    arrays = {name: value.get() if is_cupy(value) else value for name, value in weights.items()}
+    arrays = _checked_arrays(weights)
+    metadata = {}
+    if record is not None:
+        try:
+            metadata[RECORD] = json.dumps(record)
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"record: expected plain values ({reason(error)})") from None
     try:
-        metadata = None if record is None else {RECORD: json.dumps(record)}
-        save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, metadata)
-    except Exception as error:  # the library has error types of its own
-        raise WeightsError(f"{path}: cannot be written ({error})") from None
+        write_safetensors(path, arrays, metadata)
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be written ({reason(error)})") from None
 
 
 def read_record(path: Any) -> dict[str, Any] | None:
-    """Return the record that `save_weights` wrote beside the weights, or None."""
-    from safetensors import SafetensorError, safe_open
+    """Return the record that `save_weights` wrote beside the weights, or None.
 
-    if Path(path).suffix != ".safetensors":
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read, or its record is no object.
+    """
+    path = as_path(path)
+    if path.suffix.lower() != ".safetensors":
         return None
+    with _errors_of(path), MappedFile(path) as file:
+        text = read_metadata(file).get(RECORD)
+        if text is None:
+            return None
+        try:
+            record = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise RefusedError(f"its record cannot be read ({reason(error)})") from None
+        if not isinstance(record, dict):
+            raise RefusedError(f"its record is a {type(record).__name__}, expected an object")
+        return record
+
+
+def as_path(path: Any) -> Path:
+    """Return a path of a path or string."""
     try:
-        with safe_open(path, "np") as file:
-            text = (file.metadata() or {}).get(RECORD)
-        record = None if text is None else json.loads(text)
-    except (SafetensorError, OSError, ValueError, RecursionError) as error:
-        raise WeightsError(f"{path}: its record cannot be read ({error})") from None
-    if record is not None and not isinstance(record, dict):
-        raise WeightsError(f"{path}: its record is a {type(record).__name__}, expected an object")
-    return record
+        return Path(path)
+    except TypeError:
+        raise TypeError(f"path={path!r:.80}: expected a path") from None
 
 
-def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError, deserialize
-
+@contextmanager
+def _errors_of(path: Path) -> Iterator[None]:
+    """Turn the errors of reading a file into `WeightsError`, with the name of the file."""
     try:
-        entries = deserialize(path.read_bytes())
-    except SafetensorError as error:
-        raise WeightsError(f"{path}: damaged safetensors file ({error})") from None
+        yield
+    except WeightsError:
+        raise
+    except RefusedError as error:
+        raise WeightsError(f"{path}: {error}") from None
     except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
-    weights = {}
-    for name, entry in entries:
-        if entry["dtype"] not in SAFETENSORS_DTYPES:
-            raise WeightsError(f"{path}: {name} has dtype {entry['dtype']}, expected {', '.join(SAFETENSORS_DTYPES)}")
-        values = np.frombuffer(entry["data"], SAFETENSORS_DTYPES[entry["dtype"]]).reshape(entry["shape"])
-        if entry["dtype"] == "BF16":
-            values = (values.astype(np.uint32) << np.uint32(16)).view(np.float32)
-        weights[name] = _widened(values)
+        raise WeightsError(f"{path}: cannot be read ({reason(error)})") from None
+    except DAMAGE as error:
+        raise WeightsError(f"{path}: damaged file ({reason(error)})") from None
+
+
+def _check_name(path: Path) -> None:
+    """Refuse a name that is no file of weights."""
+    beside = path.name.lower()
+    if beside.endswith(".index") or ".data-000" in beside or Path(f"{path}.index").is_file():
+        raise RefusedError("is a part of a TensorFlow checkpoint, expected weights of PyTorch, safetensors or .npz")
+    if not beside.endswith(SUFFIXES):
+        raise RefusedError(f"expected a file named {', '.join(SUFFIXES)}")
+    if not path.exists():
+        raise RefusedError("no such file")
+    if not path.is_file():
+        raise RefusedError("is a folder" if path.is_dir() else "is no regular file")
+
+
+def _read(path: Path, key: str | None) -> tuple[dict[str, np.ndarray], bool]:
+    """Return the arrays of one file, and whether it knew the key."""
+    with MappedFile(path) as file:
+        kind = kind_of(file)
+        if kind == "safetensors" or path.suffix.lower() == ".safetensors":
+            return read_safetensors(file), False
+        if path.suffix.lower() == ".npz":
+            if kind != "zip":
+                raise RefusedError("damaged or no .npz file")
+            return read_npz(file), False
+        return read_pytorch(file, key)
+
+
+def _read_shards(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of all files of an index."""
+    weights: dict[str, np.ndarray] = {}
+    for file, names in read_index(path).items():
+        with _errors_of(file):
+            part, _ = _read(file, None)
+            lacking = [name for name in names if name not in part]
+            if lacking:
+                raise RefusedError(f"lacks {quoted(lacking[0])}, which the index {quoted(path.name)} says it holds")
+        weights |= {name: part[name] for name in names}
     return weights
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    weights = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
-                weights[info.filename.removesuffix(".npy")] = _widened(_read_npy(archive, info))
-    except OSError as error:
-        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from None
-    except (
-        ValueError,
-        KeyError,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        zipfile.BadZipFile,
-        zipfile.zlib.error,
-    ) as error:
-        raise WeightsError(f"{path}: damaged or no .npz file ({error})") from None
-    return weights
-
-
-def _read_npy(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> np.ndarray:
-    """Read one array; its header is held against the member's size before memory is taken."""
-    with archive.open(info) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-        if version not in read_header:
-            raise ValueError(f"{info.filename} has version {version}")
-        shape, fortran, dtype = read_header[version](file)
-        if dtype.kind not in "fiub":
-            raise ValueError(f"{info.filename} has dtype {dtype}, expected numbers")
-        size = math.prod(shape) * dtype.itemsize
-        if size != info.file_size - file.tell() or size > DEFLATE_LIMIT * max(info.compress_size, 1):
-            raise ValueError(f"{info.filename} of {info.file_size} bytes cannot hold {dtype} of shape {shape}")
-        raw = file.read(size)
-    if len(raw) != size:
-        raise ValueError(f"{info.filename} ends after {len(raw)} of {size} bytes")
-    return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _state_dict_of(tree: Any, path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of a checkpoint: its own entries, or those of the one nested dictionary that holds them."""
-    for _ in range(3):
-        if not isinstance(tree, dict):
-            raise WeightsError(f"{path}: holds a {type(tree).__name__}, expected a state dict")
-        nested = [name for name in NESTED if isinstance(tree.get(name), dict)]
-        if not nested:
-            break
-        tree = tree[nested[0]]
-    return {name: value for name, value in tree.items() if isinstance(name, str) and isinstance(value, np.ndarray)}
-
-
-def _widened(values: np.ndarray) -> np.ndarray:
-    """Return an array in native byte order, float16 as float32, read-only."""
-    dtype = np.float32 if values.dtype == np.float16 else values.dtype.newbyteorder("=")
-    values = values.astype(dtype, copy=False)
-    values.flags.writeable = False
-    return values
+def _checked_arrays(weights: Any) -> dict[str, np.ndarray]:
+    """Return what `save_weights` writes, as NumPy arrays; refuse what could not be read again."""
+    if not isinstance(weights, Mapping):
+        raise TypeError(f"weights is a {type(weights).__name__}: expected a mapping from names to arrays")
+    arrays = {}
+    for name, value in weights.items():
+        if not isinstance(name, str):
+            raise TypeError(f"weights has the name {name!r:.80}: expected a string")
+        if not name or not name.isprintable() or name == METADATA:
+            raise ValueError(f"weights has the name {quoted(name)!r}: expected one that can be printed")
+        if isinstance(value, np.ma.MaskedArray):
+            raise TypeError(f"{name} is a masked array: expected an array of numbers alone")
+        array = np.asarray(value.get() if is_cupy(value) else value)
+        if array.dtype.name not in WRITTEN:
+            raise TypeError(f"{name} has dtype {array.dtype}: expected {', '.join(WRITTEN)}")
+        arrays[name] = array
+    return arrays

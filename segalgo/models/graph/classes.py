@@ -37,8 +37,9 @@ class Classes:
 
 def default_classes(count: int) -> Classes:
     """Return numbers for names, and colours that repeat in paler shades."""
-    shades = [np.rint(COLOURS[k % 7] + (255.0 - COLOURS[k % 7]) * (1 - 0.75 ** (k // 7))) for k in range(count)]
-    return Classes(tuple(f"class {k}" for k in range(count)), tuple(tuple(map(int, shade)) for shade in shades))
+    cycle, base = np.arange(count) // 7, COLOURS[np.arange(count) % 7].astype(np.float64)
+    shades = np.rint(base + (255.0 - base) * (1 - 0.75**cycle)[:, None]).astype(int).tolist()
+    return Classes(tuple(f"class {k}" for k in range(count)), tuple(map(tuple, shades)))
 
 
 def _as_colour(colour: Iterable[int]) -> Colour:

@@ -15,6 +15,7 @@ from segalgo._core.checks import as_array, as_contiguous
 from segalgo.models.graph.classes import Classes, default_classes
 from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
 from segalgo.models.graph.other_names import OtherNames
+from segalgo.models.graph.state_dict_faults import state_dict_faults
 from segalgo.models.predicting.preprocessing import Preprocessing
 
 DTYPES = ("float32", "float64")
@@ -106,22 +107,15 @@ class Network:
         Raises
         ------
         ValueError
-            If names or shapes do not fit: one error that lists every difference.
+            If names or shapes do not fit: one error that lists the differences, with the nearest names.
         TypeError
             If a dtype is no float dtype.
         """
         given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
         shapes = self.parameter_shapes()
-        faults = [f"{name}: missing, expected shape {shapes[name]}" for name in shapes if name not in given]
-        faults += [f"{name}: unknown, of shape {given[name].shape}" for name in given if name not in shapes]
-        faults += [
-            f"{name}: of shape {given[name].shape}, expected {shapes[name]}"
-            for name in shapes
-            if name in given and given[name].shape != shapes[name]
-        ]
+        faults = state_dict_faults({name: tuple(value.shape) for name, value in given.items()}, shapes)
         if faults:
-            count = "1 mismatch" if len(faults) == 1 else f"{len(faults)} mismatches"
-            raise ValueError(f"state_dict does not fit {self!r}, {count}:\n  " + "\n  ".join(faults))
+            raise ValueError(f"state_dict does not fit {self!r}, {faults}")
         for name in shapes:
             if given[name].dtype.name not in ("float16", *DTYPES):
                 raise TypeError(f"{name} has dtype {given[name].dtype}: expected float16, float32 or float64")

@@ -6,25 +6,8 @@ from typing import Any
 
 from segalgo._core.checks import one_of
 from segalgo.models.graph.network import Network, as_count
-from segalgo.models.graph.other_names import OtherNames, kernel_shape, renamed
-
-
-def milesial_unet(names: set[str]) -> dict[str, str]:
-    """Return our layer for each layer of milesial/Pytorch-UNet, with transposed convolutions or bilinear."""
-    depth = sum(f"down{stage}.maxpool_conv.1.double_conv.0.weight" in names for stage in range(1, 10))
-    blocks = {"inc.double_conv": "down1"}
-    for stage in range(1, depth + 1):
-        blocks[f"down{stage}.maxpool_conv.1.double_conv"] = f"down{stage + 1}"
-        blocks[f"up{stage}.conv.double_conv"] = f"up{depth + 1 - stage}"
-    layers = {"outc.conv": "classifier"}
-    for theirs, ours in blocks.items():
-        layers |= {
-            f"{theirs}.0": f"{ours}_conv1",
-            f"{theirs}.1": f"{ours}_bn1",
-            f"{theirs}.3": f"{ours}_conv2",
-            f"{theirs}.4": f"{ours}_bn2",
-        }
-    return layers | {f"up{stage}.up": f"up{depth + 1 - stage}_upconv" for stage in range(1, depth + 1)}
+from segalgo.models.graph.other_names import kernel_shape
+from segalgo.models.networks.unet_names import OTHER_NAMES
 
 
 class UNet(Network):
@@ -78,14 +61,7 @@ class UNet(Network):
 
     architecture = "unet"
     mark = "down1_conv1.weight"
-    other_names = (
-        OtherNames(
-            "milesial/Pytorch-UNet, unet/unet_model.py",
-            lambda weights: "inc.double_conv.0.weight" in weights,
-            lambda weights: renamed(weights, milesial_unet(set(weights))),
-            {"preprocessing": {"channels": "rgb", "mean": 0.0, "scale": 255.0}},
-        ),
-    )
+    other_names = OTHER_NAMES
 
     @classmethod
     def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:

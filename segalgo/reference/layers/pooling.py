@@ -18,7 +18,7 @@ def max_pool2d(
     """
     (kh, kw), (sh, sw), (ph, pw), (dh, dw), (oh, ow) = kernel_size, stride, padding, dilation, output_size
     height, width = x.shape[2:]
-    values = np.full((*x.shape[:2], oh, ow), -np.inf, x.dtype)
+    values = np.zeros((*x.shape[:2], oh, ow), x.dtype)
     indices = np.full(values.shape, -1, np.int64)
     for u in range(kh):
         for v in range(kw):

@@ -38,7 +38,7 @@ def histogram_floats(image: np.ndarray, edges: np.ndarray) -> np.ndarray:
 def intensity_sum(image: np.ndarray) -> int | float:
     """Return the sum of all pixels: exact for integers, in float64 for floats, where NaN and infinities count."""
     if image.dtype.kind == "f":
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             return float(image.sum(dtype=np.float64))
     if image.itemsize < 8:
         return int(image.sum(dtype=np.int64))
@@ -57,8 +57,8 @@ def split_sums(image: np.ndarray, low: float, threshold: float) -> tuple[int, fl
 
 
 def smallest_gap(image: np.ndarray) -> float:
-    """Return the smallest difference of two different pixels of a float image, inf where there is none."""
-    gaps = np.diff(np.unique(image))
+    """Return the smallest difference of two different pixels of a float image, in float64; inf where there is none."""
+    gaps = np.diff(np.unique(image).astype(np.float64))
     return float(gaps.min()) if gaps.size else np.inf
 
 

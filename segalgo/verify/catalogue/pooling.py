@@ -7,7 +7,7 @@ import numpy as np
 from segalgo import max_pool2d, use_backend
 from segalgo.layers.sizes import pool_size
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair, works
+from segalgo.verify.catalogue.inputs import FLOATS, INTEGERS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
 
 POOLING = {
@@ -15,6 +15,9 @@ POOLING = {
     "stride": (None, 1, 2, (3, 2)),
     "padding": (0, 1, (0, 1)),
 }
+
+# Kinds of values that integers can have.
+WHOLE = ("random", "counting", "falling", "ties", "constant", "zeros", "extremes", "small")
 
 
 def pooling_fits(recipe: Recipe) -> bool:
@@ -24,6 +27,11 @@ def pooling_fits(recipe: Recipe) -> bool:
     more = (pair(recipe.parameters.get("dilation", 1)), pair(recipe.parameters.get("ceil_mode", False)))
     axes = zip("HW", recipe.shape[-2:], kernel, stride, pair(recipe["padding"]), *more, strict=True)
     return all(works(pool_size, *axis) for axis in axes)
+
+
+def _pool_fits(recipe: Recipe) -> bool:
+    whole = recipe.values in WHOLE if recipe.dtype in INTEGERS else recipe.values in WILD
+    return whole and pooling_fits(recipe)
 
 
 def _pool_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
@@ -59,11 +67,11 @@ OPERATIONS = (
         "max_pool2d",
         _pool_arguments,
         PLANES,
-        FLOATS,
-        WILD,
+        (*FLOATS, *INTEGERS),
+        (*WILD, "extremes", "small"),
         {**POOLING, "dilation": (1, 2, (1, 3)), "ceil_mode": (False, True)},
         LARGE_PLANES,
-        pooling_fits,
+        _pool_fits,
         outputs=("output", "indices"),
     ),
     Operation(

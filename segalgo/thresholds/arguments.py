@@ -1,0 +1,46 @@
+"""Checks of numbers that thresholds take: each raises an error that names the argument."""
+
+import math
+import operator
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+
+def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
+    """Return a finite real number as a Python float, at least `least` and larger than `above`."""
+    array = np.asarray(value) if not isinstance(value, str | bytes) and np.ndim(value) == 0 else None
+    # A Python integer of more than 64 bits has no dtype of numbers.
+    if (array is None or array.dtype.kind not in "biuf") and not isinstance(value, int):
+        raise TypeError(f"{argument}={value!r}: expected a real number")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not (math.isfinite(number) and number >= least and number > above):
+        bound = f" above {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
+        raise ValueError(f"{argument}={_shown(value)}: expected a finite number{bound}")
+    return number
+
+
+def as_integer(value: Any, argument: str, least: int, most: int) -> int:
+    """Return the value as an integer from `least` to `most`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{argument}={value!r}: expected an integer") from None
+    if not least <= number <= most:
+        raise ValueError(f"{argument}={_shown(number)}: expected {least} to {most}")
+    return number
+
+
+def is_sequence(value: Any) -> bool:
+    """Return whether a value is a sequence of numbers, one for each axis, and not one number for all of them."""
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and np.ndim(value) > 0
+
+
+def _shown(value: Any) -> str:
+    """Return how a message shows a number; Python refuses to print integers of thousands of digits."""
+    large = isinstance(value, int) and value.bit_length() > 128
+    return f"an integer of {value.bit_length()} bits" if large else repr(value)
