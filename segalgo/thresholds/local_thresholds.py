@@ -5,12 +5,22 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import is_cupy
+from segalgo._core.arrays import array_module, is_cupy
 from segalgo._core.checks import one_of
 from segalgo._core.dispatch import wing
 from segalgo.reference.thresholds.window_filters import generic_filter
 from segalgo.thresholds.arguments import as_real_number
-from segalgo.thresholds.windows import as_pixels, border_sources, gaussian_weights, odd_sizes, value_limits
+from segalgo.thresholds.histogram import value_range
+from segalgo.thresholds.windows import (
+    as_picture,
+    as_terms,
+    border_sources,
+    exponent_of,
+    gaussian_weights,
+    odd_sizes,
+    value_limits,
+    varies,
+)
 
 BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
 
@@ -57,7 +67,7 @@ def threshold_niblack(image: Any, window_size: int | Sequence[int] = 15, k: floa
     >>> segalgo.threshold_niblack(np.array([[0, 6, 0]], np.uint8), window_size=(1, 3), k=0).tolist()
     [[4.0, 2.0, 4.0]]
     """
-    return _by_window(image, window_size, "niblack", (float(k),))
+    return _by_window(image, window_size, "niblack", (as_real_number(k, "k"),))
 
 
 def threshold_sauvola(image: Any, window_size: int | Sequence[int] = 15, k: float = 0.2, r: float | None = None) -> Any:
@@ -105,11 +115,10 @@ def threshold_sauvola(image: Any, window_size: int | Sequence[int] = 15, k: floa
     >>> segalgo.threshold_sauvola(np.full((1, 2), 100, np.uint8), window_size=3, k=0.5).tolist()
     [[50.0, 50.0]]
     """
+    weight = as_real_number(k, "k")
     low, high = value_limits(image)
-    spread = 0.5 * (high - low) if r is None else float(r)
-    if not spread > 0:
-        raise ValueError(f"r={r}: expected more than 0")
-    return _by_window(image, window_size, "sauvola", (float(k), spread))
+    spread = 0.5 * (high - low) if r is None else as_real_number(r, "r", above=0)
+    return _by_window(image, window_size, "sauvola", (weight, spread), lengths=(1,))
 
 
 def threshold_wolf(image: Any, window_size: int | Sequence[int] = 15, k: float = 0.5) -> Any:
@@ -155,11 +164,23 @@ def threshold_wolf(image: Any, window_size: int | Sequence[int] = 15, k: float =
     >>> segalgo.threshold_wolf(np.array([[4, 4, 4, 4]], np.uint8), window_size=(1, 3)).tolist()
     [[4.0, 4.0, 4.0, 4.0]]
     """
-    pixels, _ = as_pixels(image)
+    weight = as_real_number(k, "k")
+    picture = as_picture(image)
+    pixels, dtype = picture.pixels, picture.dtype
+    window = odd_sizes(window_size, "window_size", pixels.ndim)
     if pixels.size == 0:
-        return _by_window(image, window_size, "wolf", (float(k), 0.0))
-    lowest = wing("thresholds.histogram", pixels).value_range(pixels.reshape(-1))[0]
-    return _by_window(image, window_size, "wolf", (float(k), float(lowest)))
+        return pixels.astype(dtype)
+    lowest = value_range(pixels.reshape(-1))[0]
+    terms = as_terms(picture)
+    lowest = float(np.ldexp(float(lowest), -terms.exponent))
+    if not varies(pixels, window):
+        # Each mean is the pixel, and no deviation is left that could be a share of the largest.
+        means = terms.values.astype(np.float64) - terms.shift + terms.origin
+        return _times_power(((1 - weight) * means + weight * lowest).astype(dtype), terms.exponent)
+    sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
+    module = wing("thresholds.local_thresholds", pixels)
+    sums = (terms.values, window, sources, 0.0, terms.shift, terms.origin)
+    return _times_power(module.window_threshold(*sums, "wolf", (weight, lowest), dtype), terms.exponent)
 
 
 def threshold_bradley(image: Any, window_size: int | Sequence[int] | None = None, t: float = 0.15) -> Any:
@@ -208,7 +229,7 @@ def threshold_bradley(image: Any, window_size: int | Sequence[int] | None = None
     if window_size is None:
         shape = np.shape(image) if not is_cupy(image) else image.shape
         window_size = shape[-1] // 8 | 1 if shape else 1
-    return _by_window(image, window_size, "scaled_mean", (1.0 - float(t),))
+    return _by_window(image, window_size, "scaled_mean", (1.0 - as_real_number(t, "t"),))
 
 
 def threshold_phansalkar(
@@ -264,9 +285,10 @@ def threshold_phansalkar(
     [[0.0, 0.0]]
     """
     scale = float(value_limits(image)[1])
-    if not r > 0:
-        raise ValueError(f"r={r}: expected more than 0")
-    return _by_window(image, window_size, "phansalkar", (float(k), float(r) * scale, float(p), float(q), scale))
+    weight, contrast = as_real_number(k, "k"), as_real_number(r, "r", above=0) * scale
+    rise, steepness = as_real_number(p, "p"), as_real_number(q, "q")
+    parameters = (weight, contrast, rise, steepness, scale)
+    return _by_window(image, window_size, "phansalkar", parameters, lengths=(1, 4))
 
 
 def threshold_local(
@@ -331,8 +353,10 @@ def threshold_local(
     """
     one_of(method, "method", ("gaussian", "mean", "median", "generic"))
     one_of(mode, "mode", BORDERS)
-    pixels, dtype = as_pixels(image)
+    picture = as_picture(image)
+    pixels, dtype = picture.values, picture.dtype
     window = odd_sizes(block_size, "block_size", pixels.ndim)
+    below = as_real_number(offset, "offset")
     outside = _border_value(cval, dtype) if mode == "constant" else 0.0
     if pixels.size == 0:
         return pixels.astype(dtype)
@@ -342,17 +366,23 @@ def threshold_local(
     if method == "gaussian":
         weights = gaussian_weights([(width - 1) / 6 for width in window] if param is None else param, pixels.ndim)
         sources = [border_sources(n, 2 * w.size - 1, mode) for n, w in zip(pixels.shape, weights, strict=True)]
-        threshold = filters.gaussian_filter(pixels, weights, sources, outside, dtype)
+        exponent = exponent_of(picture, outside)
+        if exponent:
+            pixels, outside = array_module(pixels).ldexp(pixels, -exponent), float(np.ldexp(outside, -exponent))
+        threshold = _times_power(filters.gaussian_filter(pixels, weights, sources, outside, dtype), exponent)
     else:
         sources = [border_sources(n, width, mode) for n, width in zip(pixels.shape, window, strict=True)]
         if method == "mean":
+            terms = as_terms(picture._replace(pixels=pixels), outside)
             module = wing("thresholds.local_thresholds", pixels)
-            threshold = module.window_threshold(pixels, window, sources, outside, "mean", (), dtype)
+            outside = float(np.ldexp(outside, -terms.exponent))
+            sums = (terms.values, window, sources, outside, terms.shift, terms.origin)
+            threshold = _times_power(module.window_threshold(*sums, "mean", (), dtype), terms.exponent)
         elif method == "median":
             threshold = filters.median_filter(pixels, window, sources, outside).astype(dtype, copy=False)
         else:
             threshold = _generic(pixels.astype(dtype), param, window, sources, outside)
-    return threshold - offset if offset else threshold
+    return threshold - dtype.type(below) if below else threshold
 
 
 def _border_value(cval: Any, dtype: np.dtype) -> float:
@@ -363,15 +393,37 @@ def _border_value(cval: Any, dtype: np.dtype) -> float:
     return value
 
 
-def _by_window(image: Any, window_size: Any, rule: str, parameters: Sequence[float]) -> Any:
-    """Return the threshold of a rule over windows of a picture that is mirrored beyond its border."""
-    pixels, dtype = as_pixels(image)
+def _by_window(
+    image: Any, window_size: Any, rule: str, parameters: Sequence[float], lengths: Sequence[int] = ()
+) -> Any:
+    """Return the threshold of a rule over windows of a picture that is mirrored beyond its border.
+
+    `lengths` tells which of the parameters are grey values.
+    """
+    picture = as_picture(image)
+    pixels, dtype = picture.pixels, picture.dtype
     window = odd_sizes(window_size, "window_size", pixels.ndim)
     if pixels.size == 0:
         return pixels.astype(dtype)
+    terms = as_terms(picture)
+    # A contrast that is divided by is never brought so near to zero that the quotient overflows.
+    with np.errstate(over="ignore", under="ignore"):
+        parameters = [
+            max(float(np.ldexp(value, -terms.exponent)), 2.0**-1000) if k in lengths else value
+            for k, value in enumerate(parameters)
+        ]
     sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
     module = wing("thresholds.local_thresholds", pixels)
-    return module.window_threshold(pixels, window, sources, 0.0, rule, parameters, dtype)
+    sums = (terms.values, window, sources, 0.0, terms.shift, terms.origin)
+    return _times_power(module.window_threshold(*sums, rule, parameters, dtype), terms.exponent)
+
+
+def _times_power(threshold: Any, exponent: int) -> Any:
+    """Return threshold * 2**exponent, which may be infinite."""
+    if not exponent:
+        return threshold
+    with np.errstate(over="ignore", under="ignore"):
+        return array_module(threshold).ldexp(threshold, exponent)
 
 
 def _generic(

@@ -1,33 +1,108 @@
-"""What windows over a picture need before a wing starts: sizes, border rules, weights of a Gaussian."""
+"""What windows over a picture need before a wing starts: sizes, borders, weights of a Gaussian, origins of sums."""
 
+import math
 import operator
-from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from segalgo._core.arrays import array_module
 from segalgo._core.checks import as_array, as_grey
-from segalgo._core.dispatch import wing
+from segalgo.thresholds.arguments import as_real_number, is_sequence
+from segalgo.thresholds.histogram import value_range
+
+# Cells of a window along one axis and in all: sums of squares of 16-bit pixels then fit into 63 bits.
+MOST_CELLS_OF_AN_AXIS = 2**24
+MOST_CELLS = 2**31 - 1
+LARGEST_SIGMA = 2.0**18
 
 
-def as_pixels(image: Any) -> tuple[Any, np.dtype]:
-    """Return the picture with at least one axis, as a wing takes it, and the dtype of its thresholds.
+class Picture(NamedTuple):
+    """Pixels as kernels take them, the dtype of their thresholds, and their smallest and largest value."""
 
-    Integers of 8 and 16 bits stay, wider ones become float64; floats must be finite.
-    """
+    pixels: Any
+    dtype: np.dtype
+    low: Any
+    high: Any
+
+    @property
+    def values(self) -> Any:
+        """The pixels as numbers that filters weigh: integers of more than 16 bits become float64."""
+        wide = self.pixels.dtype.kind != "f" and self.pixels.dtype.itemsize > 2
+        return self.pixels.astype(np.float64) if wide else self.pixels
+
+
+class Terms(NamedTuple):
+    """Pixels as sums take them: ``pixel = (value - shift + origin) * 2**exponent``."""
+
+    values: Any
+    shift: float
+    origin: float
+    exponent: int
+
+
+def as_picture(image: Any) -> Picture:
+    """Return the picture with at least one axis; floats must be finite."""
     array = as_array(image, "image")
     if array.ndim == 0:
         raise ValueError("image has shape (): expected at least one axis")
     pixels = as_grey(array, "image")
-    if pixels.dtype.kind == "f" and pixels.size:
-        low, high, nans = wing("thresholds.histogram", pixels).value_range(pixels.reshape(-1))
-        if nans:
-            raise ValueError(f"image holds {nans} NaN: expected none, for a NaN has no place in a window's sum")
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(f"image has values from {low} to {high}: expected finite ones")
-    elif pixels.dtype.itemsize > 2:
-        pixels = pixels.astype(np.float64, copy=False)
-    return pixels, np.dtype(np.float32 if pixels.dtype == np.float32 else np.float64)
+    dtype = np.dtype(np.float32 if pixels.dtype == np.float32 else np.float64)
+    if pixels.size == 0 or (pixels.dtype.kind != "f" and pixels.dtype.itemsize <= 2):
+        return Picture(pixels, dtype, 0, 0)
+    low, high, nans = value_range(pixels.reshape(-1))
+    if nans:
+        raise ValueError(f"image holds {nans} NaN: expected none, a window that holds a NaN has no threshold")
+    if pixels.dtype.kind == "f" and not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError(f"image has values from {low} to {high}: expected finite ones")
+    return Picture(pixels, dtype, low, high)
+
+
+def as_terms(picture: Picture, outside: float = 0.0) -> Terms:
+    """Return pixels whose squares neither cancel nor overflow.
+
+    Pixels that lie farther from zero than from each other become differences from the middle of their range. Integers
+    up to 16 bits stay: their sums are exact.
+    """
+    pixels = picture.pixels
+    if pixels.dtype.kind != "f":
+        if pixels.dtype.itemsize <= 2:
+            return Terms(pixels, 0.0, 0.0, 0)
+        low, high = int(picture.low), int(picture.high)
+        if max(-low, high) <= 2**53 and not _is_far(low, high):
+            return Terms(pixels.astype(np.float64), 0.0, 0.0, 0)
+        middle = low + (high - low + 1) // 2  # so that differences hold in 64 bits
+        if pixels.dtype.itemsize == 8:
+            differences = (pixels - pixels.dtype.type(middle)).view(np.int64)
+        else:
+            differences = pixels.astype(np.int64) - middle
+        return Terms(differences.astype(np.float64), 0.0, float(middle), 0)
+    exponent = exponent_of(picture, outside)
+    low, high = (float(np.ldexp(float(end), -exponent)) for end in (picture.low, picture.high))
+    middle = low / 2 + high / 2 if _is_far(low, high) else 0.0
+    values = array_module(pixels).ldexp(pixels, -exponent) if exponent else pixels
+    return Terms(values, middle, middle, exponent)
+
+
+def _is_far(low: float, high: float) -> bool:
+    """Return whether a range is narrower than its distance from zero."""
+    return low > high - low or -high > high - low
+
+
+def exponent_of(picture: Picture, outside: float = 0.0) -> int:
+    """Return the power of two by which pixels are divided before they are squared and added; 0 for nearly all."""
+    if picture.pixels.dtype != np.float64:
+        return 0  # float64 holds sums of squares of all others
+    exponent = int(np.frexp(max(abs(float(picture.low)), abs(float(picture.high)), abs(outside)))[1])
+    return exponent if abs(exponent) > 400 else 0
+
+
+def varies(pixels: Any, window: tuple[int, ...]) -> bool:
+    """Return whether a window of a picture that is mirrored beyond its border holds two values."""
+    return any(
+        width > 1 and bool((pixels != array_module(pixels).take(pixels, np.zeros(1, np.intp), axis)).any())
+        for axis, width in enumerate(window)
+    )
 
 
 def value_limits(image: Any) -> tuple[float, float]:
@@ -41,13 +116,17 @@ def value_limits(image: Any) -> tuple[float, float]:
 def odd_sizes(value: Any, argument: str, ndim: int) -> tuple[int, ...]:
     """Return one odd window size for each axis; one integer counts for all."""
     try:
-        sizes = tuple(map(operator.index, value)) if isinstance(value, Iterable) else (operator.index(value),) * ndim
+        sizes = tuple(map(operator.index, value)) if is_sequence(value) else (operator.index(value),) * ndim
     except TypeError:
         raise TypeError(f"{argument}={value!r}: expected an odd integer, or one for each axis") from None
     if len(sizes) != ndim:
         raise ValueError(f"{argument}={value!r}: expected {ndim} sizes, one for each axis of image")
     if any(size < 1 or size % 2 == 0 for size in sizes):
         raise ValueError(f"{argument}={value!r}: expected odd sizes of at least 1")
+    if max(sizes, default=1) > MOST_CELLS_OF_AN_AXIS or math.prod(sizes) > MOST_CELLS:
+        raise ValueError(
+            f"{argument}: expected at most {MOST_CELLS_OF_AN_AXIS} cells along an axis and {MOST_CELLS} in all"
+        )
     return sizes
 
 
@@ -71,9 +150,11 @@ def border_sources(n: int, window: int, mode: str) -> np.ndarray:
 
 def gaussian_weights(sigma: Any, ndim: int) -> list[np.ndarray]:
     """Return for each axis the weights of the distances 0, 1 ... up to four sigma; they and their mirror sum to 1."""
-    sigmas = [float(s) for s in sigma] if isinstance(sigma, Iterable) else [float(sigma)] * ndim
-    if len(sigmas) != ndim or not all(0 <= s < np.inf for s in sigmas):
-        raise ValueError(f"param={sigma!r}: expected a sigma of at least 0, or {ndim} of them, one for each axis")
+    sigmas = [as_real_number(s, "param", least=0) for s in (sigma if is_sequence(sigma) else [sigma] * ndim)]
+    if len(sigmas) != ndim or max(sigmas, default=0.0) > LARGEST_SIGMA:
+        raise ValueError(
+            f"param={sigma!r}: expected a sigma of 0 to {LARGEST_SIGMA:.0f}, or one for each of {ndim} axes"
+        )
     weights = []
     for s in sigmas:
         radius = int(4.0 * s + 0.5) if s > 1e-15 else 0

@@ -11,6 +11,7 @@ from collections import OrderedDict
 
 import numpy as np
 import pytest
+from forged_weights import StorageReference, call, pickled, refused, tensor, write_zip
 
 from segalgo.models import (
     Preprocessing,
@@ -22,57 +23,6 @@ from segalgo.models import (
     load_weights,
     save_weights,
 )
-
-
-def call(path, *arguments):
-    """Return an object whose pickle calls a function of that path."""
-
-    class Function:
-        pass
-
-    module, _, name = path.rpartition(".")
-    Function.__module__, Function.__qualname__, Function.__name__ = module, name, name
-
-    class Caller:
-        def __reduce__(self):
-            return Function, arguments
-
-    return Caller()
-
-
-class Pickler(pickle._Pickler):
-    """Python's pickler, letting pass names of functions that are not there, and storages as PyTorch refers to them."""
-
-    def save_global(self, obj, name=None):
-        self.write(pickle.GLOBAL + f"{obj.__module__}\n{obj.__qualname__}\n".encode())
-
-    dispatch = {**pickle._Pickler.dispatch, type: save_global}
-
-    def persistent_id(self, obj):
-        return obj.reference if isinstance(obj, StorageReference) else None
-
-
-class StorageReference:
-    def __init__(self, key, count, kind="FloatStorage"):
-        storage = type(kind, (), {"__module__": "torch", "__qualname__": kind})
-        self.reference = ("storage", storage, key, "cpu", count)
-
-
-def tensor(storage, shape, strides, offset=0):
-    return call("torch._utils._rebuild_tensor_v2", storage, offset, shape, strides, False, OrderedDict())
-
-
-def pickled(content):
-    stream = io.BytesIO()
-    Pickler(stream, 2).dump(content)
-    return stream.getvalue()
-
-
-def write_zip(path, program, storages, compression=zipfile.ZIP_STORED):
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("archive/data.pkl", program)
-        for key, values in storages.items():
-            archive.writestr(f"archive/data/{key}", np.asarray(values).tobytes())
 
 
 @pytest.fixture
@@ -95,14 +45,6 @@ def test_dictionaries_as_python_2_wrote_them(tmp_path):
     content = call("collections.OrderedDict", [["a", tensor(StorageReference("0", 2), (2,), (1,))]])
     write_zip(tmp_path / "old.pth", pickled(content), {"0": np.arange(2, dtype=np.float32)})
     np.testing.assert_array_equal(load_weights(tmp_path / "old.pth")["a"], [0, 1])
-
-
-def refused(path, *words):
-    with pytest.raises(WeightsError) as caught:
-        load_weights(path)
-    assert str(path) in str(caught.value)
-    for word in words:
-        assert word in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -126,3 +126,72 @@ def test_the_value_beyond_the_border_is_a_number(backend, dtype):
                 segalgo.threshold_local(x, 3, method, mode="constant", cval=cval)
         # It is not read where the mode does not ask for it.
         assert segalgo.threshold_local(x, 3, method, cval=np.nan).tolist() == np.ones((5, 6)).tolist()
+
+
+WINDOWED = ("niblack", "sauvola", "wolf", "bradley", "phansalkar")
+
+
+def by_fractions(x, window):
+    """Means and deviations of windows over a mirrored 2-D picture, in exact arithmetic until the root."""
+    from fractions import Fraction
+
+    reach = window // 2
+    padded = np.pad(np.array([[Fraction(v) for v in row] for row in x.tolist()], object), reach, mode="reflect")
+    means, deviations = np.zeros((2, *x.shape))
+    for i, j in np.ndindex(x.shape):
+        cells = padded[i : i + window, j : j + window].ravel()
+        mean = sum(cells) / cells.size
+        means[i, j] = mean
+        deviations[i, j] = float(sum((v - mean) ** 2 for v in cells) / cells.size) ** 0.5
+    return means, deviations
+
+
+@pytest.mark.parametrize(
+    "x",
+    [
+        1e8 + np.random.default_rng(0).standard_normal((12, 11)),
+        -1e12 + 50 * np.random.default_rng(1).standard_normal((12, 11)),
+        (3 * 10**9 + np.random.default_rng(2).integers(0, 100, (12, 11))).astype(np.uint32),
+        2**62 + np.random.default_rng(3).integers(0, 100, (12, 11)),
+        np.uint64(2**64 - 1) - np.random.default_rng(4).integers(0, 100, (12, 11)).astype(np.uint64),
+        (1e5 + np.random.default_rng(5).standard_normal((12, 11))).astype(np.float32),
+    ],
+    ids=["float64", "negative", "uint32", "int64", "uint64", "float32"],
+)
+def test_deviations_far_from_zero(backend, x):
+    means, deviations = by_fractions(x, 5)
+    with np.errstate(over="ignore"):
+        coarse = np.spacing(np.abs(means).astype(np.float32 if x.dtype == np.float32 else np.float64)).max() * 2
+    found = segalgo.threshold_niblack(x, 5, k=1.0)
+    np.testing.assert_allclose(found, means - deviations, rtol=0, atol=coarse + 1e-9 * np.ptp(means) + 1e-12)
+    # With another weight the means drop out: what is left is the deviation.
+    twice = segalgo.threshold_niblack(x, 5, k=2.0)
+    np.testing.assert_allclose(found - twice, deviations, rtol=0, atol=2 * coarse)
+
+
+@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("kind", ["few subnormals", "below normal", "huge", "one ulp", "one ulp at the end", "far"])
+def test_windows_over_extreme_values(backend, name, kind):
+    x = extreme(kind, np.float64)
+    with segalgo.use_backend("reference"):
+        expected = getattr(segalgo, f"threshold_{name}")(x, 3)
+    found = getattr(segalgo, f"threshold_{name}")(x, 3)
+    assert not np.isnan(found).any()
+    if kind == "huge" and name in ("sauvola", "phansalkar"):
+        return  # the deviation is 1e308 times the contrast, so a mean of rounding errors decides between 0 and inf
+    np.testing.assert_allclose(found / 4, expected / 4, rtol=1e-7, atol=1e-7 * (x.max() / 4 - x.min() / 4))
+
+
+@pytest.mark.parametrize("window", [1, (1, 5), (5, 1)])
+def test_wolf_where_no_window_varies(backend, window):
+    x = np.random.default_rng(0).standard_normal((6, 5))
+    if window == (1, 5):
+        x = np.repeat(x[:, :1], 5, axis=1)
+    if window == (5, 1):
+        x = np.repeat(x[:1], 6, axis=0)
+    np.testing.assert_allclose(segalgo.threshold_wolf(x, window, 0.25), 0.75 * x + 0.25 * x.min(), rtol=1e-15)
+
+
+def test_a_median_of_zeros_is_positive(backend):
+    x = np.random.default_rng(0).choice(np.array([0.0, -0.0], np.float32), (8, 40))
+    assert not np.signbit(segalgo.threshold_local(x, 5, "median")).any()

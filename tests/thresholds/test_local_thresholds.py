@@ -207,7 +207,7 @@ def test_views_and_big_endian(backend, rng):
 def test_reference_works_alone():
     image = np.array([[0, 6, 0]], np.uint8)
     sources = [np.array([0]), np.array([1, 0, 1, 2, 1])]
-    got = reference.window_threshold(image, (1, 3), sources, 0.0, "niblack", (0.0,), np.dtype(float))
+    got = reference.window_threshold(image, (1, 3), sources, 0.0, 0.0, 0.0, "niblack", (0.0,), np.dtype(float))
     assert got.tolist() == [[4, 2, 4]]
 
 
@@ -219,7 +219,11 @@ def test_reference_works_alone():
         (lambda x: segalgo.threshold_local(x, 3, "mode"), ValueError, "method='mode'"),
         (lambda x: segalgo.threshold_local(x, 3, mode="edge"), ValueError, "mode='edge'"),
         (lambda x: segalgo.threshold_local(x, 3, "generic"), TypeError, "param=None: expected a function"),
-        (lambda x: segalgo.threshold_local(x, 3, param=-1), ValueError, "param=-1: expected a sigma"),
+        (
+            lambda x: segalgo.threshold_local(x, 3, param=-1),
+            ValueError,
+            "param=-1: expected a finite number of at least 0",
+        ),
         (lambda x: segalgo.threshold_niblack(x, 2.5), TypeError, "window_size=2.5"),
         (lambda x: segalgo.threshold_sauvola(x, -3), ValueError, "window_size=-3"),
         (lambda x: segalgo.threshold_sauvola(x, 3, r=0), ValueError, "r=0"),

@@ -1,42 +1,43 @@
 // Thresholds from the mean and deviation of windows. Launched by cuda/local_thresholding.py.
 
 // One thread: one line of n cells, `inner` apart. Sums of `width` cells slide along it: y[i] is the sum of the cells
-// that source names at i ... i + width - 1 (-1: `outside`), of their squares where `squared`. Reads two cells and
-// writes one a step, so the cost does not depend on the width. S is long long for integers (exact), else double.
+// that source names at i ... i + width - 1 (-1: `outside`), each less `shift`, of their squares where `squared`. Reads
+// two cells and writes one a step, so the cost does not depend on the width. outside is less the shift already. S is long long for integers (exact), else double.
 // Instances: double,double; float,double; long long,long long; short,long long; signed char,long long
 template <class T, class S>
 __global__ void slide_sums(const T* __restrict__ x, S* __restrict__ y, const long long* __restrict__ source, S outside,
-                           int squared, long long n, long long inner, long long width, long long lines) {
+                           S shift, int squared, long long n, long long inner, long long width, long long lines) {
     const long long stride = (long long)gridDim.x * blockDim.x;
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < lines; k += stride) {
         const long long start = k / inner * n * inner + k % inner;
         S sum = 0;
         for (long long q = 0; q < n + width - 1; q++) {
-            S cell = source[q] < 0 ? outside : S(x[start + source[q] * inner]);
+            S cell = source[q] < 0 ? outside : S(x[start + source[q] * inner]) - shift;
             sum += squared ? cell * cell : cell;
             if (q < width - 1) continue;
             const long long i = q - width + 1;
             y[start + i * inner] = sum;
-            cell = source[i] < 0 ? outside : S(x[start + source[i] * inner]);
+            cell = source[i] < 0 ? outside : S(x[start + source[i] * inner]) - shift;
             sum -= squared ? cell * cell : cell;
         }
     }
 }
 
-// One thread: one pixel. The rule's number, as in the reference, over the sums of its window; rules: 0 mean, 1 scaled
+// One thread: one pixel. The rule's number, as in the reference, over the sums of its window, to whose mean `origin` is
+// added; rules: 0 mean, 1 scaled
 // mean, 2 Niblack, 3 Sauvola, 4 Wolf, 5 Phansalkar, 6 the deviation itself. Promised: squares is read for 2 and above.
 // Instances: double,double; double,float; long long,double
 template <class S, class O>
 __global__ void window_rule(const S* __restrict__ once, const S* __restrict__ squares, O* __restrict__ output,
-                            int rule, double area, double p0, double p1, double p2, double p3, double p4,
+                            int rule, double area, double origin, double p0, double p1, double p2, double p3, double p4,
                             long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
     for (long long j = (long long)blockIdx.x * blockDim.x + threadIdx.x; j < count; j += stride) {
-        const double m = double(once[j]) / area;
+        const double difference = double(once[j]) / area, m = difference + origin;
         double value = m;
         if (rule == 1) value = m * p0;
         if (rule >= 2) {
-            const double variance = double(squares[j]) / area - m * m;
+            const double variance = double(squares[j]) / area - difference * difference;
             const double s = sqrt(variance > 0 ? variance : 0.0);
             if (rule == 2)
                 value = m - p0 * s;

@@ -39,12 +39,13 @@ cdef struct Windows:
     int64_t height, width, wh, ww
     const int64_t* rows
     const int64_t* columns
-    double outside
+    # Pixels count as their differences from `shift` (0 for integers); `outside` is one already. Means gain `origin`.
+    double outside, shift, origin
     int rule
     double p[6]
 
 
-cdef void _add_row(const narrow* row, double outside, int64_t width, int sign, sums* once,
+cdef void _add_row(const narrow* row, double outside, sums shift, int64_t width, int sign, sums* once,
                    sums* squares) noexcept nogil:
     cdef int64_t j
     cdef sums x
@@ -58,25 +59,25 @@ cdef void _add_row(const narrow* row, double outside, int64_t width, int sign, s
     if squares == NULL:
         if sign > 0:
             for j in range(width):
-                once[j] += <sums> row[j]
+                once[j] += <sums> row[j] - shift
         else:
             for j in range(width):
-                once[j] -= <sums> row[j]
+                once[j] -= <sums> row[j] - shift
         return
     if sign > 0:
         for j in range(width):
-            x = <sums> row[j]
+            x = <sums> row[j] - shift
             once[j] += x
             squares[j] += x * x
     else:
         for j in range(width):
-            x = <sums> row[j]
+            x = <sums> row[j] - shift
             once[j] -= x
             squares[j] -= x * x
 
 
 # Move all columns one row down: the row that enters less the one that leaves.
-cdef void _slide_rows(const narrow* enter, const narrow* leave, int64_t width, sums* once,
+cdef void _slide_rows(const narrow* enter, const narrow* leave, sums shift, int64_t width, sums* once,
                       sums* squares) noexcept nogil:
     cdef int64_t j
     cdef sums x, y
@@ -85,8 +86,8 @@ cdef void _slide_rows(const narrow* enter, const narrow* leave, int64_t width, s
             once[j] += <sums> enter[j] - <sums> leave[j]
         return
     for j in range(width):
-        x = <sums> enter[j]
-        y = <sums> leave[j]
+        x = <sums> enter[j] - shift
+        y = <sums> leave[j] - shift
         once[j] += x - y
         squares[j] += x * x - y * y
 
@@ -123,19 +124,21 @@ cdef void _differences(const sums* running, int64_t ww, int64_t length, double* 
 cdef void _apply(double* m, double* s, int64_t length, real* output, const Windows* w, double* largest) noexcept nogil:
     cdef int64_t j
     cdef double n = <double> (w.wh * w.ww), v, k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4], most
+    cdef double origin = w.origin
     for j in range(length):
         m[j] = m[j] / n
     if w.rule == MEAN:
         for j in range(length):
-            output[j] = <real> m[j]
+            output[j] = <real> (m[j] + origin)
         return
     if w.rule == SCALED_MEAN:
         for j in range(length):
-            output[j] = <real> (m[j] * k)
+            output[j] = <real> ((m[j] + origin) * k)
         return
     for j in range(length):
         v = s[j] / n - m[j] * m[j]
         s[j] = sqrt(v if v > 0 else 0.0)
+        m[j] = m[j] + origin
     if w.rule == DEVIATION:
         most = largest[0]
         for j in range(length):
@@ -181,23 +184,23 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
     cdef sums* squares = once + w.width if squared else NULL
     cdef sums* running = once + 2 * w.width
     cdef sums* running_squares = running + padded if squared else NULL
-    cdef sums edge = <sums> (w.outside * w.wh) * unit
+    cdef sums edge = <sums> (w.outside * w.wh) * unit, shift = <sums> w.shift
     for q in range(2 * w.width):
         once[q] = 0
     for q in range(first, first + w.wh):
-        _add_row(image + w.rows[q] * w.width if w.rows[q] >= 0 else NULL, w.outside, w.width, 1, once, squares)
+        _add_row(image + w.rows[q] * w.width if w.rows[q] >= 0 else NULL, w.outside, shift, w.width, 1, once, squares)
     for i in range(first, last):
         if is_interrupted(watch, 4 * padded):
             break
         if i > first:
             if w.rows[i + w.wh - 1] >= 0 and w.rows[i - 1] >= 0:
-                _slide_rows(image + w.rows[i + w.wh - 1] * w.width, image + w.rows[i - 1] * w.width, w.width, once,
-                            squares)
+                _slide_rows(image + w.rows[i + w.wh - 1] * w.width, image + w.rows[i - 1] * w.width, shift,
+                            w.width, once, squares)
             else:
                 q = w.rows[i + w.wh - 1]
-                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, 1, once, squares)
+                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, shift, w.width, 1, once, squares)
                 q = w.rows[i - 1]
-                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, w.width, -1, once, squares)
+                _add_row(image + q * w.width if q >= 0 else NULL, w.outside, shift, w.width, -1, once, squares)
         _run_along(once, edge, w, running)
         if squared:
             _run_along(squares, edge * <sums> w.outside, w, running_squares)
@@ -218,13 +221,14 @@ cdef int _sweep(const narrow* image, real* output, const Windows* w, sums unit, 
 
 
 def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int64_t[::1] columns, double outside,
-                 window, int rule, parameters, real[:, ::1] output):
+                 double shift, double origin, window, int rule, parameters, real[:, ::1] output):
     cdef Interruption watch = NOT_INTERRUPTED
     cdef Windows w
     cdef int k, failed
     w.height, w.width = image.shape[0], image.shape[1]
     w.wh, w.ww = window
-    w.rows, w.columns, w.outside, w.rule = &rows[0], &columns[0], outside, rule
+    w.rows, w.columns, w.rule = &rows[0], &columns[0], rule
+    w.outside, w.shift, w.origin = outside, shift, origin
     for k in range(6):
         w.p[k] = parameters[k] if k < len(parameters) else 0.0
     deviations = np.zeros(w.height, np.float64)
@@ -244,7 +248,7 @@ def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int6
     return float(deviations.max())
 
 
-def window_threshold(image, window, sources, cval, rule, parameters, dtype):
+def window_threshold(image, window, sources, cval, shift, origin, rule, parameters, dtype):
     """See `segalgo.reference.thresholds.local_thresholds.window_threshold`.
 
     Two axes: sums of columns slide down the rows of a stripe, then along each row. More axes: see `_many_axes`.
@@ -252,18 +256,18 @@ def window_threshold(image, window, sources, cval, rule, parameters, dtype):
     output = np.empty(image.shape, dtype)
     if image.size == 0:
         return output
-    if image.dtype.kind != "f":
-        cval = 0.0  # the door makes a picture with a constant border a float one; no float may become a sum of integers
+    # No float may become a sum of integers.
+    outside, shift = (cval - shift, shift) if image.dtype.kind == "f" else (0.0, 0.0)
     if image.ndim == 1:
         window, sources = (1, *window), (np.zeros(1, np.int64), *sources)
     elif image.ndim > 2:
-        return _many_axes(image, window, sources, cval, rule, parameters, output)
+        return _many_axes(image, window, sources, outside, shift, origin, rule, parameters, output)
     shape = (-1, image.shape[image.ndim - 1])
     plane, target = image.reshape(shape), output.reshape(shape)
     if rule == "wolf":
-        largest = _sweep_image(plane, *sources, cval, window, DEVIATION, parameters, target)
+        largest = _sweep_image(plane, *sources, outside, shift, origin, window, DEVIATION, parameters, target)
         parameters = (*parameters, largest or 1.0)
-    _sweep_image(plane, *sources, cval, window, RULES[rule], parameters, target)
+    _sweep_image(plane, *sources, outside, shift, origin, window, RULES[rule], parameters, target)
     return output
 
 
@@ -312,21 +316,24 @@ def _sum_windows(sums[::1] x, shape, window, sources, double outside):
     return np.asarray(x)
 
 
-def _many_axes(image, window, sources, cval, rule, parameters, output):
+def _many_axes(image, window, sources, outside, shift, origin, rule, parameters, output):
     """Sum along one axis after the other, then apply the rule to the sums. Scratch: 32 bytes a pixel."""
     cdef Windows w
     cdef int k, rule_of = RULES[rule]
     dtype = np.float64 if image.dtype.kind == "f" else np.uint64
     # Signed pixels wrap modulo 2^64, and so do their sums: back in int64 they are exact.
     pixels = image.reshape(-1).astype(np.float64 if image.dtype.kind == "f" else np.int64).view(dtype)
-    once = _sum_windows(pixels, image.shape, window, sources, cval)
-    squares = _sum_windows(pixels * pixels, image.shape, window, sources, cval * cval)
+    if dtype is np.float64:
+        pixels -= shift
+    once = _sum_windows(pixels, image.shape, window, sources, outside)
+    squares = _sum_windows(pixels * pixels, image.shape, window, sources, outside * outside)
     if dtype is np.uint64:
         once, squares = once.view(np.int64).astype(np.float64), squares.view(np.int64).astype(np.float64)
     cdef double[::1] m = once
     cdef double[::1] s = squares
     cdef double largest = 0
     w.height, w.width, w.wh, w.ww = 1, image.size, 1, int(np.prod(window))
+    w.outside, w.shift, w.origin = outside, shift, origin
     for k in range(6):
         w.p[k] = parameters[k] if k < len(parameters) else 0.0
     if rule_of == WOLF:

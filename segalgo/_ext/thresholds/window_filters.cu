@@ -65,6 +65,6 @@ __global__ void median_window(const T* __restrict__ padded, const long long* __r
                 low = middle + 1;
         }
         for (long long q = 0; q < area; q++)
-            if (median_key(corner[offsets[q]]) == low) output[k] = corner[offsets[q]];
+            if (median_key(corner[offsets[q]]) == low) output[k] = T(corner[offsets[q]] + T(0));
     }
 }

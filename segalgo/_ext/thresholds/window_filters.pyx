@@ -234,7 +234,7 @@ cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count
             break
         for q in range(count):
             values[q] = corner[j + offsets[q]]
-        output[j] = _select(values, count, count // 2)
+        output[j] = _select(values, count, count // 2) + <narrow> 0
     free(values)
     return 0
 

@@ -18,6 +18,8 @@ def window_threshold(
     window: Sequence[int],
     sources: Sequence[np.ndarray],
     cval: float,
+    shift: float,
+    origin: float,
     rule: str,
     parameters: Sequence[float],
     dtype: np.dtype,
@@ -29,17 +31,24 @@ def window_threshold(
     device = device_of(image)
     if image.size == 0:
         return device.xp.empty(image.shape, dtype)
-    once = _window_sums(device, image, window, sources, cval, False)
-    squares = _window_sums(device, image, window, sources, cval, True) if RULES[rule] >= 2 else once
+    outside, shift = (cval - shift, shift) if image.dtype.kind == "f" else (0.0, 0.0)
+    once = _window_sums(device, image, window, sources, outside, shift, False)
+    squares = _window_sums(device, image, window, sources, outside, shift, True) if RULES[rule] >= 2 else once
     area = float(math.prod(window))
     if rule == "wolf":
-        deviation = _apply(device, once, squares, np.dtype(np.float64), DEVIATION, area, ())
+        deviation = _apply(device, once, squares, np.dtype(np.float64), DEVIATION, area, origin, ())
         parameters = (*parameters, float(device.to_host(deviation.max())) or 1.0)
-    return _apply(device, once, squares, np.dtype(dtype), RULES[rule], area, parameters)
+    return _apply(device, once, squares, np.dtype(dtype), RULES[rule], area, origin, parameters)
 
 
 def _window_sums(
-    device: Device, image: Any, window: Sequence[int], sources: Sequence[np.ndarray], outside: float, squared: bool
+    device: Device,
+    image: Any,
+    window: Sequence[int],
+    sources: Sequence[np.ndarray],
+    outside: float,
+    shift: float,
+    squared: bool,
 ) -> Any:
     xp, kind = device.xp, np.dtype(np.float64 if image.dtype.kind == "f" else np.int64)
     inner = image.size
@@ -50,7 +59,7 @@ def _window_sums(
         sums = xp.empty(image.shape, kind)
         squares_here = squared and axis == 0
         sizes = (np.int32(squares_here), *map(np.int64, (n, inner, width, lines)))
-        arguments = (image, sums, xp.asarray(source), kind.type(outside), *sizes)
+        arguments = (image, sums, xp.asarray(source), kind.type(outside), kind.type(0 if axis else shift), *sizes)
         kernel = f"slide_sums<{c_name(image.dtype)},{c_name(kind)}>"
         device.launch("thresholds.local_thresholds", kernel, blocks_for(lines, THREADS), (THREADS,), arguments)
         image = sums
@@ -59,10 +68,17 @@ def _window_sums(
 
 
 def _apply(
-    device: Device, once: Any, squares: Any, dtype: np.dtype, rule: int, area: float, parameters: Sequence[float]
+    device: Device,
+    once: Any,
+    squares: Any,
+    dtype: np.dtype,
+    rule: int,
+    area: float,
+    origin: float,
+    parameters: Sequence[float],
 ) -> Any:
     output = device.xp.empty(once.shape, dtype)
-    numbers = (area, *parameters, *[0.0] * (5 - len(parameters)))
+    numbers = (area, origin, *parameters, *[0.0] * (5 - len(parameters)))
     arguments = (once, squares, output, np.int32(rule), *map(np.float64, numbers), np.int64(once.size))
     kernel = f"window_rule<{c_name(once.dtype)},{c_name(dtype)}>"
     device.launch("thresholds.local_thresholds", kernel, blocks_for(once.size, THREADS), (THREADS,), arguments)

@@ -1,5 +1,6 @@
 """From a weight file to the model that it belongs to."""
 
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -105,8 +106,12 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
 
     Raises
     ------
-    WeightsError, ValueError
-        If the file cannot be read, or names or shapes do not fit; every mismatch is listed.
+    WeightsError
+        If the file cannot be read.
+    ValueError
+        If names or shapes do not fit; the mismatches are listed.
+    TypeError
+        If `model` is no SegNet, or `source` neither a path nor a mapping.
 
     Examples
     --------
@@ -118,6 +123,10 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
     ValueError: state_dict does not fit SegNet(...), 16 mismatches:
       ...
     """
+    if not isinstance(model, SegNet):
+        raise TypeError(f"model is a {type(model).__name__}: expected a SegNet")
+    if not isinstance(source, Mapping | str | os.PathLike):
+        raise TypeError(f"source is a {type(source).__name__}: expected a path or a mapping from names to arrays")
     weights = dict(source) if isinstance(source, Mapping) else load_weights(source)
     features = {name: value for name, value in weights.items() if name.startswith("features.")}
     encoder = renamed(features, vgg16(set(features)))

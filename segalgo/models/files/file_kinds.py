@@ -56,7 +56,7 @@ def kind_of(file: MappedFile) -> str:
     if head[8:9] == b"{" and head[3:8] == bytes(5):
         return "safetensors"
     if text.startswith((b"{", b"[")) and head.isascii():
-        raise RefusedError("is a JSON text, not weights" + _message_of(text))
+        raise RefusedError(f"is a JSON text, not weights ({quoted(head[:60].decode('ascii').strip())})")
     return "pickle"
 
 
@@ -65,7 +65,3 @@ def _old_tar(head: bytes) -> str:
     if first in (b"sys_info", b"storages", b"tensors", b"pickle"):
         return "; or, if PyTorch 0.1 wrote it, load it with PyTorch and save it again"
     return ""
-
-
-def _message_of(text: bytes) -> str:
-    return f" ({quoted(text[:60].decode('ascii'))})"

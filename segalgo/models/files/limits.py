@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from segalgo.models.files.weights_error import RefusedError
 
-FLOOR = 32 * 2**20  # bytes that any file may ask for
-FACTOR = 32  # and how many bytes for each byte of the file
+FLOOR = 24 * 2**20  # bytes that any file may ask for: a network copies its weights, and both are to fit into 64 MiB
+FACTOR = 24  # and how many bytes for each byte of the file
 MOST_AXES = 32
 
 

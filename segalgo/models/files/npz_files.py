@@ -24,12 +24,13 @@ PYTHON_2_INTEGER = re.compile(r"\b(\d+)L\b")
 
 def read_npz(file: MappedFile) -> dict[str, np.ndarray]:
     """Return names and arrays, read-only; float16 comes as float32."""
-    members = ZipMembers(file, Allowance(file.size))
+    allowance = Allowance(file.size)
+    members = ZipMembers(file, allowance)
     names = [name for name in members.infos if name.endswith(".npy")]
-    return {name.removesuffix(".npy"): _array(members.read(name), quoted(name)) for name in names}
+    return {name.removesuffix(".npy"): _array(members.read(name), quoted(name), allowance) for name in names}
 
 
-def _array(raw: np.ndarray, name: str) -> np.ndarray:
+def _array(raw: np.ndarray, name: str, allowance: Allowance) -> np.ndarray:
     """Return the array of a member; its header is held against the member's size."""
     header, begin = _read_header(raw, name)
     descr, fortran = header["descr"], header["fortran_order"]
@@ -43,6 +44,7 @@ def _array(raw: np.ndarray, name: str) -> np.ndarray:
     if math.prod(shape) * dtype.itemsize != raw.size - begin:
         raise RefusedError(f"{name} of {raw.size} bytes cannot hold {dtype} of shape {shape}")
     if dtype == np.float16:
+        allowance.take(4 * math.prod(shape), f"{name}, widened to float32,")
         values = widen(raw[begin:], "float16", ">" if descr[0] == ">" else "<")
     else:
         # The header may end at any byte; kernels want aligned numbers.

@@ -68,7 +68,7 @@ STANDARD_LIBRARY = {
     "commands",
     "posixpath",
 }
-CLASS = re.compile(r"_*[A-Z]")
+CLASS = re.compile(r"_*[A-Z]|__pyx_unpickle_")  # the second makes an object of a class compiled by Cython
 REFUSAL = "and files of weights need tensors alone; nothing was executed"
 
 

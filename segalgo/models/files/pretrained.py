@@ -56,8 +56,8 @@ def load(name: str, folder: Any = FOLDER) -> Network:
         If its files are damaged.
     """
     names = available(folder)
-    if name not in names:
-        raise ValueError(f"name={name!r}: expected one of {', '.join(names) or 'none, no weights are installed'}")
+    if not isinstance(name, str) or name not in names:
+        raise ValueError(f"name={name!r:.80}: expected one of {', '.join(names) or 'none, no weights are installed'}")
     path = Path(folder) / f"{name}.safetensors"
     try:
         return model_from_record(names[name]).load_state_dict(load_weights(path))

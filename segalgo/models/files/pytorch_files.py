@@ -133,7 +133,10 @@ def _array(
     if key not in storages:
         if any(other == tensor.storage.key for other, _ in storages):
             raise RefusedError(f"the storage {quoted(tensor.storage.key)} is used with different dtypes or sizes")
-        storages[key] = _numbers(tensor.storage, tensor.dtype, *read(tensor.storage))
+        raw, order = read(tensor.storage)
+        if tensor.dtype in WIDENED:
+            allowance.take(4 * raw.size // _width(tensor.dtype), f"the tensor {quoted(name)}, widened to float32,")
+        storages[key] = _numbers(tensor.storage, tensor.dtype, raw, order)
     values = _view(tensor, storages[key], name, allowance)
     if tensor.conjugated or tensor.negated:
         allowance.take(values.nbytes, f"the tensor {quoted(name)}")

@@ -60,8 +60,8 @@ def load_weights(path: Any, key: str | None = None) -> dict[str, np.ndarray]:
     Notes
     -----
     Nothing of a file is ever executed. Objects that are no tensors (settings, dates, arrays of NumPy) are passed over:
-    they are not made. Time and memory are in proportion to the length of the file; compressed files may hold 32 times
-    their length, or 32 MiB.
+    they are not made. Time and memory are in proportion to the length of the file; compressed files may hold 24 times
+    their length, or 24 MiB.
 
     Examples
     --------

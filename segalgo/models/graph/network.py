@@ -77,6 +77,19 @@ class Network:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.arguments.items())})"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what copies and pickles hold: all but what is derived from the parameters."""
+        parameters = None if self._parameters is None else dict(self._parameters)
+        return {**self.__dict__, "_parameters": parameters, "_placed": {}, "_plans": {}}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._parameters is not None:
+            for value in self._parameters.values():
+                if not is_cupy(value):
+                    value.flags.writeable = False
+            self._parameters = MappingProxyType(dict(self._parameters))
+
     # Parameters
 
     @property
@@ -109,8 +122,10 @@ class Network:
         ValueError
             If names or shapes do not fit: one error that lists the differences, with the nearest names.
         TypeError
-            If a dtype is no float dtype.
+            If it is no mapping from names to arrays, or a dtype is no float dtype.
         """
+        if not isinstance(state_dict, Mapping) or not all(isinstance(name, str) for name in state_dict):
+            raise TypeError(f"state_dict is a {type(state_dict).__name__}: expected a mapping from names to arrays")
         given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
         shapes = self.parameter_shapes()
         faults = state_dict_faults({name: tuple(value.shape) for name, value in given.items()}, shapes)

@@ -14,6 +14,8 @@ def window_threshold(
     window: Sequence[int],
     sources: Sequence[np.ndarray],
     cval: float,
+    shift: float,
+    origin: float,
     rule: str,
     parameters: Sequence[float],
     dtype: np.dtype,
@@ -23,18 +25,25 @@ def window_threshold(
     mean: m. scaled_mean: m * q. niblack: m - k * s. sauvola: m * (1 + k * (s / r - 1)).
     wolf: (1 - k) * m + k * lowest + k * (s / max s) * (m - lowest).
     phansalkar: m * (1 + p * exp(-q * m / scale) + k * (s / r - 1)).
+
+    Sums run over pixels less `shift` (0 for integers, whose sums are exact), so that they lose nothing to a large
+    common value; `origin` is added to their means. cval counts for float pictures alone.
     """
     exact = image.dtype.kind != "f"
-    pixels = image.astype(np.int64 if exact else np.float64)
+    pixels = image.astype(np.int64) if exact else image.astype(np.float64) - shift
+    outside = 0 if exact else cval - shift
     count = float(np.prod(window))
-    m = _window_sum(pixels, window, sources, cval) / count
+    difference = _window_sum(pixels, window, sources, outside) / count
+    m = difference + origin
     if rule == "mean":
         return m.astype(dtype, copy=False)
     if rule == "scaled_mean":
         return (m * parameters[0]).astype(dtype, copy=False)
+    squares = _window_sum(pixels * pixels, window, sources, outside * outside) / count
     # Rounding can leave a flat window a variance just below zero.
-    s = np.sqrt(np.maximum(_window_sum(pixels * pixels, window, sources, cval * cval) / count - m * m, 0.0))
-    return _RULES[rule](m, s, *parameters).astype(dtype, copy=False)
+    s = np.sqrt(np.maximum(squares - difference * difference, 0.0))
+    with np.errstate(over="ignore"):
+        return _RULES[rule](m, s, *parameters).astype(dtype, copy=False)
 
 
 def _niblack(m: np.ndarray, s: np.ndarray, k: float) -> np.ndarray:

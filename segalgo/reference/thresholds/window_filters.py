@@ -31,13 +31,16 @@ def gaussian_filter(
 
 
 def median_filter(image: np.ndarray, window: Sequence[int], sources: Sequence[np.ndarray], cval: float) -> np.ndarray:
-    """Return the median of each window, in the dtype of the image; windows have an odd number of pixels."""
+    """Return the median of each window, in the dtype of the image; windows have an odd number of pixels.
+
+    A zero is positive, whichever of the zeros of a window stands in the middle.
+    """
     for axis, source in enumerate(sources):
         image = _padded(image, axis, source, cval)
     windows = np.lib.stride_tricks.sliding_window_view(image, tuple(window))
     values = windows.reshape(*windows.shape[: image.ndim], -1)
     middle = values.shape[-1] // 2
-    return np.partition(values, middle, axis=-1)[..., middle]
+    return np.partition(values, middle, axis=-1)[..., middle] + image.dtype.type(0)
 
 
 def generic_filter(

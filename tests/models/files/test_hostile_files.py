@@ -462,3 +462,16 @@ def test_damaged_files(tmp_path, form, rng):
         path.write_bytes(damaged(original, rng))
         outcomes.add(outcome(path))
     assert "refused" in outcomes
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "uint8"])
+def test_a_network_of_zeros_in_a_small_file(tmp_path, dtype):
+    """Reading, widening and the copy that the network keeps fit into the memory that a hostile file may cost."""
+    shapes = UNet(3, 2, 24, 4).parameter_shapes()
+    np.savez_compressed(tmp_path / "a.npz", **{name: np.zeros(shape, dtype) for name, shape in shapes.items()})
+    assert (tmp_path / "a.npz").stat().st_size < MIB
+    with bounded():
+        assert outcome(tmp_path / "a.npz", from_checkpoint) in ("read", "refused")
+    np.savez_compressed(tmp_path / "b.npz", a=np.zeros(11 * MIB // np.dtype(dtype).itemsize, dtype))
+    with bounded():
+        assert outcome(tmp_path / "b.npz") == ("refused" if dtype == "float16" else "read")
