@@ -17,6 +17,7 @@ import numpy as np
 
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo._core.dispatch import host_wing
+from segalgo._core.numbers import as_integer
 
 # Counts are 32-bit numbers in COCO's code.
 MOST_CELLS = 2**32 - 1
@@ -143,6 +144,7 @@ def rle_to_mask(rle: Mapping[str, Any], order: str = "C", max_cells: int = MOST_
     if order not in ("C", "F"):
         raise ValueError(f"order={order!r}: expected 'C' or 'F'")
     counts, height, width = as_counts(rle, "rle")
+    max_cells = as_integer(max_cells, "max_cells", 0, 2**63 - 1)
     if height * width > max_cells:
         raise ValueError(f"rle has size [{height}, {width}]: expected at most max_cells={max_cells} cells")
     return host_wing("masks.run_lengths").counts_to_mask(counts, height, width, order == "F")
@@ -389,6 +391,10 @@ def as_codes(rles: Sequence[Mapping[str, Any]], argument: str, single: bool = Fa
 
 
 def _size_of(rle: Any, name: str) -> tuple[int, int]:
+    if not isinstance(rle, Mapping):
+        raise TypeError(
+            f"{name} has size that of {type(rle).__name__}: expected a dictionary with size [height, width]"
+        )
     try:
         height, width = rle["size"]
         height, width = operator.index(height), operator.index(width)

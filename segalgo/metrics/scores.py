@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+from segalgo._core.numbers import as_score
 
 
 def pixel_accuracy(matrix: Any, empty: float = np.nan) -> float:
@@ -256,7 +258,10 @@ def dice(matrix: Any, empty: float = np.nan) -> np.ndarray:
 
 def _counts(matrix: Any) -> np.ndarray:
     """Return the matrix as float64, which holds counts up to 2^53 exactly."""
-    counts = np.asarray(matrix.get() if is_cupy(matrix) else matrix, np.float64)
+    array = as_array(matrix, "matrix")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"matrix has dtype {array.dtype}: expected real numbers")
+    counts = (array.get() if is_cupy(array) else array).astype(np.float64)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"matrix has shape {counts.shape}: expected (K, K)")
     if not (np.isfinite(counts) & (counts >= 0)).all():
@@ -266,11 +271,13 @@ def _counts(matrix: Any) -> np.ndarray:
 
 def _ratio(part: Any, whole: Any, empty: float) -> Any:
     """Return part / whole, `empty` where whole is 0."""
+    empty = as_score(empty, "empty")
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0, np.divide(part, whole), empty)
 
 
 def _mean(scores: np.ndarray, empty: float) -> float:
     """Return the mean of the scores that are not nan; `empty` where there is none."""
+    empty = as_score(empty, "empty")
     defined = scores[~np.isnan(scores)]
     return float(defined.mean()) if defined.size else float(empty)

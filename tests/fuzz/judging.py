@@ -67,6 +67,8 @@ def _faults_of_refusal(case: FuzzCase, error: BaseException) -> list[str]:
         return []
     if case.valid and case.recipe is not None:
         return [f"refuses arguments of its catalogue: {type(error).__name__}: {error}"]
+    if type(error).__name__ in (case.function.__doc__ or "") and not isinstance(error, ValueError | TypeError):
+        return []
     if not isinstance(error, ValueError | TypeError):
         return [f"refused by {type(error).__name__}, expected ValueError or TypeError: {error}"]
     words = set(re.findall(r"\w+", str(error)))
@@ -79,7 +81,11 @@ def _words_of(case: FuzzCase) -> set[str]:
 
     parameters = inspect.signature(case.function).parameters
     # Errors on records name the record's field; on many arrays of different devices, the arrays.
-    return set(parameters) | {"kernel_size", "input_size", "output_size", "counts", "bbox", "arrays", "codes", "ring"}
+    return (
+        set(parameters)
+        | {"kernel_size", "input_size", "output_size", "counts", "bbox", "arrays", "codes", "ring"}
+        | {"annotations", "intensity_image"}
+    )
 
 
 def _differences(case: FuzzCase, wing: str, first: Outcome, other: Outcome) -> list[str]:

@@ -1,4 +1,4 @@
-"""Checks of numbers that thresholds take: each raises an error that names the argument."""
+"""Checks of numbers that doors take: each raises an error that names the argument."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ import numpy as np
 
 def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
     """Return a finite real number as a Python float, at least `least` and larger than `above`."""
-    array = np.asarray(value) if not isinstance(value, str | bytes) and np.ndim(value) == 0 else None
+    array = np.asarray(value) if not isinstance(value, str | bytes) and _is_scalar(value) else None
     # A Python integer of more than 64 bits has no dtype of numbers.
     if (array is None or array.dtype.kind not in "biuf") and not isinstance(value, int):
         raise TypeError(f"{argument}={value!r}: expected a real number")
@@ -22,6 +22,14 @@ def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above
         bound = f" above {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
         raise ValueError(f"{argument}={_shown(value)}: expected a finite number{bound}")
     return number
+
+
+def as_score(value: Any, argument: str) -> float:
+    """Return a real number that stands in for a score that is not defined; nan and infinities are allowed."""
+    array = np.asarray(value) if not isinstance(value, str | bytes) and _is_scalar(value) else None
+    if array is None or array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}={value!r}: expected a real number or nan")
+    return float(value)
 
 
 def as_integer(value: Any, argument: str, least: int, most: int) -> int:
@@ -37,7 +45,14 @@ def as_integer(value: Any, argument: str, least: int, most: int) -> int:
 
 def is_sequence(value: Any) -> bool:
     """Return whether a value is a sequence of numbers, one for each axis, and not one number for all of them."""
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and np.ndim(value) > 0
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and not _is_scalar(value)
+
+
+def _is_scalar(value: Any) -> bool:
+    try:
+        return np.ndim(value) == 0
+    except ValueError:  # a ragged list
+        return False
 
 
 def _shown(value: Any) -> str:
