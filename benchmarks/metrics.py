@@ -110,7 +110,7 @@ def by_pycocotools(coco: dict, found: list) -> np.ndarray:
 
     with contextlib.redirect_stdout(io.StringIO()):
         truth = COCO()
-        truth.dataset = coco
+        truth.dataset = {"info": {}, **coco}  # releases differ in whether they miss it
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(found), "segm")
         evaluation.evaluate()

@@ -5,9 +5,11 @@ independent, so their squares add (Higham and Mary, "A new approach to probabili
 `deviation` runs a network's own ``forward`` on pairs of a value in float64 and the variance of its error.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
-import segalgo
+from segalgo.models.graph.execution import Reader
 
 # What the largest error of a million cells may reach, twice over.
 DEVIATIONS = 10
@@ -27,90 +29,126 @@ class Uncertain:
         return self.value.shape
 
 
-class Deviations:
+class Deviations(Reader):
     """The layers on `Uncertain` values, computed in float64; `eps` is of the dtype that is judged."""
 
     def __init__(self, parameters, eps):
         self.parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
         self.eps = eps / 2  # one rounding
 
+    def _take(self, layer, name, inputs):
+        owned = {entry: self.parameters[f"{name}.{entry}"] for entry in layer.parameters(*(x.shape for x in inputs))}
+        return getattr(self, f"_{KINDS[layer.operation]}")(layer, *inputs, **owned)
+
     def _rounded(self, value, variance):
         return Uncertain(value, variance + (self.eps * value) ** 2)
 
-    def conv2d(self, x, name, out_channels, kernel_size, stride=1, padding=0, dilation=1, bias=True):
-        weight = self.parameters[f"{name}.weight"]
-        value = segalgo.conv2d(x.value, weight, self.parameters.get(f"{name}.bias"), stride, padding, dilation)
-        carried = segalgo.conv2d(x.variance, weight**2, None, stride, padding, dilation)
-        squares = segalgo.conv2d(x.value**2, weight**2, None, stride, padding, dilation)
+    def _products(self, layer, x, weight, bias=None):
+        """Sums of products with a weight."""
+        without = replace(layer, bias=False)
+        value = layer.compute(x.value, weight, bias)
+        carried = without.compute(x.variance, weight**2)
+        squares = without.compute(x.value**2, weight**2)
         # n partial sums are rounded, which grow from nothing to about the root of the sum of squares, or the result.
-        factor = WINOGRAD if kernel_size == 3 and weight.shape[1] >= WINOGRAD_CHANNELS else 1
-        local = weight[0].size / 2 * (factor * self.eps) ** 2 * (squares + value**2)
+        terms = weight[0].size if layer.operation != "conv_transpose2d" else len(weight)
+        wide = tuple(weight.shape[2:]) == (3, 3) and weight.shape[1] >= WINOGRAD_CHANNELS
+        factor = WINOGRAD if wide and layer.operation == "conv2d" else 1
+        local = terms / 2 * (factor * self.eps) ** 2 * (squares + value**2)
         return self._rounded(value, carried + local)
 
-    def conv_transpose2d(self, x, name, out_channels, kernel_size, stride):
-        weight = self.parameters[f"{name}.weight"]
-        value = segalgo.conv_transpose2d(x.value, weight, self.parameters[f"{name}.bias"], stride)
-        carried = segalgo.conv_transpose2d(x.variance, weight**2, None, stride)
-        squares = segalgo.conv_transpose2d(x.value**2, weight**2, None, stride)
-        return self._rounded(value, carried + len(weight) / 2 * self.eps**2 * (squares + value**2))
-
-    def batch_norm(self, x, name, eps=1e-5):
-        mean, var, weight, bias = (
-            self.parameters[f"{name}.{entry}"] for entry in ("running_mean", "running_var", "weight", "bias")
-        )
-        factor = (weight / np.sqrt(var + eps))[:, None, None]
-        value = segalgo.batch_norm(x.value, mean, var, weight, bias, eps=eps)
+    def _statistics(self, layer, x, **owned):
+        mean, var = owned["running_mean"], owned["running_var"]
+        factor = (owned["weight"] / np.sqrt(var + layer.eps))[:, None, None]
+        value = layer.compute(x.value, **owned)
         # What is computed in float32 elsewhere subtracts before it scales.
         lost = (self.eps * factor * (np.abs(x.value) + np.abs(mean)[:, None, None])) ** 2
         return self._rounded(value, x.variance * factor**2 + lost)
 
-    def local_response_norm(self, x, name, size, alpha=1e-4, beta=0.75):
+    def _own_statistics(self, layer, x, weight, bias):
+        """Normalized by the mean and variance of many cells: these are off less than the cells."""
+        value = layer.compute(x.value, weight, bias)
+        deviation = x.value.reshape(len(x.value), layer.num_groups, -1).std(axis=2).min() + layer.eps**0.5
+        return self._rounded(value, (x.variance + x.variance.mean()) * (2 * np.abs(weight).max() / deviation) ** 2)
+
+    def _across_channels(self, layer, x):
         # Its derivative is below 1 where k = 1; eight roundings where all is computed in one precision.
-        value = segalgo.local_response_norm(x.value, size, alpha, beta)
+        value = layer.compute(x.value)
         return self._rounded(value, x.variance + (8 * self.eps * value) ** 2)
 
-    def relu(self, x, name):
-        surely_below = x.value < -DEVIATIONS * np.sqrt(x.variance)
-        return Uncertain(segalgo.relu(x.value), np.where(surely_below, 0, x.variance))
+    def _probabilities(self, layer, x):
+        value = layer.compute(x.value)
+        carried = (value**2 * x.variance).sum(axis=layer.axis, keepdims=True) + x.variance
+        return self._rounded(value, value**2 * (carried + (8 * self.eps) ** 2))
 
-    def max_pool2d(self, x, name, kernel_size=2, stride=2, ceil_mode=False, return_indices=False):
-        value, indices = segalgo.max_pool2d(x.value, kernel_size, stride, ceil_mode=ceil_mode, return_indices=True)
+    def _relu(self, layer, x):
+        surely_below = x.value < -DEVIATIONS * np.sqrt(x.variance)
+        return Uncertain(layer.compute(x.value), np.where(surely_below, 0, x.variance))
+
+    def _activation(self, layer, x, **owned):
+        """Cell by cell, with a slope of at most SLOPE."""
+        value = layer.compute(x.value, **owned)
+        slope = max([SLOPE, *(np.abs(array).max() for array in owned.values())])
+        return self._rounded(value, x.variance * slope**2 + (8 * self.eps * (np.abs(x.value) + 1)) ** 2)
+
+    def _maxima(self, layer, x):
+        value, indices = replace(layer, return_indices=True).compute(x.value)
         flat = x.variance.reshape(*x.shape[:2], -1)
         variance = np.take_along_axis(flat, indices.reshape(*indices.shape[:2], -1), 2)
         pooled = Uncertain(value, variance.reshape(value.shape))
-        return (pooled, indices) if return_indices else pooled
+        return (pooled, indices) if layer.return_indices else pooled
 
-    def max_unpool2d(self, x, indices, name, output_size, kernel_size=2, stride=2):
-        arrays = (
-            segalgo.max_unpool2d(a, indices, kernel_size, stride, output_size=output_size)
-            for a in (x.value, x.variance)
-        )
-        return Uncertain(*arrays)
+    def _unpooled(self, layer, x, indices):
+        return Uncertain(layer.compute(x.value, indices), layer.compute(x.variance, indices))
 
-    def interpolate(self, x, name, size=None, scale_factor=None, mode="nearest", align_corners=None):
+    def _means(self, layer, x):
+        # Squared weights are no larger than weights.
+        return self._rounded(layer.compute(x.value), layer.compute(x.variance))
+
+    def _sampled(self, layer, x):
         # Squared weights are no larger than weights; positions are rounded too.
-        value, variance = (
-            segalgo.interpolate(a, size, scale_factor, mode, align_corners) for a in (x.value, x.variance)
-        )
+        value, variance = layer.compute(x.value), layer.compute(x.variance)
         height, width = x.shape[2:]
         span = x.value.max() - x.value.min()
         return self._rounded(value, variance + (self.eps * max(height, width) * span) ** 2)
 
-    def pad(self, x, name, amounts):
-        return Uncertain(segalgo.pad(x.value, amounts), segalgo.pad(x.variance, amounts))
+    def _moved(self, layer, *inputs):
+        return Uncertain(layer.compute(*(x.value for x in inputs)), layer.compute(*(x.variance for x in inputs)))
 
-    def crop(self, x, name, size):
-        top, left = ((n - m) // 2 for n, m in zip(x.shape[2:], size, strict=True))
-        cut = np.s_[:, :, top : top + size[0], left : left + size[1]]
-        return Uncertain(x.value[cut], x.variance[cut])
+    def _padded(self, layer, x):
+        bare = replace(layer, value=None)
+        return Uncertain(layer.compute(x.value), bare.compute(x.variance))
 
-    def concatenate(self, first, second, name):
-        return Uncertain(
-            np.concatenate([first.value, second.value], 1), np.concatenate([first.variance, second.variance], 1)
-        )
+    def _sum(self, layer, a, b):
+        return self._rounded(a.value + b.value, a.variance + b.variance)
 
-    def dropout(self, x, name, p):
+    def _product(self, layer, a, b):
+        return self._rounded(a.value * b.value, a.variance * b.value**2 + b.variance * a.value**2)
+
+    def _dropped(self, layer, x):
         return x
+
+
+# The largest slope of the activations: 1.5 of hardswish, 1.13 of GELU.
+SLOPE = 1.5
+KINDS = {
+    **dict.fromkeys(("conv2d", "conv_transpose2d", "linear"), "products"),
+    **dict.fromkeys(("leaky_relu", "prelu", "relu6", "sigmoid", "hardsigmoid", "gelu"), "activation"),
+    **dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d"), "means"),
+    **dict.fromkeys(("crop", "concatenate", "transpose", "reshape"), "moved"),
+    "hardswish": "activation",
+    "batch_norm": "statistics",
+    "group_norm": "own_statistics",
+    "local_response_norm": "across_channels",
+    "softmax": "probabilities",
+    "relu": "relu",
+    "max_pool2d": "maxima",
+    "max_unpool2d": "unpooled",
+    "interpolate": "sampled",
+    "pad": "padded",
+    "add": "sum",
+    "multiply": "product",
+    "dropout": "dropped",
+}
 
 
 def deviation(model, x, dtype):

@@ -15,7 +15,9 @@ from .errors import DatasetError as DatasetError
 from .errors import LabelWarning as LabelWarning
 from .folders import ImageFolders as ImageFolders
 from .isbi import ISBIStack as ISBIStack
+from .labelme import Labelme as Labelme
 from .recognition import READERS as READERS
 from .recognition import open_dataset as open_dataset
 from .uci import UCISegmentation as UCISegmentation
 from .voc import PascalVOC as PascalVOC
+from .yolo import YOLO as YOLO

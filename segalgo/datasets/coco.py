@@ -199,9 +199,14 @@ class COCOFiles(Dataset):
 
 
 def holds_segments(path: Path) -> bool:
-    """Return whether a JSON file is panoptic, without parsing what may be hundreds of megabytes."""
+    """Return whether a JSON file is panoptic."""
+    return holds_key(path, "segments_info")
+
+
+def holds_key(path: Path, key: str) -> bool:
+    """Return whether a JSON file holds a key, without parsing what may be hundreds of megabytes."""
     try:
-        return b'"segments_info"' in path.read_bytes()
+        return f'"{key}"'.encode() in path.read_bytes()
     except OSError as error:
         raise DatasetError(path, f"cannot be read ({error.strerror})") from None
 
@@ -254,8 +259,8 @@ class COCOInstances(COCOFiles):
 
     @classmethod
     def fits(cls, path: Path) -> bool:
-        """Return whether the file's annotations are single objects."""
-        return not holds_segments(path)
+        """Return whether the file's annotations are single objects; not where it is labelme's, of a single picture."""
+        return not holds_segments(path) and not (holds_key(path, "shapes") and not holds_key(path, "annotations"))
 
     def find_encoding(self) -> LabelEncoding:
         """Return background and the categories, colored by VOC's scheme."""

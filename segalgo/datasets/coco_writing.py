@@ -16,6 +16,8 @@ class COCOWriter:
     ----------
     categories : sequence of str
         Names of the categories 1, 2, 3 ...
+    polygons : bool, default False
+        Write polygons instead of run-length codes; holes are joined to the ring around them.
 
     Examples
     --------
@@ -27,7 +29,8 @@ class COCOWriter:
     ([0, 0, 2, 1], 1)
     """
 
-    def __init__(self, categories: Sequence[str]) -> None:
+    def __init__(self, categories: Sequence[str], polygons: bool = False) -> None:
+        self._polygons = polygons
         self.content: dict[str, list[dict[str, Any]]] = {
             "images": [],
             "annotations": [],
@@ -53,6 +56,7 @@ class COCOWriter:
         TypeError, ValueError
             If the arguments do not fit each other, or a category is not listed.
         """
+        from segalgo.masks import join_holes, labels_to_polygons
         from segalgo.masks.label_runs import label_runs
 
         found = label_runs(labels, "labels")
@@ -68,6 +72,7 @@ class COCOWriter:
         height, width = found.size
         self.content["images"].append({"id": number, "file_name": file_name, "height": height, "width": width})
         columns = zip(found.labels.tolist(), found.areas.tolist(), found.boxes.tolist(), found.texts(), strict=True)
+        outlines = labels_to_polygons(labels) if self._polygons else {}
         for k, (label, area, box, text) in enumerate(columns):
             annotation = {
                 "id": first + k,
@@ -76,7 +81,9 @@ class COCOWriter:
                 "iscrowd": 0,
                 "area": area,
                 "bbox": box,
-                "segmentation": {"size": [height, width], "counts": text.decode("ascii")},
+                "segmentation": [join_holes(polygon).ravel().tolist() for polygon in outlines[label]]
+                if self._polygons
+                else {"size": [height, width], "counts": text.decode("ascii")},
             }
             if sure is not None:
                 annotation["score"] = sure[label - 1]

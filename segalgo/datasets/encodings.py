@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from segalgo._core.checks import as_array
 from segalgo.datasets.classes import (
     ADE20K_NAMES,
     CAMVID_CLASSES,
@@ -103,6 +104,7 @@ class LabelEncoding:
         LabelWarning
             If it had to be decided what a value means (two classes, and 0 and 255 alone).
         """
+        raw = as_array(raw, "raw")
         raw = raw.view(np.uint8) if raw.dtype == bool else raw
         if self.undecided and raw.ndim == 2:
             decided = self.resolve(np.unique(raw).tolist())
@@ -154,7 +156,7 @@ class LabelEncoding:
         for value, index in sorted(self.values.items(), reverse=True):
             if 0 <= value < 256:
                 backwards[index] = value
-        labels = np.asarray(labels)
+        labels = as_array(labels, "labels")
         bad = (labels < 0) | (labels > 255)
         if not bad.any():
             bad = backwards[labels] == _UNKNOWN

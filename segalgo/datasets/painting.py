@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.masks.run_lengths import as_codes
+from segalgo.masks.codes import as_codes
 from segalgo.pictures.limits import max_pixels_in_use
 
 # What a picture's annotations may ask for without the picture: cells of a label map, and cells of all masks together.

@@ -13,12 +13,15 @@ from segalgo.datasets.coco_panoptic import COCOPanoptic
 from segalgo.datasets.errors import DatasetError
 from segalgo.datasets.folders import ImageFolders
 from segalgo.datasets.isbi import ISBIStack
+from segalgo.datasets.labelme import Labelme
 from segalgo.datasets.uci import UCISegmentation
 from segalgo.datasets.voc import PascalVOC
+from segalgo.datasets.yolo import YOLO
 
 # Asked in this order: the general layouts after those that are told by their names.
 _READERS = (
-    PascalVOC, COCOInstances, COCOPanoptic, Cityscapes, KITTI, ADE20K, UCISegmentation, CamVid, ISBIStack, ImageFolders
+    PascalVOC, COCOInstances, COCOPanoptic, Cityscapes, KITTI, ADE20K, UCISegmentation, CamVid, YOLO, ISBIStack,
+    ImageFolders, Labelme
 )  # fmt: skip
 READERS: Mapping[str, Any] = {reader.kind: reader for reader in _READERS}
 """The reader of each data set, by its short name."""
@@ -36,7 +39,7 @@ def open_dataset(path: str | Path, split: str | None = None, *, kind: str | None
         ``dataset.splits``.
     kind : str, optional
         Which data set it is, instead of finding out: "voc", "coco", "coco-panoptic", "cityscapes", "kitti", "ade20k",
-        "uci", "camvid", "isbi" or "folders".
+        "uci", "camvid", "yolo", "isbi", "folders" or "labelme".
     **options
         Passed on to the reader, such as ``class_names=`` of `ImageFolders`.
 

@@ -1,4 +1,7 @@
-"""Activation functions: cell by cell, and softmax along an axis."""
+"""Activation functions of single elements, and softmax along an axis.
+
+PyTorch's functional API has in addition ``inplace`` (inputs are never changed here) and, for softmax, ``dtype``.
+"""
 
 import math
 from typing import Any
@@ -257,8 +260,8 @@ def sigmoid(input: Any) -> Any:
 
     Notes
     -----
-    Grade: rounded, in the dtype of the input (float32 for float16); relative error at most 4 eps, for results down to
-    the smallest. Cost: one exponential a cell.
+    Grade: rounded, in the dtype of the input (float32 for float16); relative error at most 4 eps, also of subnormal
+    results. Cost: one exponential a cell.
 
     Examples
     --------

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.checks import (
+    as_flag,
     as_integer,
     as_number,
     as_planes,
@@ -17,9 +18,10 @@ from segalgo._core.checks import (
 )
 from segalgo._core.dispatch import wing
 from segalgo.layers.sizes import check_output, interpolate_size, pad_size
-from segalgo.reference.layers.interpolation import linear_taps, nearest_indices, pad_indices
+from segalgo.reference.layers.interpolation import filter_taps, linear_taps, nearest_indices, pad_indices
 
-MODES = ("nearest", "nearest-exact", "bilinear")
+MODES = ("nearest", "nearest-exact", "bilinear", "bicubic")
+SMOOTH = MODES[2:]
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
 
 
@@ -30,14 +32,16 @@ def interpolate(
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ) -> Any:
     """Sample every plane on a finer or coarser grid.
 
     With ``step = n / output`` along an axis of n cells: "nearest" takes the cell ``floor(j * step)``;
     "nearest-exact" ``floor((j + 0.5) * step)``, the cell whose middle is nearest; "bilinear" weighs the two cells
     around ``(j + 0.5) * step - 0.5``, or with `align_corners` around ``j * (n - 1) / (output - 1)``, first along the
-    columns, then along the rows. Positions before the first and after the last cell get that cell. NaN and infinities
-    follow from products and sums.
+    columns, then along the rows. Positions before the first and after the last cell get that cell. "bicubic" weighs
+    four cells along each axis around the same positions by Keys' cubic convolution. With `antialias`, the windows of
+    both are as wide as a step where the picture is reduced. NaN and infinities follow from products and sums.
 
     Parameters
     ----------
@@ -47,11 +51,13 @@ def interpolate(
         Output height and width.
     scale_factor : float or (float, float), optional
         Output size as a multiple of the input's: ``floor(n * scale_factor)``. Either this or `size`.
-    mode : {"nearest", "nearest-exact", "bilinear"}, default "nearest"
+    mode : {"nearest", "nearest-exact", "bilinear", "bicubic"}, default "nearest"
     align_corners : bool, optional
-        Only for "bilinear": map first and last cell onto first and last cell. False if not given.
+        Only for "bilinear" and "bicubic": map first and last cell onto first and last cell. False if not given.
     recompute_scale_factor : bool, optional
         With `scale_factor`, the step is ``1 / scale_factor`` as it stands; if True, it is ``n / output``.
+    antialias : bool, default False
+        Only for "bilinear" and "bicubic": average over all cells of a step when the picture is reduced.
 
     Returns
     -------
@@ -60,7 +66,7 @@ def interpolate(
     Raises
     ------
     TypeError
-        If `input` is not of a float dtype, or a size is not a number.
+        If `input` is not of a float dtype, a size is not a number, or a flag not True or False.
     ValueError
         If a shape, size or mode does not fit; the message names it.
 
@@ -69,10 +75,14 @@ def interpolate(
     Where a `scale_factor` gives just the n or 2 n cells of its integer neighbour (1.1 with n = 8), "nearest" takes
     cells ``j`` and ``j // 2``; so does PyTorch for channels-last tensors, while its other layout follows the step.
 
-    Grade: exact for the nearest modes; rounded for "bilinear", whose weights, products and sums are in the dtype of
+    Grade: exact for the nearest modes; rounded for the others, whose weights, products and sums are in the dtype of
     the input (float32 for float16). Positions are computed in that dtype, for the nearest modes in float32, as PyTorch
-    does, and are the same in every backend. Cost: one write of the output; for "bilinear" two products an output cell,
-    and two a cell of the rows that are read.
+    does, for "bicubic" and `antialias` in float64, and are the same in every backend. Cost: one write of the output;
+    for "bilinear" two products an output cell, and two a cell of the rows that are read; for windows of k cells, k.
+
+    References
+    ----------
+    .. [1] R. Keys, "Cubic convolution interpolation for digital image processing", IEEE ASSP 29(6), 1981.
 
     Examples
     --------
@@ -86,26 +96,39 @@ def interpolate(
     if 0 in x.shape[2:]:
         raise ValueError(f"input has shape {x.shape}: expected a height and width of at least 1")
     one_of(mode, "mode", MODES)
-    if mode != "bilinear" and align_corners is not None:
-        raise ValueError(f"align_corners={align_corners!r} with mode={mode!r}: expected None, it is for 'bilinear'")
-    if recompute_scale_factor and size is not None:
+    corners = align_corners is not None and as_flag(align_corners, "align_corners")
+    recompute = recompute_scale_factor is not None and as_flag(recompute_scale_factor, "recompute_scale_factor")
+    smooth = as_flag(antialias, "antialias")
+    if mode not in SMOOTH and align_corners is not None:
+        raise ValueError(
+            f"align_corners={align_corners!r} with mode={mode!r}: expected None, it is for 'bilinear' and 'bicubic'"
+        )
+    if mode not in SMOOTH and smooth:
+        raise ValueError(f"antialias=True with mode={mode!r}: expected False, it is for 'bilinear' and 'bicubic'")
+    if recompute and size is not None:
         raise ValueError("recompute_scale_factor=True with size: expected scale_factor")
     sizes = _both(size, "size")
     factors = _both(scale_factor, "scale_factor")
     axes = zip("HW", x.shape[2:], sizes, factors, strict=True)
     output_size = [interpolate_size(*axis) for axis in axes]
-    steps = [None if f is None or recompute_scale_factor else 1.0 / float(f) for f in factors]
+    steps = [None if f is None or recompute else 1.0 / float(f) for f in factors]
+    check_output((*x.shape[:2], *output_size))
     x, dtype = widened(x), x.dtype
     axes = list(zip(x.shape[2:], output_size, steps, strict=True))
     compute = wing("layers.interpolation", x)
-    if mode == "bilinear":
-        (rows, row_weights), (columns, column_weights) = (
-            linear_taps(*axis, bool(align_corners), x.dtype) for axis in axes
-        )
-        output = compute.interpolate_bilinear(x, rows, row_weights, columns, column_weights)
-    else:
+    if mode not in SMOOTH:
         rows, columns = (nearest_indices(*axis, mode == "nearest-exact") for axis in axes)
         output = compute.interpolate_nearest(x, rows, columns)
+    elif mode == "bilinear" and not smooth:
+        (rows, row_weights), (columns, column_weights) = (linear_taps(*axis, corners, x.dtype) for axis in axes)
+        output = compute.interpolate_bilinear(x, rows, row_weights, columns, column_weights)
+    elif tuple(output_size) == x.shape[2:]:  # PyTorch's rule, whatever the steps: every cell is itself
+        output = compute.interpolate_nearest(x, *map(np.arange, output_size))
+    else:
+        (rows, row_weights), (columns, column_weights) = (
+            filter_taps(*axis, corners, mode == "bicubic", smooth, x.dtype) for axis in axes
+        )
+        output = compute.interpolate_filtered(x, rows, row_weights, columns, column_weights)
     return output.astype(dtype, copy=False)
 
 

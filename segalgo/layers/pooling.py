@@ -22,7 +22,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
-    """Take the maximum of every window, and say where it lies.
+    """Take the maximum of every window, and optionally return its place.
 
     ``out[n, c, i, j] = max over u, v of input[n, c, i*sh - ph + u*dh, j*sw - pw + v*dw]``; cells outside the picture
     never win. The first maximum in row order wins; a NaN wins over every number, the last one of a window over the

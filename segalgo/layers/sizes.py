@@ -32,7 +32,7 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
     input_size : (int, int)
         Height and width.
     **parameters
-        Those of the operation that matter: `kernel_size`, `stride`, `padding`, `dilation`, `output_padding`,
+        Those that change the size: `kernel_size`, `stride`, `padding`, `dilation`, `output_padding`,
         `ceil_mode`, `size`, `scale_factor`, `output_size`; one value, or a pair for the two axes. Defaults are the
         operation's.
 
@@ -50,7 +50,7 @@ def output_size(operation: str, input_size: Sequence[int], **parameters: Any) ->
 
     See Also
     --------
-    input_sizes : the way back.
+    input_sizes : the inverse.
 
     References
     ----------
@@ -103,11 +103,11 @@ def input_sizes(operation: str, output_size: Sequence[int], **parameters: Any) -
     (range(7, 9), range(7, 9))
     """
     sizes = _height_and_width(output_size, "output_size", "(OH, OW)")
+    per_axis = _per_axis(operation, parameters)
     if operation == "interpolate" and parameters.get("size") is not None:
         raise ValueError("size with operation='interpolate': every input size leads there; expected scale_factor")
     if operation == "adaptive_avg_pool2d":
         raise ValueError("operation='adaptive_avg_pool2d': every input size leads to every output size")
-    per_axis = _per_axis(operation, parameters)
     ranges = []
     for k, (axis, wanted) in enumerate(zip("HW", sizes, strict=True)):
         wanted = _integer(wanted, "output_size", axis, 1, LARGEST)

@@ -3,6 +3,8 @@ from .colors import colormap as colormap
 from .colors import colors_to_labels as colors_to_labels
 from .colors import labels_to_colors as labels_to_colors
 from .colors import one_hot as one_hot
+from .contours import join_holes as join_holes
+from .contours import labels_to_polygons as labels_to_polygons
 from .contours import mask_to_polygons as mask_to_polygons
 from .label_runs import labels_to_rles as labels_to_rles
 from .palette import read_palette_picture as read_palette_picture
@@ -18,3 +20,5 @@ from .run_lengths import rle_area as rle_area
 from .run_lengths import rle_bounding_box as rle_bounding_box
 from .run_lengths import rle_iou as rle_iou
 from .run_lengths import rle_to_mask as rle_to_mask
+from .start_lengths import rle_to_start_lengths as rle_to_start_lengths
+from .start_lengths import start_lengths_to_rle as start_lengths_to_rle

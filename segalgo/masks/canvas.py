@@ -7,8 +7,8 @@ from typing import Any, Self
 import numpy as np
 
 from segalgo._core.checks import as_array
+from segalgo.masks.codes import MOST_DECODED
 from segalgo.masks.polygons import polygon_to_mask
-from segalgo.masks.run_lengths import MOST_DECODED
 
 
 class Canvas:
@@ -67,7 +67,10 @@ class Canvas:
 
         One point is a dab.
         """
-        line = np.asarray(points, np.float64)
+        line = as_array(points, "points")
+        if line.dtype.kind not in "biuf":
+            raise TypeError(f"points has dtype {line.dtype}: expected real numbers")
+        line = line.astype(np.float64)
         if line.ndim != 2 or line.shape[1:] != (2,) or len(line) == 0 or not (np.abs(line) <= 2.0**24).all():
             raise ValueError(f"points of shape {line.shape}: expected (n, 2) finite numbers, n at least 1")
         if not 0 <= radius <= 2.0**24:

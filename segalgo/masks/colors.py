@@ -1,16 +1,14 @@
 """Labels as colors and as planes: color maps of data sets, and one-hot codes."""
 
+import operator
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import as_array, one_of
-from segalgo._core.numbers import as_integer
 from segalgo.datasets.classes import CITYSCAPES_TRAIN, camvid_label_colors, cityscapes_colors, voc_colors
 
 COLORMAPS = ("voc", "cityscapes", "cityscapes-train", "camvid")
-
-MOST_CLASSES = 2**16
 
 
 def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
@@ -51,7 +49,7 @@ def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
     else:
         colors = cityscapes_colors()
         colors = colors[list(CITYSCAPES_TRAIN)] if name == "cityscapes-train" else colors
-    count = len(colors) if num_colors is None else as_integer(num_colors, "num_colors", 0, 2**31)
+    count = len(colors) if num_colors is None else operator.index(num_colors)
     if not 0 <= count <= len(colors):
         raise ValueError(f"num_colors={num_colors}: expected 0 to {len(colors)} of {name!r}")
     return colors[:count]
@@ -90,14 +88,10 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
     """
     array, table = _as_labels(labels, "labels"), _as_colors(colors)
     known = (array >= 0) & (array < len(table))
-    ignored = (
-        np.zeros(array.shape, bool)
-        if ignore_index is None
-        else array == as_integer(ignore_index, "ignore_index", -(2**63), 2**64 - 1)
-    )
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
     _refuse(array, ~(known | ignored), "labels", f"0 to {len(table) - 1}")
     picture = np.empty((*array.shape, 3), np.uint8)
-    picture[...] = _as_color(ignore_color, "ignore_color")
+    picture[...] = _as_color(ignore_color)
     kept = known & ~ignored
     picture[kept] = table[array[kept].astype(np.int64)]
     return picture
@@ -135,6 +129,8 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
     array([2, 1], dtype=uint8)
     """
     array, table = as_array(picture, "picture"), _as_colors(colors)
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"picture is {type(picture).__name__}: expected a NumPy array")
     if array.dtype != np.uint8 or array.ndim < 1 or array.shape[-1] != 3:
         raise TypeError(f"picture has shape {array.shape} and dtype {array.dtype}: expected (..., 3) of uint8")
     weights = np.array([65536, 256, 1])
@@ -147,8 +143,7 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
             where = tuple(np.argwhere(~found)[0].tolist())
             raise ValueError(f"picture has color {array[where].tolist()} at {list(where)}: expected one of the colors")
         unknown = 0
-    unknown = as_integer(unknown, "unknown", -(2**31), 2**31 - 1)
-    labels = np.where(found, first[place] if len(keys) else 0, unknown)
+    labels = np.where(found, first[place] if len(keys) else 0, operator.index(unknown))
     fits = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
     return labels.astype(np.uint8 if fits and len(table) <= 256 and 0 <= unknown <= 255 else np.int32)
 
@@ -187,29 +182,15 @@ def one_hot(labels: Any, num_classes: int, ignore_index: int | None = 255, dtype
     array = _as_labels(labels, "labels")
     if array.ndim not in (2, 3):
         raise ValueError(f"labels has shape {array.shape}: expected (H, W) or (N, H, W)")
-    count = as_integer(num_classes, "num_classes", 1, MOST_CLASSES)
-    try:
-        dtype = np.dtype(dtype)
-    except TypeError:
-        raise TypeError(f"dtype={dtype!r}: expected a dtype of numbers") from None
-    if dtype.kind not in "biufc":
-        raise TypeError(f"dtype={dtype}: expected a dtype of numbers")
-    ignored = (
-        np.zeros(array.shape, bool)
-        if ignore_index is None
-        else array == as_integer(ignore_index, "ignore_index", -(2**63), 2**64 - 1)
-    )
+    count = operator.index(num_classes)
+    if count < 1:
+        raise ValueError(f"num_classes={num_classes}: expected at least 1")
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
     _refuse(array, ((array < 0) | (array >= count)) & ~ignored, "labels", f"0 to {count - 1}")
     planes = np.empty((*array.shape[:-2], count, *array.shape[-2:]), dtype)
     for c in range(count):
         planes[..., c, :, :] = (array == c) & ~ignored
     return planes
-
-
-def _ignored(array: np.ndarray, ignore_index: int | None) -> np.ndarray:
-    if ignore_index is None:
-        return np.zeros(array.shape, bool)
-    return array == as_integer(ignore_index, "ignore_index", -(2**63), 2**64 - 1)
 
 
 def _as_labels(value: Any, argument: str) -> np.ndarray:
@@ -228,11 +209,11 @@ def _as_colors(colors: Any) -> np.ndarray:
     return table.astype(np.uint8)
 
 
-def _as_color(value: Any, argument: str) -> np.ndarray:
-    color = as_array(value, argument)
-    if color.shape not in ((), (3,)) or color.dtype.kind not in "iu" or not ((color >= 0) & (color <= 255)).all():
-        raise ValueError(f"{argument}={value!r}: expected an integer or three of them, 0 to 255")
-    return color.astype(np.uint8)
+def _as_color(color: Any) -> np.ndarray:
+    array = as_array(color, "ignore_color")
+    if array.shape not in ((), (3,)) or array.dtype.kind not in "iu" or array.min() < 0 or array.max() > 255:
+        raise ValueError(f"ignore_color={color!r}: expected an integer or three, 0 to 255")
+    return array.astype(np.uint8)
 
 
 def _refuse(labels: np.ndarray, wrong: np.ndarray, argument: str, expected: str) -> None:

@@ -1,10 +1,11 @@
-"""Masks to polygons: the outlines of objects along the edges of pixels."""
+"""Masks and label maps to polygons: the outlines of objects along the edges of pixels."""
 
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import as_array, one_of
+from segalgo.masks.label_runs import rank_labels
 
 
 def mask_to_polygons(mask: Any, connectivity: int = 1) -> list[list[np.ndarray]]:
@@ -51,39 +52,105 @@ def mask_to_polygons(mask: Any, connectivity: int = 1) -> list[list[np.ndarray]]
     if array.ndim != 2:
         raise ValueError(f"mask has shape {array.shape}: expected (height, width)")
     joins = one_of(connectivity, "connectivity", (1, 2, 4, 8)) in (2, 8)
-    inside = np.pad(array != 0, 1)
-    corners = _corners(inside, joins)
-    if len(corners) == 0:
-        return []
-    return _grouped(_rings(corners), inside, joins)
+    return [polygon for _, polygon in _outlines(np.pad(array != 0, 1).astype(np.int32), joins)]
 
 
-def _corners(inside: np.ndarray, joins: bool) -> np.ndarray:
-    """Return the corners of outlines as rows (i, j, 1 if the line leaves to the right, 1 if it leaves downward).
+def labels_to_polygons(labels: Any, connectivity: int = 1) -> dict[int, list[list[np.ndarray]]]:
+    """Return the outlines of every object of a label map, with their holes, exactly.
 
-    A point where four cells meet is a corner if an odd number of them is inside; if two that are diagonal, it is two
-    corners, one for each object (or, where objects join, for each piece of ground).
+    Equal to ``{k: mask_to_polygons(labels == k) for k in np.unique(labels) if k}``, at the cost of a few passes over
+    the map however many objects it has.
+
+    Parameters
+    ----------
+    labels : array, (height, width), integers or bool
+        0 where no object is; numbers may have gaps and be of any size. NumPy.
+    connectivity : {1, 2, 4, 8}, default 1
+        As `mask_to_polygons`.
+
+    Returns
+    -------
+    dict of int -> list of polygons
+        In ascending order of labels; the polygons of a label in the order of their first cells by rows.
+
+    Raises
+    ------
+    TypeError
+        If labels are not integers or bool, or no NumPy array.
+    ValueError
+        If a label is negative, the map has not two axes, or `connectivity` is another.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo.masks import labels_to_polygons
+    >>> found = labels_to_polygons(np.array([[0, 7, 7], [3, 3, 7]]))
+    >>> {number: [ring.astype(int).tolist() for ring in polygons[0]] for number, polygons in found.items()}
+    {3: [[[0, 1], [2, 1], [2, 2], [0, 2]]], 7: [[[1, 0], [3, 0], [3, 2], [2, 2], [2, 1], [1, 1]]]}
     """
-    top_left, top_right = inside[:-1, :-1], inside[:-1, 1:]
-    bottom_left, bottom_right = inside[1:, :-1], inside[1:, 1:]
-    left, right = top_left != bottom_left, top_right != bottom_right
-    up, down = top_left != top_right, bottom_left != bottom_right
-    simple = (left != right) & (up != down)
-    i, j = np.nonzero(simple)
-    found = [np.column_stack([i, j, right[i, j], down[i, j]])]
-    i, j = np.nonzero(left & right & up & down)
-    # Lines pair up around the top left cell if it stands alone there, else around the top right one.
-    turn = top_left[i, j] == joins
-    found += [np.column_stack([i, j, turn, np.zeros_like(i)]), np.column_stack([i, j, ~turn, np.ones_like(i)])]
-    return np.concatenate(found).astype(np.int64)
+    joins = one_of(connectivity, "connectivity", (1, 2, 4, 8)) in (2, 8)
+    ranks, names = rank_labels(labels, "labels")
+    found: dict[int, list[list[np.ndarray]]] = {}
+    for rank, polygon in _outlines(np.pad(ranks, 1), joins):
+        found.setdefault(int(names[rank - 1]), []).append(polygon)
+    return {number: found[number] for number in sorted(found)}
+
+
+def join_holes(polygon: list[np.ndarray]) -> np.ndarray:
+    """Return a polygon with holes as one ring, for formats that have no holes.
+
+    The ring runs to each hole and back along one line, which encloses nothing: masks drawn of the ring are those of
+    the polygon, by the rules ``center`` and ``coco`` alike.
+    """
+    outer, *holes = polygon
+    parts = [outer]
+    for hole in holes:
+        parts += [outer[:1], hole, hole[:1]]
+    return np.concatenate(parts)
+
+
+def _outlines(labels: np.ndarray, joins: bool) -> list[tuple[int, list[np.ndarray]]]:
+    """Return label and rings of every object of a label map with a border of 0, by its first cell."""
+    corners = _corners(labels, joins)
+    return _grouped(_rings(corners), labels, joins) if len(corners) else []
+
+
+def _corners(labels: np.ndarray, joins: bool) -> np.ndarray:
+    """Return the corners of outlines as rows (label, i, j, 1 if the line leaves to the right, 1 if it leaves downward).
+
+    A point where four cells meet is a corner of a label if an odd number of them has it; if two that are diagonal
+    have it, it is two corners, one for each object (or, where objects join, for each piece of what is around them).
+    """
+    blocks = labels[:-1, :-1], labels[:-1, 1:], labels[1:, :-1], labels[1:, 1:]
+    i, j = np.nonzero((blocks[0] != blocks[1]) | (blocks[0] != blocks[2]) | (blocks[0] != blocks[3]))
+    values = np.column_stack([block[i, j] for block in blocks])
+    found = [np.empty((0, 5), np.int64)]
+    for k in range(4):
+        own = values[:, k]
+        fresh = (own != 0) & (values[:, :k] != own[:, None]).all(axis=1)
+        place = np.column_stack([own[fresh], i[fresh], j[fresh]])
+        top_left, top_right, bottom_left, bottom_right = (values[fresh] == own[fresh, None]).T
+        left, right = top_left != bottom_left, top_right != bottom_right
+        up, down = top_left != top_right, bottom_left != bottom_right
+        simple, cross = (left != right) & (up != down), left & right & up & down
+        # Lines pair up around the top left cell if it stands alone there, else around the top right one.
+        turn = (top_left == joins)[cross]
+        for where, to_right, downward in (
+            (simple, right[simple], down[simple]),
+            (cross, turn, np.zeros_like(turn)),
+            (cross, ~turn, np.ones_like(turn)),
+        ):
+            found.append(np.column_stack([place[where], to_right, downward]).astype(np.int64))
+    return np.concatenate(found)
 
 
 def _rings(corners: np.ndarray) -> list[np.ndarray]:
     """Return the rings as arrays of corner rows: each corner has one neighbour along its row, one along its column."""
-    i, j, right, down = corners.T
+    label, i, j, right, down = corners.T
     along_row, along_column = np.empty(len(corners), np.int64), np.empty(len(corners), np.int64)
     # Sorted along a row, lines begin (leave to the right) and end in turns; one that ends goes before one that begins.
-    for order, neighbour in ((np.lexsort((right, j, i)), along_row), (np.lexsort((down, i, j)), along_column)):
+    orders = (np.lexsort((right, j, i, label)), along_row), (np.lexsort((down, i, j, label)), along_column)
+    for order, neighbour in orders:
         neighbour[order[::2]], neighbour[order[1::2]] = order[1::2], order[::2]
     beyond, across = along_row.tolist(), along_column.tolist()
     seen = bytearray(len(corners))
@@ -101,26 +168,27 @@ def _rings(corners: np.ndarray) -> list[np.ndarray]:
     return rings
 
 
-def _grouped(rings: list[np.ndarray], inside: np.ndarray, joins: bool) -> list[list[np.ndarray]]:
-    """Return the rings as polygons: each hole goes to the object that lies around it."""
+def _grouped(rings: list[np.ndarray], labels: np.ndarray, joins: bool) -> list[tuple[int, list[np.ndarray]]]:
+    """Return the rings as polygons with their labels: each hole goes to the object that lies around it."""
     from segalgo.labels.labeling import label
 
-    objects = label(inside, connectivity=2 if joins else 1)
-    polygons: dict[int, list[np.ndarray]] = {}
+    objects = label(labels, connectivity=2 if joins else 1)
+    polygons: dict[int, tuple[int, list[np.ndarray]]] = {}
     for ring in rings:
-        points = ring[:, [1, 0]].astype(np.float64)
-        number = int(objects[_object_cell(ring[0], inside)])
+        own = int(ring[0, 0])
+        points = ring[:, [2, 1]].astype(np.float64)
+        number = int(objects[_object_cell(ring[0], labels)])
         after = np.roll(points, -1, axis=0)
         # The first corner is the top left one of the ring: an outer ring has its object below and right of it.
         area = (points[:, 0] * after[:, 1] - points[:, 1] * after[:, 0]).sum()
         outer = number not in polygons
-        polygons.setdefault(number, []).append(points if (area > 0) == outer else points[::-1])
+        polygons.setdefault(number, (own, []))[1].append(points if (area > 0) == outer else points[::-1])
     return [polygons[number] for number in sorted(polygons)]
 
 
-def _object_cell(corner: np.ndarray, inside: np.ndarray) -> tuple[int, int]:
-    """Return a cell of the object that a corner belongs to, in the padded mask."""
-    i, j, right, down = corner.tolist()
-    if inside[i + down, j + right]:
+def _object_cell(corner: np.ndarray, labels: np.ndarray) -> tuple[int, int]:
+    """Return a cell of the object that a corner belongs to, in the padded map."""
+    own, i, j, right, down = corner.tolist()
+    if labels[i + down, j + right] == own:
         return i + down, j + right
     return i + down, j + 1 - right

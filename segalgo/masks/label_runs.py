@@ -7,7 +7,7 @@ import numpy as np
 from segalgo._core.checks import as_array
 from segalgo._core.dispatch import host_wing
 from segalgo.labels.label_arrays import as_labels, is_dense, largest_label, ranked
-from segalgo.masks.run_lengths import MOST_CELLS
+from segalgo.masks.codes import MOST_CELLS
 
 
 class LabelRuns(NamedTuple):
@@ -75,6 +75,30 @@ def labels_to_rles(labels: Any) -> dict[int, dict[str, Any]]:
 
 def label_runs(labels: Any, argument: str) -> LabelRuns:
     """Return the runs, areas and boxes of all objects of a label map, checked."""
+    ranks, names = rank_labels(labels, argument)
+    height, width = ranks.shape
+    counts, offsets = host_wing("masks.label_runs").labels_to_counts(ranks, len(names))
+    kernels = host_wing("masks.run_lengths")
+    areas = kernels.areas(counts, offsets)
+    top, bottom, left, right = kernels.bounding_boxes(counts, offsets, np.full(len(names), height, np.int64)).T
+    boxes = np.column_stack([left, top, right - left + 1, bottom - top + 1])
+    if areas.all():
+        return LabelRuns(names, (height, width), counts, offsets, areas, boxes)
+    # An absent label has one count, all zeros: leave it out.
+    kept = areas > 0
+    lengths = np.diff(offsets)
+    return LabelRuns(
+        names[kept],
+        (height, width),
+        counts[np.repeat(kept, lengths)],
+        np.cumsum(np.append(0, lengths[kept])),
+        areas[kept],
+        boxes[kept],
+    )
+
+
+def rank_labels(labels: Any, argument: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a label map as int32 numbers 0, 1, 2 ... and the labels that 1, 2 ... stand for; some may be absent."""
     array = as_array(labels, argument)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{argument} is {type(labels).__name__}: expected a NumPy array")
@@ -91,23 +115,4 @@ def label_runs(labels: Any, argument: str) -> LabelRuns:
     else:
         ranks, names = ranked(array)
         names = names[1:]
-    ranks = np.ascontiguousarray(ranks, np.int32)
-    counts, offsets = host_wing("masks.label_runs").labels_to_counts(ranks, len(names))
-    kernels = host_wing("masks.run_lengths")
-    areas = kernels.areas(counts, offsets)
-    height, width = array.shape
-    top, bottom, left, right = kernels.bounding_boxes(counts, offsets, np.full(len(names), height, np.int64)).T
-    boxes = np.column_stack([left, top, right - left + 1, bottom - top + 1])
-    if areas.all():
-        return LabelRuns(names, (height, width), counts, offsets, areas, boxes)
-    # An absent label has one count, all zeros: leave it out.
-    kept = areas > 0
-    lengths = np.diff(offsets)
-    return LabelRuns(
-        names[kept],
-        (height, width),
-        counts[np.repeat(kept, lengths)],
-        np.cumsum(np.append(0, lengths[kept])),
-        areas[kept],
-        boxes[kept],
-    )
+    return np.ascontiguousarray(ranks, np.int32), names

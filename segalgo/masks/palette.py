@@ -8,8 +8,8 @@ import numpy as np
 
 from segalgo._core.checks import as_array
 from segalgo._core.writing import replacing
+from segalgo.masks.codes import MOST_DECODED
 from segalgo.masks.colors import colormap
-from segalgo.masks.run_lengths import MOST_DECODED
 from segalgo.pictures.errors import PictureError
 from segalgo.pictures.reading import read_indexed
 
@@ -90,7 +90,7 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
         raise TypeError(f"labels is {type(array).__name__} of {array.dtype}: expected a NumPy array of integers")
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"labels has shape {array.shape}: expected (H, W), not empty")
-    colors = colormap("voc") if palette is None else np.asarray(palette)
+    colors = colormap("voc") if palette is None else as_array(palette, "palette")
     if colors.ndim != 2 or colors.shape[1] != 3 or not 1 <= len(colors) <= 256 or colors.dtype.kind not in "iu":
         raise ValueError(f"palette has shape {colors.shape} and dtype {colors.dtype}: expected (1 to 256, 3), integers")
     if colors.min() < 0 or colors.max() > 255:

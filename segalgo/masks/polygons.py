@@ -14,7 +14,8 @@ import numpy as np
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_contiguous, as_pair, one_of
 from segalgo._core.dispatch import host_wing
-from segalgo.masks.run_lengths import MOST_CELLS, MOST_DECODED, mask_to_rle, rle_to_mask
+from segalgo.masks.codes import MOST_CELLS, MOST_DECODED
+from segalgo.masks.run_lengths import mask_to_rle, rle_to_mask
 
 # Points beyond it are no pixels of any picture; within it the kernels' integers hold.
 FARTHEST = 2.0**24

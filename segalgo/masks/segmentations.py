@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.dispatch import host_wing
+from segalgo.masks.codes import as_codes
 from segalgo.masks.polygons import MOST_PASSED, as_rings, coco_counts, is_ring
-from segalgo.masks.run_lengths import as_codes
 
 
 def segmentation_to_rle(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_contiguous, one_of
+from segalgo._core.checks import as_array, as_contiguous, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.run_lengths import grouped_ious
 from segalgo.metrics.detection_records import DetectionRecords, read_tables
@@ -173,8 +173,15 @@ def average_precision(
     return AveragePrecision(*curves, steps, points, categories, ranges, most)
 
 
+def _as_real(values: Any, argument: str) -> np.ndarray:
+    array = as_array(values, argument)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument} has dtype {array.dtype}: expected real numbers")
+    return array.astype(np.float64)
+
+
 def _ascending(values: Any, argument: str) -> np.ndarray:
-    array = as_contiguous(np.asarray(values, np.float64)).reshape(-1)
+    array = as_contiguous(_as_real(values, argument)).reshape(-1)
     if array.size == 0 or not np.isfinite(array).all() or (np.diff(array) < 0).any():
         raise ValueError(f"{argument}={values!r}: expected at least one number, ascending")
     return array

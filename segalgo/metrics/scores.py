@@ -258,10 +258,10 @@ def dice(matrix: Any, empty: float = np.nan) -> np.ndarray:
 
 def _counts(matrix: Any) -> np.ndarray:
     """Return the matrix as float64, which holds counts up to 2^53 exactly."""
-    array = as_array(matrix, "matrix")
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"matrix has dtype {array.dtype}: expected real numbers")
-    counts = (array.get() if is_cupy(array) else array).astype(np.float64)
+    counts = as_array(matrix.get() if is_cupy(matrix) else matrix, "matrix")
+    if counts.dtype.kind not in "biuf":
+        raise TypeError(f"matrix has dtype {counts.dtype}: expected counts")
+    counts = counts.astype(np.float64)
     if counts.ndim != 2 or counts.shape[0] != counts.shape[1]:
         raise ValueError(f"matrix has shape {counts.shape}: expected (K, K)")
     if not (np.isfinite(counts) & (counts >= 0)).all():

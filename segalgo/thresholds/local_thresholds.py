@@ -382,7 +382,8 @@ def threshold_local(
             threshold = filters.median_filter(pixels, window, sources, outside).astype(dtype, copy=False)
         else:
             threshold = _generic(pixels.astype(dtype), param, window, sources, outside)
-    return threshold - dtype.type(below) if below else threshold
+    with np.errstate(over="ignore"):
+        return threshold - dtype.type(below) if below else threshold
 
 
 def _border_value(cval: Any, dtype: np.dtype) -> float:

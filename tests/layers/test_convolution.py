@@ -583,3 +583,50 @@ def test_transposed_sizes_are_those_of_the_size_rule(backend):
     ):
         with pytest.raises(ValueError, match="padding=1 along H leaves an output of size 0: expected at least 1"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("input_size", "kernel", "arguments", "size"),
+    [
+        ((1, 1), (2, 2), {"stride": 4096}, (2, 2)),
+        ((1, 1), (1, 1), {"stride": 2**20}, (1, 1)),
+        ((2, 1), (1, 1), {"stride": (2**12, 2**30)}, (4097, 1)),
+        ((2, 2), (2, 3), {"stride": (2**20, 5), "padding": (2**19, 2)}, (2, 4)),
+        ((2, 3), (2, 2), {"dilation": (4000, 1), "stride": (3, 2)}, (4004, 6)),
+        ((1, 2), (3, 2), {"dilation": (2**16, 2), "padding": (2**16, 0)}, (1, 4)),
+        ((3, 2), (2, 2), {"stride": (7, 11), "output_padding": (5, 9)}, (21, 22)),
+    ],
+)
+def test_transposed_costs_what_input_kernel_and_output_cost(backend, rng, input_size, kernel, arguments, size):
+    """Strides and dilations far larger than the kernel: time and memory do not follow their square."""
+    import time
+
+    x, w = rng.standard_normal((1, 2, *input_size)), rng.standard_normal((2, 3, *kernel))
+    bias = rng.standard_normal(3)
+    start = time.perf_counter()
+    got = backend.numpy(segalgo.conv_transpose2d(*map(backend.array, (x, w, bias)), **arguments))
+    assert time.perf_counter() - start < 20  # the simulated device compiles its kernel first
+    assert got.shape == (1, 3, *size)
+    expected = np.zeros((3, *size)) + bias[:, None, None]
+    (sh, sw), (ph, pw), (dh, dw) = (
+        np.broadcast_to(arguments.get(name, default), 2)
+        for name, default in (("stride", 1), ("padding", 0), ("dilation", 1))
+    )
+    for i, j, u, v in np.ndindex(*input_size, *kernel):
+        row, column = i * sh + u * dh - ph, j * sw + v * dw - pw
+        if 0 <= row < size[0] and 0 <= column < size[1]:
+            expected[:, row, column] += x[0, :, i, j] @ w[:, :, u, v]
+    np.testing.assert_allclose(got[0], expected, rtol=1e-12, atol=1e-12)
+
+
+def test_convolution_of_windows_far_apart(fast_backend, rng):
+    """A dilation as large as the picture: by rows, as fast as its few products."""
+    x, w = rng.standard_normal((1, 2, 2001, 300)), rng.standard_normal((1, 2, 3, 2))
+    got = fast_backend.numpy(segalgo.conv2d(*map(fast_backend.array, (x, w)), dilation=(900, 290), padding=(0, 7)))
+    padded = np.pad(x[0], ((0, 0), (0, 0), (7, 7)))
+    expected = sum(
+        np.tensordot(w[0, :, u, v], padded[:, u * 900 : u * 900 + 201, v * 290 : v * 290 + 24], 1)
+        for u in range(3)
+        for v in range(2)
+    )
+    np.testing.assert_allclose(got[0, 0], expected, rtol=1e-12, atol=1e-12)

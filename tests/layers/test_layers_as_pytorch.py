@@ -185,6 +185,27 @@ def test_interpolate_bilinear(seed, inner, size, scale, by_size, recompute, corn
     assert_within(got, expected, bilinear_position_bound(got.dtype, expected, absolute, np.ptp(x), largest))
 
 
+@settings(max_examples=400)
+@given(
+    seed=SEEDS, inner=pairs(1, 29), size=pairs(1, 40), scale=st.tuples(*[st.floats(0.1, 3)] * 2), by_size=st.booleans(),
+    recompute=st.booleans(), corners=st.booleans(), kind=st.sampled_from([("bilinear", True), ("bicubic", False),
+    ("bicubic", True)]),
+)  # fmt: skip
+def test_interpolate_by_filters(seed, inner, size, scale, by_size, recompute, corners, kind):
+    x = normal(seed, (1, 2, *inner), "float64")
+    keywords = {"mode": kind[0], "align_corners": corners, "antialias": kind[1]}
+    if by_size:
+        keywords["size"] = size
+    elif min(int(n * factor) for n, factor in zip(inner, scale, strict=True)) < 1:
+        return
+    else:
+        keywords |= {"scale_factor": scale, "recompute_scale_factor": recompute}
+    expected = torch().nn.functional.interpolate(torch().from_numpy(x), **keywords).numpy()
+    if kind[1] and 1 in (*expected.shape[2:], *inner):
+        return  # PyTorch repeats the first row in every other where a plane between its passes is one cell wide
+    np.testing.assert_allclose(segalgo.interpolate(x, **keywords), expected, rtol=1e-10, atol=1e-10)
+
+
 @settings(max_examples=2000)
 @given(
     mode=st.sampled_from(["nearest", "nearest-exact"]), n=st.integers(1, 130), size=st.integers(1, 400),

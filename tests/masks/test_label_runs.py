@@ -76,3 +76,43 @@ def test_strings_areas_and_boxes_are_those_of_pycocotools(rng):
         assert peer.encode(mask)["counts"].decode() == code["counts"]
         assert peer.area(code) == annotation["area"]
         assert peer.toBbox(code).tolist() == annotation["bbox"]
+
+
+@pytest.mark.parametrize("connectivity", [1, 2])
+@given(hnp.arrays(np.int32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.integers(0, 3)))
+def test_polygons_of_all_labels_at_once(connectivity, labels):
+    found = masks.labels_to_polygons(labels, connectivity)
+    assert list(found) == [int(k) for k in np.unique(labels) if k]
+    for number, polygons in found.items():
+        alone = masks.mask_to_polygons(labels == number, connectivity)
+        assert [[ring.tolist() for ring in polygon] for polygon in polygons] == [
+            [ring.tolist() for ring in polygon] for polygon in alone
+        ]
+        # One ring with its holes joined draws the same cells by both rules.
+        rings = [masks.join_holes(polygon) for polygon in polygons]
+        for rule in ("center", "coco"):
+            drawn = sum(masks.polygon_to_mask(ring, labels.shape, rule).astype(int) for ring in rings)
+            np.testing.assert_array_equal(drawn, labels == number)
+
+
+def test_polygons_of_large_numbers():
+    labels = np.array([[2**64 - 1, 0, 2**63]], np.uint64)
+    assert list(masks.labels_to_polygons(labels)) == [2**63, 2**64 - 1]
+    with pytest.raises(ValueError, match="labels holds the negative label"):
+        masks.labels_to_polygons(np.array([[-1]]))
+    with pytest.raises(ValueError, match="connectivity=3"):
+        masks.labels_to_polygons(labels, 3)
+
+
+@pytest.mark.peers
+def test_contours_of_opencv_are_polygons():
+    cv2 = pytest.importorskip("cv2")
+    mask = np.zeros((20, 24), np.uint8)
+    mask[3:9, 2:11] = mask[12:18, 14:22] = 1
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    assert contours[0].shape[1:] == (1, 2)
+    for polygon in (contours, list(contours)):
+        drawn = masks.polygon_to_mask(polygon, mask.shape)
+        assert drawn.sum() == 5 * 8 + 5 * 7  # contours run through the centres of the outermost cells
+    assert masks.polygon_to_mask(contours[0], mask.shape).sum() in (40, 35)
+    assert masks.rle_area(masks.polygon_to_rle(contours[0], mask.shape)) > 0

@@ -190,7 +190,7 @@ def test_what_is_no_state_dict_is_refused(tmp_path):
         warnings.simplefilter("ignore")  # quantized tensors are on their way out
         quantized = torch.quantize_per_tensor(torch.zeros(2), 0.1, 0, torch.qint8)
     for content, words in (
-        (model, "holds a whole model of the class torch.nn.modules.conv.Conv2d"),
+        (model, "holds a whole model .its pickle names torch.nn.modules.conv.Conv2d"),
         ([torch.zeros(2)], "holds a list, expected a state dict"),
         ({"epoch": 3}, "holds no tensors"),
         ({"a": torch.zeros(1).expand(2**24)}, "repeats the 1 numbers of its storage to more bytes"),

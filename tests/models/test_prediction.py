@@ -257,7 +257,11 @@ def test_every_backend_predicts_the_same(backend):
 @pytest.mark.parametrize(
     ("image", "options", "words"),
     [
-        (np.zeros((4, 4, 2), np.uint8), {}, r"image has shape \(4, 4, 2\): expected \(H, W\), \(H, W, 3\)"),
+        (
+            np.zeros((4, 4, 2), np.uint8),
+            {},
+            r"image has shape \(4, 4, 2\): expected \(H, W\), \(H, W, 1\), \(H, W, 3\)",
+        ),
         (np.zeros((0, 4), np.uint8), {}, r"image has shape \(0, 4\)"),
         (np.zeros(4, np.uint8), {}, r"image has shape \(4,\)"),
         (np.full((4, 4), 7.0), {}, "values from 7.0 to 7.0: expected 0 to 1"),
@@ -278,7 +282,7 @@ def test_bad_types():
         model.predict(np.zeros((4, 4), np.int64))
     with pytest.raises(TypeError, match=r"tile=1\.5"):
         model.predict(picture((4, 4)), tile=1.5)
-    with pytest.raises(ValueError, match="tile with the layer up1_upsampled"):
+    with pytest.raises(ValueError, match="tile with the layer up3_upsampled"):
         UNet(1, 2, 4, 3, up="bilinear").predict(picture((40, 40)), tile=16)
     with pytest.raises(ValueError, match="channels='cmyk'"):
         Preprocessing("cmyk")
@@ -317,3 +321,25 @@ def test_the_networks_in_the_package_load_and_run(name):
     model = load(name)
     shape = (64, 64) if model.in_channels == 1 else (64, 64, 3)
     assert model.predict(picture(shape)).shape == (64, 64)
+
+
+def test_batches_and_lists():
+    model = made("unet")
+    images = picture((3, 20, 30, 1))
+    labels, probabilities = model.predict(images), model.predict_proba(images)
+    assert labels.shape == (3, 20, 30)
+    assert labels.dtype == np.int32
+    assert probabilities.shape == (3, 2, 20, 30)
+    for k in range(3):
+        np.testing.assert_array_equal(labels[k], model.predict(images[k, ..., 0]))
+        np.testing.assert_array_equal(model.predict(images[k]), labels[k])
+        np.testing.assert_array_equal(probabilities[k], model.predict_proba(images[k]))
+    assert model.predict(images[:0]).shape == (0, 20, 30)
+    assert model.predict_proba(images[:0]).shape == (0, 2, 20, 30)
+    several = [images[0], picture((9, 7, 3))]
+    assert [one.shape for one in model.predict(several)] == [(20, 30), (9, 7)]
+    assert [one.shape for one in model.predict_proba(several)] == [(2, 20, 30), (2, 9, 7)]
+    sampled = model.predict(images, samples=2, progress=False)
+    assert sampled.labels.shape == (3, 20, 30)
+    assert sampled.mean.shape == sampled.variance.shape == (3, 2, 20, 30)
+    np.testing.assert_array_equal(model.predict(images, tile=8, progress=False), labels)

@@ -167,8 +167,8 @@ def test_overlay_classes():
     for bad, words in (
         ({"labels": labels[:1]}, "expected integers"),
         ({"labels": labels + 1}, "3 names"),
-        ({"colours": colours[:2]}, "2 colours"),
+        ({"colors": colours[:2]}, "2 colors"),
         ({"alpha": 2}, "alpha=2"),
     ):
         with pytest.raises(ValueError, match=words):
-            overlay_classes(**{"image": np.zeros((2, 2)), "labels": labels, "names": names, "colours": colours, **bad})
+            overlay_classes(**{"image": np.zeros((2, 2)), "labels": labels, "names": names, "colors": colours, **bad})

@@ -21,6 +21,7 @@ CALLS = {
     "adaptive_avg_pool2d": lambda: segalgo.adaptive_avg_pool2d(X, (5, 7)),
     "interpolate_nearest": lambda: segalgo.interpolate(X, (31, 40)),
     "interpolate_bilinear": lambda: segalgo.interpolate(X, (31, 40), mode="bilinear"),
+    "interpolate_filtered": lambda: segalgo.interpolate(X, (7, 9), mode="bicubic", antialias=True),
     "pad": lambda: segalgo.pad(X, (3, 2, 1, 4), "reflect"),
     "batch_norm": lambda: segalgo.batch_norm(X, VECTOR, VECTOR, VECTOR, VECTOR),
     "layer_norm": lambda: segalgo.layer_norm(X, (17, 19)),

@@ -1,7 +1,7 @@
-// Activation functions, cell by cell and along an axis. Launched by cuda/activation.py.
+// Activation functions, cell by cell and along an axis. Launched by cuda/layers/activation.py.
 
-// One thread: one cell, max(x, 0); reads and writes one value. Here and in the other functions of single cells, grids may be
-// smaller than the tensor (threads stride).
+// One thread: one cell, max(x, 0); reads and writes one value. Here and in the other functions of single cells, grids
+// may be smaller than the tensor (threads stride).
 // Instances: double; float
 template <class T>
 __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long count) {

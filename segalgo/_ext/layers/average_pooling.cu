@@ -1,4 +1,4 @@
-// Average-pooling. Launched by cuda/average_pooling.py.
+// Average-pooling. Launched by cuda/layers/average_pooling.py.
 
 // One thread: one output cell. Sums its window in float64, down each column and then along, divides, rounds once.
 // rows and columns hold the first cell of each window, then the last (exclusive), oh and ow of each.

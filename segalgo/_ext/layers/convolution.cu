@@ -1,4 +1,4 @@
-// Convolution and transposed convolution as products of tiles (implicit GEMM). Launched by cuda/convolution.py.
+// Convolution and transposed convolution as products of tiles (implicit GEMM). Launched by cuda/layers/convolution.py.
 // Multiply-adds are fused where written fma(a, b, c), and nowhere else (built with contraction off).
 
 // A block of 16 x 16 threads computes 64 x 64 sums, each thread 4 x 4, from slices of 16 terms in shared memory.
@@ -111,8 +111,13 @@ __device__ inline void phase_cells(long long a, long long size, long long s, lon
                                    long long* step, long long* count) {
     *first = 0;
     while (*first < size && *first * d % s != a) ++*first;
-    *step = 1;
-    while (*step * d % s) ++*step;
+    long long divisor = s, rest = d % s;
+    while (rest) {  // Euclid: the step is s / gcd(s, d)
+        const long long next = divisor % rest;
+        divisor = rest;
+        rest = next;
+    }
+    *step = s / divisor;
     *count = (size - *first + *step - 1) / *step;
 }
 
@@ -126,8 +131,11 @@ __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ 
                                  long long height, long long width, long long rows, long long kh, long long kw,
                                  long long sh, long long sw, long long ph, long long pw, long long dh, long long dw,
                                  long long oh, long long ow) {
-    for (long long z = blockIdx.z; z < batch * groups * sh * sw; z += gridDim.z) {
-        const long long b = z % sw, a = z / sw % sh, plane = z / (sw * sh), group = plane % groups;
+    // Phases that the output has: those of its first rows and columns.
+    const long long row_phases = sh < oh ? sh : oh, column_phases = sw < ow ? sw : ow;
+    for (long long z = blockIdx.z; z < batch * groups * row_phases * column_phases; z += gridDim.z) {
+        const long long b = (z % column_phases + pw) % sw, a = (z / column_phases % row_phases + ph) % sh;
+        const long long plane = z / (column_phases * row_phases), group = plane % groups;
         Transposed<T> source = {x + plane * channels * height * width, weight + group * channels * rows * kh * kw,
                                 channels, height, width, rows, kh, kw, sh, sw, dh, dw, a, b};
         phase_cells(a, kh, sh, dh, &source.first_u, &source.step_u, &source.count_u);
@@ -157,11 +165,11 @@ __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ 
     }
 }
 
-// Winograd's F(4x4, 3x3), matrices A, B, G as in reference/convolution.py: output = A'((G g G') * (B' d B))A with 36
-// products a channel for 16 outputs instead of 144 (A. Lavin, S. Gray, CVPR 2016). A tile is 6 x 6 inputs, 4 x 4
-// outputs; a dilation d splits a picture into d * d interleaved ones. Tiles are counted over pictures, residues (a, b)
-// of the dilation, tile rows and tile columns. Layouts: weights [place][row][channel], inputs [place][channel][tile],
-// products [place][row][tile]. Error: tests/tolerance.py.
+// Winograd's F(4x4, 3x3), matrices A, B, G as in reference/layers/convolution.py:
+// output = A'((G g G') * (B' d B))A with 36 products a channel for 16 outputs instead of 144 (A. Lavin, S. Gray, CVPR
+// 2016). A tile is 6 x 6 inputs, 4 x 4 outputs; a dilation d splits a picture into d * d interleaved ones. Tiles are
+// counted over pictures, residues (a, b) of the dilation, tile rows and tile columns. Layouts: weights
+// [place][row][channel], inputs [place][channel][tile], products [place][row][tile]. Error: verify/bounds.py.
 constexpr int PLACES = 36;
 
 template <class T>

@@ -65,14 +65,21 @@ static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t divide_up(int64_t a, int64_t b) { return a <= 0 ? -(-a / b) : (a + b - 1) / b; }
 
+/* What convolution_rows.h computes: channels and rows of one group. */
+typedef struct {
+    int64_t batch, groups, channels, height, width, rows, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow, transposed, relu;
+} SparseShape;
+
 #define REAL float
 #include "layers/convolution_direct.h"
 #include "layers/convolution_pointwise.h"
+#include "layers/convolution_rows.h"
 #include "layers/convolution_winograd.h"
 #undef REAL
 #define REAL double
 #include "layers/convolution_direct.h"
 #include "layers/convolution_pointwise.h"
+#include "layers/convolution_rows.h"
 #include "layers/convolution_winograd.h"
 #undef REAL
 

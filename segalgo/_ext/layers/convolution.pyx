@@ -1,6 +1,6 @@
 """Convolution and transposed convolution: the Cython wing of `segalgo.layers.convolution`.
 
-This file plans (which tile, which rows, which offsets); convolution.h and the two headers it reads compute.
+This file plans (which tile, which rows, which offsets); convolution.h and the headers that it includes compute.
 """
 cimport numpy as cnp
 from cython.parallel cimport prange
@@ -37,6 +37,10 @@ cdef extern from "layers/convolution.h" nogil:
         const int64_t* panel_row
         const void* weight
         const void* bias
+    ctypedef struct SparseShape:
+        int64_t batch, groups, channels, height, width, rows, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow, transposed, relu
+    void convolve_plane_float(const SparseShape*, const float*, const float*, const float*, float*, int64_t)
+    void convolve_plane_double(const SparseShape*, const double*, const double*, const double*, double*, int64_t)
     void direct_unit_float(const Geometry*, const Rows*, int64_t, const float*, float*, float*, int64_t, int64_t)
     void direct_unit_double(const Geometry*, const Rows*, int64_t, const double*, double*, double*, int64_t, int64_t)
     void pointwise_unit_float(const Geometry*, const Rows*, const float*, float*, float*, int64_t)
@@ -58,6 +62,12 @@ BLOCK_BYTES = 2560 * 1024
 SCRATCH_BYTES = 60 * 1024 * 1024
 # Transformed weights beyond this are read from memory for every block of tiles: then the direct product is faster.
 WINOGRAD_WEIGHT_BYTES = 40 * 1024 * 1024
+
+
+# Windows so far apart that the direct product may copy more than it multiplies (see `_is_sparse`); and transposed
+# convolutions of more output phases than this: both go by rows.
+LEAST_SPARSE_HALO = 256
+MOST_PHASES = 4096
 
 
 # The table behind algorithm="auto" for 3 x 3 kernels, stride 1, one dilation d; everything else is "direct". Winograd
@@ -97,7 +107,7 @@ def choose_algorithm(channels, out_channels, kernel, stride, dilation, output_si
 class PackedConv2d:
     """Weights of a convolution, packed for one algorithm; as `pack_conv2d` makes them."""
 
-    __slots__ = ("algorithm", "bias", "dilation", "groups", "kernel", "products", "relu", "stride", "taps")
+    __slots__ = ("algorithm", "bias", "dilation", "groups", "kernel", "products", "relu", "stride", "taps", "weight")
 
 
 class Product:
@@ -180,7 +190,7 @@ def pack_conv2d(weight, bias, stride, dilation, groups, relu, algorithm):
     packed = PackedConv2d()
     rows, channels, kh, kw = weight.shape
     rows //= groups
-    packed.algorithm, packed.groups, packed.relu = algorithm, groups, relu
+    packed.algorithm, packed.groups, packed.relu, packed.weight = algorithm, groups, relu, weight
     packed.kernel, packed.stride, packed.dilation = (kh, kw), stride, dilation
     packed.bias = np.zeros(weight.shape[0], weight.dtype) if bias is None else bias
     product = Product()
@@ -235,6 +245,11 @@ def _conv2d(x, packed, padding, output_size, spent):
     if plain and not packed.products[0].wide and x.shape[1]:
         _pointwise(x, packed, output)
         return output
+    halo = [d * (k - 1) // s for d, k, s in zip(packed.dilation, packed.kernel, packed.stride)]
+    if _is_sparse(packed.kernel, halo, packed.weight.shape[0] // packed.groups):
+        _by_rows(x, packed.weight, packed.bias, packed.stride, padding, packed.dilation, packed.groups, False, packed.relu,
+                 output)
+        return output
     _direct(x, packed.products, packed.taps, packed.stride, padding, output_size, (1, 1), packed.bias, packed.groups,
             packed.relu, output)
     return output
@@ -248,10 +263,16 @@ def conv_transpose2d(x, weight, bias, stride, padding, dilation, groups, output_
         return output
     bias = np.zeros(out_channels, x.dtype) if bias is None else bias
     # Counted from the padded output, cell m*s + a takes input row m - shift times kernel row u, u*d = a + s*shift.
-    axes = [_output_phases(*axis) for axis in zip(weight.shape[2:], stride, padding, dilation)]
+    axes = [_output_phases(*axis) for axis in zip(weight.shape[2:], stride, dilation)]
+    reach = [max(s for shifts in axis for s in shifts) for axis in axes]
+    phases = prod(sum(map(len, axis.values())) for axis in axes)
+    if phases > MOST_PHASES or _is_sparse(weight.shape[2:], reach, weight.shape[1]):
+        _by_rows(x, weight, bias, stride, padding, dilation, groups, True, False, output)
+        return output
+    if phases < prod(stride):  # cells that no kernel cell meets
+        output[:] = bias[:, None, None]
     first = [p // s for p, s in zip(padding, stride)]
     grid = [(size - 1 + p) // s - m + 1 for size, p, s, m in zip(output_size, padding, stride, first)]
-    reach = [max([s for shifts in axis for s in shifts], default=0) for axis in axes]
     products = [
         _transposed_product(weight, groups, *rows, *columns, stride, dilation, padding, reach)
         for rows in axes[0].items() for columns in axes[1].items()
@@ -264,13 +285,48 @@ def conv_transpose2d(x, weight, bias, stride, padding, dilation, groups, output_
     return output
 
 
-def _output_phases(size, s, p, d):
-    """Return {shifts: [phases a that need them]} of one axis of a transposed convolution."""
+def _output_phases(size, s, d):
+    """Return {shifts: [phases a that need them]} of one axis of a transposed convolution; phases without are left out."""
+    shifts_of = {}
+    for u in range(size):
+        shifts_of.setdefault(u * d % s, []).append(u * d // s)
     phases = {}
-    for a in range(s):
-        shifts = tuple((u * d - a) // s for u in range(size) if u * d % s == a)
-        phases.setdefault(shifts, []).append(a)
+    for a in sorted(shifts_of):
+        phases.setdefault(tuple(shifts_of[a]), []).append(a)
     return phases
+
+
+def _is_sparse(kernel, halo, rows):
+    """Return whether tiles would mostly hold cells that no product of theirs reads: windows too far apart.
+
+    A tile of one row and 32 columns of positions copies (1 + halo) * (32 + halo) cells a channel, for 32 products a
+    kernel cell and output channel, of which several take the time of one copy.
+    """
+    return max(halo) > LEAST_SPARSE_HALO and (1 + halo[0]) * (32 + halo[1]) > 8 * 32 * prod(kernel) * rows
+
+
+def _by_rows(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, stride, padding, dilation, groups, transposed, relu,
+             cnp.ndarray output):
+    """Fill the output plane by plane, see convolution_rows.h."""
+    cdef SparseShape s
+    s.batch, s.groups, s.channels = x.shape[0], groups, x.shape[1] // groups
+    s.height, s.width, s.rows = x.shape[2], x.shape[3], output.shape[1] // groups
+    s.kh, s.kw = weight.shape[2], weight.shape[3]
+    (s.sh, s.sw), (s.ph, s.pw), (s.dh, s.dw) = stride, padding, dilation
+    s.oh, s.ow, s.transposed, s.relu = output.shape[2], output.shape[3], transposed, relu
+    cdef int64_t units = output.shape[0] * output.shape[1], unit
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* kernels = cnp.PyArray_DATA(weight)
+    cdef void* offsets = cnp.PyArray_DATA(bias)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef bint single = x.dtype == np.float32
+    for unit in prange(units, nogil=True, schedule="static"):
+        if single:
+            convolve_plane_float(&s, <const float*> source, <const float*> kernels, <const float*> offsets,
+                                 <float*> target, unit)
+        else:
+            convolve_plane_double(&s, <const double*> source, <const double*> kernels, <const double*> offsets,
+                                  <double*> target, unit)
 
 
 def _transposed_product(weight, groups, row_shifts, row_phases, column_shifts, column_phases, stride, dilation,

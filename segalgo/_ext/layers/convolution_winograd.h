@@ -6,7 +6,7 @@
  * tiles], and run through the register tile of convolution_direct.h. Lanes of a vector are neighbouring tiles, which
  * lie side by side because the buffer is split into phases of 4; a dilation d makes d * d interleaved pictures.
  *
- * Error: the entries of A, B, G amplify rounding; the bound and its constant are in tests/tolerance.py.
+ * Error: the entries of A, B, G amplify rounding; the bound and its constant are in verify/bounds.py.
  */
 #define NAME(word) JOIN(word, REAL)
 #define VECTOR JOIN(vector, REAL)

@@ -1,4 +1,4 @@
-// The fully connected layer. Launched by cuda/fully_connected.py.
+// The fully connected layer. Launched by cuda/layers/fully_connected.py.
 
 // One block of 16 x 16 threads: one 16 x 16 tile of the output after another. Both matrices pass through shared
 // memory in tiles of 16; each thread adds up its cell's products in order of k, then the bias.

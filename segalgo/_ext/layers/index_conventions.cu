@@ -1,4 +1,4 @@
-// Indices within a plane and over the whole tensor. Launched by cuda/index_conventions.py.
+// Indices within a plane and over the whole tensor. Launched by cuda/layers/index_conventions.py.
 
 // One thread: one index. Takes off the first index of its plane (unless to_tensor), checks that it lies in the plane,
 // swaps row and column if `turn`, adds the first index of the plane (if to_tensor), writes. `inner` is the length of

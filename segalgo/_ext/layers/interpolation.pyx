@@ -196,3 +196,88 @@ def interpolate_bilinear(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
     if not done:
         raise MemoryError("interpolate: no memory for two rows")
     return output
+
+
+# One input row, weighed into one cell an output column: the columns' windows begin at a.columns[j] and have
+# a.columns[a.ow + j] cells; `taps` weights a column.
+cdef void _filter_columns(const real* row, real* line, const real* weights, int64_t taps, Axes* a) noexcept nogil:
+    cdef int64_t j, b
+    cdef const real* cells
+    cdef real total
+    for j in range(a.ow):
+        cells = row + a.columns[j]
+        total = 0
+        for b in range(a.columns[a.ow + j]):
+            total += cells[b] * weights[j * taps + b]
+        line[j] = total
+
+
+cdef void _add_weighed(const real* line, real* output, real weight, int64_t count) noexcept nogil:
+    cdef int64_t j
+    for j in range(count):
+        output[j] += line[j] * weight
+
+
+# Output rows first to last, counted over all planes. Rows whose columns are weighed already are kept, as many as a
+# window has, since neighbouring windows overlap. Returns whether there was memory.
+cdef bint _filtered_rows(const real* x, real* output, const real* row_weights, const real* column_weights,
+                         int64_t row_taps, int64_t column_taps, int64_t first, int64_t last, Axes* a) noexcept nogil:
+    cdef real* lines = <real*> malloc((row_taps * a.ow + 1) * sizeof(real))
+    cdef int64_t* held = <int64_t*> malloc(row_taps * sizeof(int64_t))
+    cdef int64_t k, i, t, row, slot
+    if lines == NULL or held == NULL:
+        free(lines)
+        free(held)
+        return False
+    for slot in range(row_taps):
+        held[slot] = -1
+    for k in range(first, last):
+        i = k % a.oh
+        for t in range(a.ow):
+            output[k * a.ow + t] = 0
+        for t in range(a.rows[a.oh + i]):
+            row = k // a.oh * a.height + a.rows[i] + t
+            slot = row % row_taps
+            if held[slot] != row:
+                _filter_columns(x + row * a.width, lines + slot * a.ow, column_weights, column_taps, a)
+                held[slot] = row
+            _add_weighed(lines + slot * a.ow, output + k * a.ow, row_weights[i * row_taps + t], a.ow)
+    free(lines)
+    free(held)
+    return True
+
+
+cdef bint _filtered(const real* x, real* output, const real* row_weights, const real* column_weights, int64_t row_taps,
+                    int64_t column_taps, int64_t planes, Axes* a) noexcept nogil:
+    cdef int64_t rows = planes * a.oh, part, failures = 0
+    for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
+        failures += not _filtered_rows(x, output, row_weights, column_weights, row_taps, column_taps,
+                                       part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), a)
+    return failures == 0
+
+
+def interpolate_filtered(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weights, cnp.ndarray columns,
+                         cnp.ndarray column_weights):
+    """See `segalgo.interpolate`."""
+    cdef Axes a = _axes(x, rows, columns)
+    cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], a.oh, a.ow), x.dtype)
+    cdef int64_t planes = x.shape[0] * x.shape[1]
+    cdef int64_t row_taps = row_weights.shape[1], column_taps = column_weights.shape[1]
+    cdef void* source = cnp.PyArray_DATA(x)
+    cdef void* target = cnp.PyArray_DATA(output)
+    cdef void* by_row = cnp.PyArray_DATA(row_weights)
+    cdef void* by_column = cnp.PyArray_DATA(column_weights)
+    cdef bint done
+    if output.size == 0:
+        return output
+    if x.dtype == np.float32:
+        with nogil:
+            done = _filtered(<const float*> source, <float*> target, <const float*> by_row, <const float*> by_column,
+                             row_taps, column_taps, planes, &a)
+    else:
+        with nogil:
+            done = _filtered(<const double*> source, <double*> target, <const double*> by_row,
+                             <const double*> by_column, row_taps, column_taps, planes, &a)
+    if not done:
+        raise MemoryError("interpolate: no memory for the rows of a window")
+    return output

@@ -1,4 +1,4 @@
-// Normalization by stored statistics, over rows, and across channels. Launched by cuda/normalization.py.
+// Normalization by stored statistics, over rows, and across channels. Launched by cuda/layers/normalization.py.
 // All in float64, rounded once.
 
 // One thread: one cell. Shifts and scales it by the numbers of its channel.

@@ -1,4 +1,4 @@
-// Max-pooling with indices, and its inverse. Launched by cuda/pooling.py.
+// Max-pooling with indices, and its inverse. Launched by cuda/layers/pooling.py.
 
 // One thread: one output cell. Scans its window in row order (first maximum stays, every NaN wins), writes the value
 // and its flat index in the plane. Reads kh * kw values, writes one value and one index.

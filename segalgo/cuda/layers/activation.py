@@ -1,4 +1,4 @@
-"""Activation functions: launch code of ``_ext/activation.cu``."""
+"""Activation functions: launch code of ``_ext/layers/activation.cu``."""
 
 from typing import Any
 

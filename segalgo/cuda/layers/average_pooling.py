@@ -1,4 +1,4 @@
-"""Average-pooling: launch code of ``_ext/average_pooling.cu``."""
+"""Average-pooling: launch code of ``_ext/layers/average_pooling.cu``."""
 
 from typing import Any
 

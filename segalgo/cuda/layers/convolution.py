@@ -1,4 +1,4 @@
-"""Convolution and transposed convolution: launch code of ``_ext/convolution.cu``."""
+"""Convolution and transposed convolution: launch code of ``_ext/layers/convolution.cu``."""
 
 from typing import Any
 
@@ -66,7 +66,8 @@ def conv_transpose2d(
             *output_size,
         )
         arguments = (x, weight, _bias(device, bias, rows * groups, x.dtype), output, *map(np.int64, sizes))
-        grid = _grid(positions, rows, batch * groups * stride[0] * stride[1])
+        phases = min(stride[0], output_size[0]) * min(stride[1], output_size[1])
+        grid = _grid(positions, rows, batch * groups * phases)
         device.launch("layers.convolution", f"conv_transpose2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
     return output
 

@@ -1,4 +1,4 @@
-"""The fully connected layer: launch code of ``_ext/fully_connected.cu``."""
+"""The fully connected layer: launch code of ``_ext/layers/fully_connected.cu``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Indices within a plane and over the whole tensor: launch code of ``_ext/index_conventions.cu``."""
+"""Indices within a plane and over the whole tensor: launch code of ``_ext/layers/index_conventions.cu``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Interpolation and padding: launch code of ``_ext/interpolation.cu``."""
+"""Interpolation and padding: launch code of ``_ext/layers/interpolation.cu``."""
 
 from typing import Any
 
@@ -36,6 +36,20 @@ def interpolate_bilinear(x: Any, rows: Any, row_weights: Any, columns: Any, colu
         taps = map(device.xp.asarray, (rows, row_weights, columns, column_weights))
         sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow)
         kernel = f"interpolate_bilinear<{c_name(x.dtype)}>"
+        arguments = (x, *taps, output, *map(np.int64, sizes))
+        device.launch("layers.interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
+    return output
+
+
+def interpolate_filtered(x: Any, rows: Any, row_weights: Any, columns: Any, column_weights: Any) -> Any:
+    """See `segalgo.interpolate`. One thread an output cell."""
+    device = device_of(x)
+    oh, ow = rows.shape[1], columns.shape[1]
+    output = device.xp.empty((*x.shape[:2], oh, ow), x.dtype)
+    if output.size:
+        taps = map(device.xp.asarray, (rows, row_weights, columns, column_weights))
+        sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow, row_weights.shape[1], column_weights.shape[1])
+        kernel = f"interpolate_filtered<{c_name(x.dtype)}>"
         arguments = (x, *taps, output, *map(np.int64, sizes))
         device.launch("layers.interpolation", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
     return output

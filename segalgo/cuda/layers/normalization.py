@@ -1,4 +1,4 @@
-"""Normalization: launch code of ``_ext/normalization.cu``."""
+"""Normalization: launch code of ``_ext/layers/normalization.cu``."""
 
 from typing import Any
 

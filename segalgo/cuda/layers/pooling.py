@@ -1,4 +1,4 @@
-"""Max-pooling with indices, and its inverse: launch code of ``_ext/pooling.cu``."""
+"""Max-pooling with indices, and its inverse: launch code of ``_ext/layers/pooling.cu``."""
 
 from typing import Any
 

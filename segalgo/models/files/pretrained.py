@@ -6,15 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from segalgo.models.files.records import model_from_record
-from segalgo.models.files.weights import load_weights
+from segalgo.models.files.weights import as_path, load_weights
 from segalgo.models.files.weights_error import WeightsError
 from segalgo.models.graph.network import Network
 
-FOLDER = Path(__file__).parent / "pretrained"
+FOLDER = Path(__file__).parents[1] / "pretrained"
 
 
 def available(folder: Any = FOLDER) -> dict[str, Mapping[str, Any]]:
     """Return the names of the networks that `load` knows, each with its record.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        Where their files are; the package's own folder if not given.
 
     Returns
     -------
@@ -22,14 +27,22 @@ def available(folder: Any = FOLDER) -> dict[str, Mapping[str, Any]]:
         architecture, arguments, preprocessing, classes, and the scores on pictures that training did not see. The card
         ``segalgo/models/pretrained/{name}.md`` says more: data, licence, recipe.
 
+    Raises
+    ------
+    WeightsError
+        If a record is damaged.
+    TypeError
+        If `folder` is no path.
+
     Examples
     --------
     >>> import segalgo
     >>> all(record["architecture"] in ("segnet", "unet") for record in segalgo.models.available().values())
     True
     """
-    found = {path.stem: _read_record(path) for path in sorted(Path(folder).glob("*.json"))}
-    return {name: record for name, record in found.items() if (Path(folder) / f"{name}.safetensors").exists()}
+    folder = as_path(folder, "folder")
+    found = {path.stem: _read_record(path) for path in sorted(folder.glob("*.json"))}
+    return {name: record for name, record in found.items() if (folder / f"{name}.safetensors").exists()}
 
 
 def load(name: str, folder: Any = FOLDER) -> Network:
@@ -41,7 +54,7 @@ def load(name: str, folder: Any = FOLDER) -> Network:
         "unet-membrane" (cell membranes in electron micrographs) or "segnet-camvid" (street scenes, 11 classes): see
         `available`.
     folder : str or Path, optional
-        Where ``{name}.json`` and ``{name}.safetensors`` lie; the package's own folder if not given.
+        Where ``{name}.json`` and ``{name}.safetensors`` are; the package's own folder if not given.
 
     Returns
     -------
@@ -54,6 +67,8 @@ def load(name: str, folder: Any = FOLDER) -> Network:
         If there is no network of this name; the message lists those that there are.
     WeightsError
         If its files are damaged.
+    TypeError
+        If `folder` is no path.
     """
     names = available(folder)
     if not isinstance(name, str) or name not in names:

@@ -168,7 +168,7 @@ def _dictionaries(tree: dict) -> Iterator[dict]:
 def _described(value: Any) -> str:
     if _is_module(value):
         return (
-            f"a whole model of the class {quoted(value.path)}, which only its own program can make again "
+            f"a whole model (its pickle names {quoted(value.path)}), which only the program of that class can remake "
             "(torch.save(model.state_dict(), path) writes the weights alone)"
         )
     return f"an object of the class {quoted(value.path)}" if isinstance(value, Skipped) else f"a {type(value).__name__}"

@@ -154,12 +154,12 @@ def read_record(path: Any) -> dict[str, Any] | None:
         return record
 
 
-def as_path(path: Any) -> Path:
+def as_path(path: Any, argument: str = "path") -> Path:
     """Return a path of a path or string."""
     try:
         return Path(path)
     except TypeError:
-        raise TypeError(f"path={path!r:.80}: expected a path") from None
+        raise TypeError(f"{argument}={path!r:.80}: expected a path") from None
 
 
 @contextmanager

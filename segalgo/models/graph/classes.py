@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from segalgo.plot import COLOURS
+from segalgo.plot import COLORS
 
 Colour = tuple[int, int, int]
 
@@ -37,7 +37,7 @@ class Classes:
 
 def default_classes(count: int) -> Classes:
     """Return numbers for names, and colours that repeat in paler shades."""
-    cycle, base = np.arange(count) // 7, COLOURS[np.arange(count) % 7].astype(np.float64)
+    cycle, base = np.arange(count) // 7, COLORS[np.arange(count) % 7].astype(np.float64)
     shades = np.rint(base + (255.0 - base) * (1 - 0.75**cycle)[:, None]).astype(int).tolist()
     return Classes(tuple(f"class {k}" for k in range(count)), tuple(map(tuple, shades)))
 

@@ -14,6 +14,7 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo.models.graph.classes import Classes, default_classes
 from segalgo.models.graph.execution import INPUT, Computation, Description, Step, Value, run_samples, run_steps
+from segalgo.models.graph.layer import Parameter
 from segalgo.models.graph.other_names import OtherNames
 from segalgo.models.graph.state_dict_faults import state_dict_faults
 from segalgo.models.predicting.preprocessing import Preprocessing
@@ -70,7 +71,7 @@ class Network:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments that make this network again, less the seed."""
+        """The arguments that make this network again, except the seed."""
         names = [name for name in inspect.signature(type(self)).parameters if name != "seed"]
         return {name: getattr(self, name) for name in names}
 
@@ -94,23 +95,23 @@ class Network:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Name to array, in the order of the layers; read-only, `load_state_dict` exchanges them."""
+        """Name to array, in the order of the layers; read-only; `load_state_dict` replaces them."""
         if self._parameters is None:
-            self._parameters = MappingProxyType(_fresh(self.parameter_shapes(), self.seed))
+            self._parameters = MappingProxyType(_fresh(self.described_parameters(), self.seed))
         return self._parameters
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every parameter, in the order of the layers."""
-        return self._described((1, self.in_channels, *self.fitting_size(1, 1))).parameter_shapes
+        return {name: parameter.shape for name, parameter in self.described_parameters().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> "Network":
-        """Exchange all parameters.
+        """Replace all parameters.
 
         Parameters
         ----------
         state_dict : mapping of str to array
             Arrays of the names and shapes of `parameters`, NumPy or CuPy. float32 and float64 are kept; float16 is
-            widened to float32. Names that end in ``num_batches_tracked`` are passed over.
+            widened to float32. Names that end in ``num_batches_tracked`` are ignored.
 
         Returns
         -------
@@ -187,7 +188,7 @@ class Network:
         return _cropped(logits, size, x)
 
     def sample(self, x: Any, rng: np.random.Generator, count: int) -> Iterator[Any]:
-        """Yield logits as `__call__` returns them, `count` times with dropout at work: Monte-Carlo dropout."""
+        """Yield logits as `__call__` returns them, `count` times with active dropout (Monte-Carlo dropout)."""
         planes, size = self._as_input(x)
         steps = self.describe(planes.shape)
         for logits in run_samples(steps, self._parameters_for(planes), planes, rng, count):
@@ -200,15 +201,19 @@ class Network:
         ------
         (str, array)
             Every intermediate array by the name of its layer, ``{name}_indices`` for the indices of max-pooling, the
-            logits last. What is not asked for is not computed: stop where you like. Arrays as in `__call__`, but not
-            cropped where x was padded.
+            logits last. Arrays are computed when they are asked for: the loop may stop at any of them. Arrays are as
+            in `__call__`, but not cropped where x was padded.
         """
         planes, _ = self._as_input(x)
         yield from run_steps(self.describe(planes.shape), self._parameters_for(planes), {INPUT: planes})
 
     def describe(self, input_shape: tuple[int, int, int, int]) -> list[Step]:
-        """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is."""
-        return self._described(input_shape).steps
+        """Return the layers as a list of steps, for an input (N, C, H, W) of a size that the network takes as it is.
+
+        The last step computes the logits; layers on which the logits do not depend are left out.
+        """
+        description = Description()
+        return description.leading_to(self.forward(description, Value(INPUT, tuple(input_shape))))
 
     def summary(self, input_shape: tuple[int, int, int, int] | None = None) -> Any:
         """Return the table of layers: shapes, parameters, floating-point operations; print it to read it."""
@@ -236,13 +241,14 @@ class Network:
 
         Parameters
         ----------
-        image : array, (H, W), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
-            NumPy or CuPy. What the network was trained on is made of it by `preprocessing`: grey or colour, scale and
-            mean; opacity is passed over.
+        image : array, (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16, bool, or float from 0 to 1
+            NumPy or CuPy. `preprocessing` converts it to what the network was trained on: grey or color, scale and
+            mean; opacity is ignored. Also a batch (N, H, W, C), or a list of pictures of any sizes.
         tile : int, optional
-            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with all that
-            its output depends on: equal to the whole within rounding (where rounding decides between two nearly equal
-            values of a pooling window, SegNet puts one down a pixel aside), in memory that the tile bounds.
+            Compute the picture in tiles of this side (rounded up to the network's coarsest cell), each with the part
+            of the picture on which its output depends. The result equals that of the whole picture within rounding,
+            and the tile bounds the memory. (Where two values of a pooling window are nearly equal, rounding decides
+            which one SegNet keeps, and its decoder may put it one pixel aside.)
         augment : bool, default False
             Average the probabilities over the eight symmetries of the square: turned by quarters, mirrored.
         samples : int, optional
@@ -256,13 +262,17 @@ class Network:
         -------
         array of int32, (H, W)
             The class of the largest logit, the first of equal ones. A network with one class says 1 where its
-            probability is above one half. With `samples`: `Sampling` (labels, mean, variance).
+            probability is above one half. With `samples`: `Sampling` (labels, mean, variance). (N, H, W) for a batch, a
+            list for a list.
 
         Raises
         ------
-        TypeError, ValueError
-            If the picture or an option does not fit. `tile` is refused for bilinear upsampling with aligned corners,
-            whose positions depend on the size of the whole picture.
+        TypeError
+            If the picture has another dtype, or `tile` is not an integer.
+        ValueError
+            If the picture or an option does not fit. `tile` is refused, with the layer's name, where no part of a
+            picture can give the result of the whole: for layers that read their whole input, and for interpolation
+            whose positions depend on the size of the picture (aligned corners, factors that are no integers).
 
         Examples
         --------
@@ -285,15 +295,26 @@ class Network:
         Returns
         -------
         array of float32, (classes, H, W)
+            (N, classes, H, W) for a batch, a list for a list.
         """
         from segalgo.models.predicting.prediction import predict_proba
 
         return predict_proba(self, image, tile=tile, augment=augment, progress=progress)
 
-    def _described(self, input_shape: tuple[int, int, int, int]) -> Description:
-        description = Description()
-        self.forward(description, Value(INPUT, tuple(input_shape)))
-        return description
+    def described_parameters(self) -> dict[str, Parameter]:
+        """Return the shape and the fresh value of every parameter, in the order of the layers."""
+        # They do not depend on the size: the first one that the layers take.
+        fault: ValueError | None = None
+        for exponent in range(13):
+            size = self.fitting_size(1 << exponent, 1 << exponent)
+            description = Description()
+            try:
+                self.forward(description, Value(INPUT, (1, self.in_channels, *size)))
+            except ValueError as error:
+                fault = error
+            else:
+                return description.parameters
+        raise fault  # type: ignore[misc]
 
     def _as_input(self, x: Any) -> tuple[Any, tuple[int, int]]:
         """Check x; return it with four axes and of a size that the network takes, and the size of the logits."""
@@ -313,7 +334,7 @@ class Network:
         return planes, size
 
     def _parameters_for(self, x: Any) -> Mapping[str, Any]:
-        """Return the parameters in the dtype, and on the device, of x; what has to be converted is kept."""
+        """Return the parameters in the dtype, and on the device, of x; converted ones are cached."""
         device = x.device.id if is_cupy(x) else None
         key = (device, x.dtype.name)
         if key not in self._placed:
@@ -338,21 +359,19 @@ def _cropped(logits: Any, size: tuple[int, int], x: Any) -> Any:
     return logits if np.ndim(x) == 4 else logits[0]
 
 
-def _fresh(shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, np.ndarray]:
-    """Return initial parameters: kernels of He et al. 2015, biases and means zero, scales and variances one."""
+def _fresh(parameters: Mapping[str, Parameter], seed: int) -> dict[str, np.ndarray]:
+    """Return initial parameters as the records of the layers define them."""
     rng = np.random.default_rng(seed)
-    parameters = {}
-    for name, shape in shapes.items():
-        if len(shape) == 4:
-            # Products that meet in an output cell: for 2 x 2 up-convolution of stride 2 one a channel.
-            products = shape[0] if "upconv" in name else math.prod(shape[1:])
-            values = rng.standard_normal(shape, np.float32)
-            values *= np.float32(math.sqrt(2 / products))
+    arrays = {}
+    for name, parameter in parameters.items():
+        if parameter.products is None:
+            values = np.full(parameter.shape, parameter.constant, np.float32)
         else:
-            values = np.full(shape, 0 if name.endswith((".bias", ".running_mean")) else 1, np.float32)
+            values = rng.standard_normal(parameter.shape, np.float32)
+            values *= np.float32(math.sqrt(2 / parameter.products))
         values.flags.writeable = False
-        parameters[name] = values
-    return parameters
+        arrays[name] = values
+    return arrays
 
 
 def _kept(value: Any) -> Any:

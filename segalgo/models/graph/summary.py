@@ -1,13 +1,10 @@
 """A network as a table: layers, shapes, parameters, floating-point operations."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from segalgo.models.graph.execution import INPUT, Step
-
-STATISTICS = (".running_mean", ".running_var")
+from segalgo.models.graph.execution import INPUT
 
 
 @dataclass(frozen=True)
@@ -16,12 +13,16 @@ class SummaryRow:
 
     name: str
     operation: str
-    shape: tuple[int, int, int, int]
-    """Of its output (N, C, H, W)."""
+    shape: tuple[int, ...]
+    """Of its output."""
     parameters: int
     """Numbers that training sets; the statistics of batch normalization are not among them."""
     flops: int
     """Additions and multiplications (and comparisons of pooling and ReLU)."""
+    multiplications: int
+    """Products alone: multiply-accumulate operations of a convolution."""
+    bytes: int
+    """Bytes read and written in float32 if nothing stays in a cache: inputs, parameters, outputs."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class Summary:
     def flops(self) -> int:
         """Floating-point operations of one pass."""
         return sum(row.flops for row in self.rows)
+
+    @property
+    def multiplications(self) -> int:
+        """Products of one pass."""
+        return sum(row.multiplications for row in self.rows)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that all layers read and write, one by one, in float32."""
+        return sum(row.bytes for row in self.rows)
 
     def __str__(self) -> str:
         lines = [("layer", "operation", "output shape", "parameters", "MFLOP")]
@@ -61,33 +72,18 @@ class Summary:
 
 def summarize(model: Any, input_shape: tuple[int, int, int, int]) -> Summary:
     """Return the table of a model for an input (N, C, H, W)."""
-    sizes = {name: math.prod(shape) for name, shape in model.parameter_shapes().items()}
-    shapes = {INPUT: tuple(input_shape)}
+    parameters = model.described_parameters()
     rows = []
     for step in model.describe(input_shape):
-        shapes.update(dict.fromkeys(step.outputs, step.shape))
-        count = sum(sizes[name] for name in step.parameters if not name.endswith(STATISTICS))
-        rows.append(SummaryRow(step.name, step.operation, step.shape, count, _flops(step, shapes)))
+        layer, shapes = step.layer, step.input_shapes
+        own = [parameters[name] for name in step.parameters]
+        trained = sum(math.prod(parameter.shape) for parameter in own if parameter.trained)
+        written = len(step.outputs) + (len(step.outputs) - 1)  # indices take eight bytes
+        cells = layer.cells_read(*shapes) + sum(math.prod(p.shape) for p in own) + written * math.prod(step.shape)
+        cells += sum(math.prod(shapes[k]) for k in layer.index_inputs)
+        costs = layer.flops(*shapes), layer.multiplications(*shapes), 4 * cells
+        rows.append(SummaryRow(step.name, step.operation, step.shape, trained, *costs))
     return Summary(tuple(input_shape), tuple(rows))
-
-
-def _flops(step: Step, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    """Count a product and its addition as two, and the bias as one."""
-    cells, (_, channels, height, width) = math.prod(step.shape), shapes[step.inputs[0]]
-    options = step.options
-    if step.operation == "conv2d":
-        return cells * (2 * channels * options["kernel_size"] ** 2 - (not options["bias"]))
-    if step.operation == "conv_transpose2d":
-        # Every input cell is weighed by the whole kernel of each output channel.
-        products = step.shape[0] * channels * height * width * options["out_channels"] * options["kernel_size"] ** 2
-        return 2 * products
-    if step.operation == "max_pool2d":
-        return cells * (options["kernel_size"] ** 2 - 1)
-    if step.operation == "local_response_norm":
-        return cells * (2 * options["size"] + 3)
-    # Bilinear interpolation mixes two cells three times.
-    bilinear = 9 * (options.get("mode") == "bilinear")
-    return cells * {"batch_norm": 2, "relu": 1, "interpolate": bilinear}.get(step.operation, 0)
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -1,8 +1,8 @@
 """A network as a list of bound kernel calls on activations in channel blocks: the plan of the Cython wing.
 
 Activations lie as (N, C / block, H, W, block), block channels side by side, from the first layer to the last; skips
-are not copied but read as further blocks of the same input. Layers for which there is no blocked kernel (local
-response normalization, bilinear enlargement) run through the public functions, between two changes of layout.
+are not copied but read as further blocks of the same input. Layers that work cell by cell are computed on the blocks
+as they are; the other layers without a blocked kernel run through the public functions, between two changes of layout.
 """
 
 import time
@@ -13,10 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.checks import as_pair
 from segalgo.layers.prepared_convolution import fold_batch_norm
-from segalgo.models.graph.execution import INPUT, Computation, Step
+from segalgo.models.graph.execution import INPUT, Step
+from segalgo.models.graph.layer import LAYERS
 from segalgo.models.plans.arena import Buffer, arrange
-from segalgo.models.plans.fusion import Layer, fused, is_halving
+from segalgo.models.plans.fusion import FusedLayer, fused, halving_pools, without_dropout
+from segalgo.models.plans.public import computed_by
 
 # F(4x4, 3x3) takes 36 products a tile and channel, and its transforms as long as 11 more; the direct sum 9 a cell.
 WINOGRAD_PRODUCTS = 47
@@ -35,10 +38,10 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Planes:
-    """A value (N, C, H, W): a buffer, or None for the input of the network."""
+    """An array of any shape in its usual order: a buffer, or None for the input of the network."""
 
     buffer: Buffer | None
-    shape: tuple[int, int, int, int]
+    shape: tuple[int, ...]
 
 
 @dataclass
@@ -63,15 +66,17 @@ class BlockedPlan:
     ) -> None:
         self.kernels, self.parameters = kernels, parameters
         self.calls: list[Call] = []
+        self.shapes = {INPUT: tuple(input_shape)} | {name: step.shape for step in steps for name in step.outputs}
         self.values: dict[str, Any] = {INPUT: Planes(None, tuple(input_shape))}
-        self.shapes = {INPUT: tuple(input_shape)}
-        layers = fused(steps, pooling=True)
+        self._as_planes: dict[str, Planes] = {INPUT: self.values[INPUT]}
         self.output_shape = steps[-1].shape
-        for layer in layers:
-            for step in filter(None, (layer.step, layer.batch_norm, layer.relu, layer.pool)):
-                self.shapes.update(dict.fromkeys(step.outputs, step.shape))
-            self._add(layer, layer is layers[-1])
-        self._finish(layers[-1].output)
+        steps, self.result = without_dropout(steps)
+        self.halving = halving_pools(steps)
+        self._written = False
+        """Whether the last convolution writes the logits itself."""
+        for layer in fused(steps, pooling=True):
+            self._add(layer)
+        self._finish()
         for k, call in enumerate(self.calls):
             for buffer in call.buffers:
                 buffer.used_at(k)
@@ -96,37 +101,26 @@ class BlockedPlan:
                 seconds.append((call.name, time.perf_counter() - start))
         return logits
 
-    # One method an operation that has a blocked kernel
-
-    def _add(self, layer: Layer, last: bool) -> None:
+    def _add(self, layer: FusedLayer) -> None:
         step = layer.step
-        source = self.values[step.inputs[0]]
-        if step.operation == "conv2d" and (step.options["stride"], step.options["dilation"]) == (1, 1):
-            self._convolution(layer, last)
-        elif step.operation == "conv_transpose2d" and (step.options["kernel_size"], step.options["stride"]) == (2, 2):
-            self._enlargement(step)
-        elif is_halving(step) and isinstance(source, Blocks):
-            self._pooling(step)
-        elif step.operation == "max_unpool2d" and isinstance(self.values[step.inputs[1]], Buffer):
-            self._unpooling(step)
-        elif step.operation == "concatenate":
-            parts = [self._blocks(name) for name in step.inputs]
-            self.values[step.outputs[0]] = Blocks(
-                sum((p.buffers for p in parts), ()), sum((p.channels for p in parts), ())
-            )
-        elif step.operation in ("crop", "pad") and isinstance(source, Blocks):
-            self._moved(step)
+        if step.layer.blocked == "kernel":
+            done = getattr(self, KERNELS[step.operation])(layer)
         else:
+            done = step.layer.blocked == "cells" and self._cells(step)
+        if not done:
             self._public(layer)
 
-    def _convolution(self, layer: Layer, last: bool) -> None:
+    # One method for each operation that has a blocked kernel; it returns False where the kernel does not serve
+
+    def _convolution(self, layer: FusedLayer) -> bool:
         step, kernels = layer.step, self.kernels
+        options = step.options
+        plain = all(as_pair(options[name], name, 1) == (1, 1) for name in ("stride", "dilation", "groups"))
+        padding = _border(options["padding"], as_pair(options["kernel_size"], "kernel_size", 1))
+        if not plain or padding is None:
+            return False
         weight, bias = self._folded(layer)
-        padding = _border(step.options["padding"], weight.shape[2])
-        size = self.shapes[step.inputs[0]][2:]
-        if padding is None or any(n + 2 * padding < k for n, k in zip(size, weight.shape[2:], strict=True)):
-            self._public(layer)
-            return
+        size = step.input_shapes[0][2:]
         source = self.values[step.inputs[0]]
         winograd = _winograd_pays(weight.shape, step.shape)
         planar = isinstance(source, Planes) and (source.shape[1] < kernels.BLOCK or not winograd)
@@ -135,18 +129,19 @@ class BlockedPlan:
             weight = _spread_channels(weight, source.channels, kernels.BLOCK, axis=1)
         weight, bias = _whole_blocks(weight, kernels.BLOCK, 0), _whole_blocks(bias, kernels.BLOCK, 0)
         batch, relu = step.shape[0], layer.relu is not None
-        out = self._buffer(layer.step.shape)
+        out = self._buffer(step.shape)
         if winograd and not planar:
-            kernel = kernels.Winograd(weight, bias, relu, batch, size, (padding, padding))
+            kernel = kernels.Winograd(weight, bias, relu, batch, size, padding)
             pooled, winner = self._pool_buffers(layer.pool)
             kept = out if layer.kept else None
             buffers = [*source.buffers, *filter(None, (kept, pooled, winner))]
             arrays = lambda: [None if b is None else b.array for b in (kept, pooled, winner)]  # noqa: E731
             self._call(layer.names, buffers, kernel, source, lambda x, logits: arrays())
         else:
-            kernel = kernels.Direct(weight, bias, relu, batch, size, (padding, padding), planar)
+            kernel = kernels.Direct(weight, bias, relu, batch, size, padding, planar)
             # The last layer writes planes itself where one block holds all classes.
-            straight = last and step.shape[1] <= kernels.BLOCK and layer.pool is None
+            self._written = layer.output == self.result and step.shape[1] <= kernels.BLOCK
+            straight = self._written
             out = None if straight else out
             inputs = [source.buffer] if planar else source.buffers
             buffers = [b for b in (*inputs, out) if b is not None]
@@ -158,101 +153,159 @@ class BlockedPlan:
                 lambda x, logits: (None, logits) if straight else (out.array, None),
             )
             if straight:
-                return
+                return True
         self.values[layer.output] = Blocks((out,), step.shape[1:2])
         if layer.pool and winograd and not planar:
-            self._name_pooled(layer.pool, pooled, winner)
+            self._name_pooled(layer.pool, Blocks((pooled,), step.shape[1:2]), winner)
         elif layer.pool:
-            self._pooling(layer.pool)
+            self._pooling(FusedLayer(layer.pool))
+        return True
 
-    def _enlargement(self, step: Step) -> None:
+    def _enlargement(self, layer: FusedLayer) -> bool:
+        step, options = layer.step, layer.step.options
+        doubles = all(as_pair(options[name], name, 1) == (2, 2) for name in ("kernel_size", "stride"))
+        plain = all(as_pair(options[name], name, 0) == (0, 0) for name in ("padding", "output_padding"))
+        if not (doubles and plain and options["groups"] == 1 and as_pair(options["dilation"], "dilation", 1) == (1, 1)):
+            return False
         source = self._blocks(step.inputs[0])
         weight = _spread_channels(self._parameter(step, "weight"), source.channels, self.kernels.BLOCK, axis=0)
         weight = _whole_blocks(weight, self.kernels.BLOCK, 1)
-        bias = _whole_blocks(self._parameter(step, "bias"), self.kernels.BLOCK, 0)
-        size = self.shapes[step.inputs[0]][2:]
+        bias = self._parameter(step, "bias") if options["bias"] else np.zeros(step.shape[1], np.float32)
+        bias = _whole_blocks(bias, self.kernels.BLOCK, 0)
+        size = step.input_shapes[0][2:]
         kernel = self.kernels.Direct(weight, bias, False, step.shape[0], size, (0, 0), transposed=True)
         out = self._buffer(step.shape)
         self._call(step.name, [*source.buffers, out], kernel, source, lambda x, logits: (out.array, None))
         self.values[step.outputs[0]] = Blocks((out,), step.shape[1:2])
+        return True
 
-    def _pooling(self, step: Step) -> None:
-        source = self._blocks(step.inputs[0])
-        pooled, winner = self._pool_buffers(step)
-        self._name_pooled(step, pooled, winner)
+    def _pooling(self, layer: FusedLayer) -> bool:
+        step = layer.step
+        if step.name not in self.halving:
+            return False
+        if len(step.outputs) > 1:  # places of winners are kept in one buffer
+            source = self._one_buffer(step.inputs[0])
+            pooled, winner = self._pool_buffers(step)
+            outputs = [pooled]
+        else:
+            source, winner = self._blocks(step.inputs[0]), None
+            outputs = self._buffers_like(source, step.shape)
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-            self.kernels.max_pool2d(source.buffers[0].array, pooled.array, winner.array if winner else None)
+            for buffer, out in zip(source.buffers, outputs, strict=True):
+                self.kernels.max_pool2d(buffer.array, out.array, winner.array if winner else None)
 
-        self.calls.append(Call(step.name, [source.buffers[0], pooled, *([winner] if winner else [])], run))
+        self.calls.append(Call(step.name, [*source.buffers, *outputs, *([winner] if winner else [])], run))
+        self._name_pooled(step, Blocks(tuple(outputs), source.channels), winner)
+        return True
 
-    def _unpooling(self, step: Step) -> None:
-        source, winner = self._blocks(step.inputs[0]), self.values[step.inputs[1]]
-        out = self._buffer(step.shape)
+    def _unpooling(self, layer: FusedLayer) -> bool:
+        step = layer.step
+        winner = self.values[step.inputs[1]]
+        if not isinstance(winner, Buffer):
+            return False
+        source, out = self._one_buffer(step.inputs[0]), self._buffer(step.shape)
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
             self.kernels.max_unpool2d(source.buffers[0].array, winner.array, out.array)
 
         self.calls.append(Call(step.name, [source.buffers[0], winner, out], run))
         self.values[step.outputs[0]] = Blocks((out,), step.shape[1:2])
+        return True
 
-    def _moved(self, step: Step) -> None:
+    def _concatenation(self, layer: FusedLayer) -> bool:
+        """Read the parts where they are, as further blocks of one value."""
+        step = layer.step
+        if len(step.shape) != 4:
+            return False
+        parts = [self._blocks(name) for name in step.inputs]
+        buffers, channels = (sum(lists, ()) for lists in zip(*((p.buffers, p.channels) for p in parts), strict=True))
+        self.values[step.outputs[0]] = Blocks(buffers, tuple(channels))
+        return True
+
+    def _moved(self, layer: FusedLayer) -> bool:
         """Crop, or pad with zeros: whole cells are copied."""
-        source, out = self._blocks(step.inputs[0]), self._buffer(step.shape)
-        (height, width), size = self.shapes[step.inputs[0]][2:], step.shape[2:]
-        if step.operation == "crop":
-            top, left = (height - size[0]) // 2, (width - size[1]) // 2
-            read, write = np.s_[:, :, top : top + size[0], left : left + size[1]], np.s_[:]
-        else:
-            left, _, top, _ = step.options["amounts"]
+        step = layer.step
+        options = step.options
+        padded = step.operation == "pad"
+        if not isinstance(self.values[step.inputs[0]], Blocks):
+            return False
+        if padded and (options["mode"] != "constant" or options["value"] or min(options["amounts"]) < 0):
+            return False
+        source = self._blocks(step.inputs[0])
+        outputs = self._buffers_like(source, step.shape)
+        (height, width), size = step.input_shapes[0][2:], step.shape[2:]
+        if padded:
+            left, _, top, _ = options["amounts"]
             read, write = np.s_[:], np.s_[:, :, top : top + height, left : left + width]
+        else:
+            top, left = step.layer.corner(step.input_shapes[0])
+            read, write = np.s_[:, :, top : top + size[0], left : left + size[1]], np.s_[:]
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-            if step.operation == "pad":
-                out.array[...] = 0
-            out.array[write] = source.buffers[0].array[read]
+            for buffer, out in zip(source.buffers, outputs, strict=True):
+                if padded:
+                    out.array[...] = 0
+                out.array[write] = buffer.array[read]
 
-        self.calls.append(Call(step.name, [source.buffers[0], out], run))
-        self.values[step.outputs[0]] = Blocks((out,), step.shape[1:2])
+        self.calls.append(Call(step.name, [*source.buffers, *outputs], run))
+        self.values[step.outputs[0]] = Blocks(tuple(outputs), source.channels)
+        return True
 
-    def _public(self, layer: Layer) -> None:
+    def _cells(self, step: Step) -> bool:
+        """Compute a layer cell by cell on blocks as they are; channels that fill up a block are computed too."""
+        values = [self.values[name] for name in step.inputs]
+        if not any(isinstance(value, Blocks) for value in values):
+            return False
+        if any(len(shape) != 4 or shape[:2] != step.shape[:2] for shape in step.input_shapes):
+            return False  # channels are repeated
+        sources = [self._blocks(name) for name in step.inputs]
+        if any(source.channels != sources[0].channels for source in sources):
+            sources = [self._one_buffer(name) for name in step.inputs]
+        outputs = self._buffers_like(sources[0], step.shape)
+        parts = list(zip(*(source.buffers for source in sources), outputs, strict=True))
+
+        def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
+            for *buffers, out in parts:
+                out.array[...] = step.layer.compute(*(buffer.array for buffer in buffers))
+
+        self.calls.append(Call(step.name, [buffer for part in parts for buffer in part], run))
+        self.values[step.outputs[0]] = Blocks(tuple(outputs), sources[0].channels)
+        return True
+
+    def _public(self, layer: FusedLayer) -> None:
         """Run one layer through the public functions."""
         step = layer.step
         values = [self._planes(name) for name in step.inputs]
         outputs = [Buffer(step.shape, np.int64 if k else np.float32) for k, _ in enumerate(step.outputs)]
-        weight = self._folded(layer) if step.operation == "conv2d" else None
-        parameters = self.parameters
-        options = dict(step.options)
-        if weight is not None:
-            parameters = {f"{step.name}.weight": weight[0], f"{step.name}.bias": weight[1]}
-            options["bias"] = True
+        compute = computed_by(layer, self.parameters)
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-            layers = Computation(parameters)
-            inputs = [x if v.buffer is None else v.buffer.array for v in values]
-            result = getattr(layers, step.operation)(*inputs, name=step.name, **options)
-            result = layers.relu(result, "") if layer.relu else result
+            result = compute([x if v.buffer is None else v.buffer.array for v in values])
             for buffer, array in zip(outputs, result if len(outputs) > 1 else (result,), strict=True):
                 buffer.array[...] = array
 
         buffers = [v.buffer for v in values if v.buffer is not None] + outputs
         self.calls.append(Call(layer.names, buffers, run))
         names = (layer.output, *step.outputs[1:])
-        self.values.update({n: Planes(b, step.shape) for n, b in zip(names, outputs, strict=True)})
+        for name, buffer in zip(names, outputs, strict=True):
+            self.values[name] = self._as_planes[name] = Planes(buffer, step.shape)
         if layer.pool:
-            self._add(Layer(layer.pool), last=False)
+            self._add(FusedLayer(layer.pool))
 
-    def _finish(self, name: str) -> None:
+    def _finish(self) -> None:
         """Bring the result into the logits, where the last layer has not written them itself."""
-        value = self.values.get(name)
-        if isinstance(value, Blocks):
-            buffer = value.buffers[0]
-            self.calls.append(
-                Call(f"{name} to planes", [buffer], lambda x, logits, _: self.kernels.to_planes(buffer.array, logits))
-            )
-        elif isinstance(value, Planes):
-            buffer = value.buffer
-            self.calls.append(Call(f"{name} copied", [buffer], lambda x, logits, _: np.copyto(logits, buffer.array)))
+        if self._written:
+            return
+        value = self.values[self.result]
+        if isinstance(value, Blocks) and len(value.buffers) == 1:
+            buffer, name = value.buffers[0], f"{self.result} to planes"
+            call = Call(name, [buffer], lambda x, logits, _: self.kernels.to_planes(buffer.array, logits))
+        else:
+            planes = self._planes(self.result).buffer
+            buffers, name = [planes] if planes else [], f"{self.result} copied"
+            call = Call(name, buffers, lambda x, logits, _: np.copyto(logits, planes.array if planes else x))
+        self.calls.append(call)
 
     # What they share
 
@@ -281,8 +334,12 @@ class BlockedPlan:
         winner = self._buffer(pool.shape, np.int8) if pool.options["return_indices"] else None
         return self._buffer(pool.shape), winner
 
-    def _name_pooled(self, pool: Step, pooled: Buffer, winner: Buffer | None) -> None:
-        self.values[pool.outputs[0]] = Blocks((pooled,), pool.shape[1:2])
+    def _buffers_like(self, source: Blocks, shape: tuple[int, ...]) -> list[Buffer]:
+        """Return new buffers for the parts of a value, with other heights and widths."""
+        return [self._buffer((shape[0], channels, *shape[2:])) for channels in source.channels]
+
+    def _name_pooled(self, pool: Step, pooled: Blocks, winner: Buffer | None) -> None:
+        self.values[pool.outputs[0]] = pooled
         if winner:
             self.values[pool.outputs[1]] = winner
 
@@ -299,12 +356,19 @@ class BlockedPlan:
             value = self.values[name] = Blocks((out,), value.shape[1:2])
         return value
 
-    def _planes(self, name: str) -> Planes:
-        """Return a value as planes; blocks are copied into them."""
-        value = self.values[name]
-        if isinstance(value, Planes):
+    def _one_buffer(self, name: str) -> Blocks:
+        """Return a value in blocks of one buffer; the parts of a concatenation are copied together, once."""
+        value = self._blocks(name)
+        if len(value.buffers) == 1:
             return value
-        shape = self.shapes[name]
+        self.values[name] = self._planes(name)
+        return self._blocks(name)
+
+    def _planes(self, name: str) -> Planes:
+        """Return a value as planes; blocks are copied into them, once."""
+        if name in self._as_planes:
+            return self._as_planes[name]
+        value, shape = self.values[name], self.shapes[name]
         parts, channels = value.buffers, np.cumsum([0, *value.channels])
         out = Buffer(shape)
 
@@ -315,12 +379,13 @@ class BlockedPlan:
                 out.array[:, channels[k] : channels[k + 1]] = planes
 
         self.calls.append(Call(f"{name} to planes", [*parts, out], run))
-        return Planes(out, shape)
+        self._as_planes[name] = Planes(out, shape)
+        return self._as_planes[name]
 
     def _parameter(self, step: Step, entry: str) -> np.ndarray:
         return np.asarray(self.parameters[f"{step.name}.{entry}"])
 
-    def _folded(self, layer: Layer) -> tuple[np.ndarray, np.ndarray]:
+    def _folded(self, layer: FusedLayer) -> tuple[np.ndarray, np.ndarray]:
         """Return weight and bias of a convolution with its batch normalization."""
         weight = self._parameter(layer.step, "weight")
         bias = self._parameter(layer.step, "bias") if layer.step.options["bias"] else None
@@ -331,11 +396,25 @@ class BlockedPlan:
         return weight, np.zeros(weight.shape[0], weight.dtype) if bias is None else bias
 
 
-def _border(padding: int | str, kernel_size: int) -> int | None:
-    """Return the zeros on every side; None where sides differ."""
+# The method of `BlockedPlan` for each record that says it has a blocked kernel.
+KERNELS = {
+    "conv2d": "_convolution",
+    "conv_transpose2d": "_enlargement",
+    "max_pool2d": "_pooling",
+    "max_unpool2d": "_unpooling",
+    "concatenate": "_concatenation",
+    "crop": "_moved",
+    "pad": "_moved",
+}
+if KERNELS.keys() != {name for name, record in LAYERS.items() if record.blocked == "kernel"}:
+    raise TypeError("the blocked kernels of plans are not those that the records of the layers name")
+
+
+def _border(padding: Any, kernel: tuple[int, int]) -> tuple[int, int] | None:
+    """Return the zeros above and below, left and right; None where the two sides of an axis differ."""
     if padding == "same":
-        return kernel_size // 2 if kernel_size % 2 else None
-    return 0 if padding == "valid" else padding
+        return tuple(k // 2 for k in kernel) if all(k % 2 for k in kernel) else None
+    return (0, 0) if padding == "valid" else as_pair(padding, "padding", 0)
 
 
 def _winograd_pays(weight_shape: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -1,21 +1,17 @@
-"""A planned pass: everything that can be done before the picture comes is done once."""
+"""A planned pass: what does not depend on the pixels is computed once, before the first picture."""
 
 import threading
-import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-import segalgo
 from segalgo import _ext
 from segalgo._core.dispatch import wing
-from segalgo.models.graph.execution import INPUT, Computation, Step
 from segalgo.models.plans.blocked import BlockedPlan
-from segalgo.models.plans.fusion import Layer, fused
+from segalgo.models.plans.public import PublicPlan
 
-# Of each network: its memory is the activations and the packed weights of each.
+# For each network. A plan holds the activations and the packed weights.
 KEPT_PLANS = 2
 
 
@@ -86,60 +82,6 @@ class Plan:
         if planes.dtype != self.dtype:
             raise TypeError(f"x has dtype {planes.dtype}: expected {self.dtype}, for which this was planned")
         return planes
-
-
-class PublicPlan:
-    """Layers in order, convolutions prepared, everything else by the public functions: for every backend and dtype."""
-
-    nbytes = 0
-
-    def __init__(self, steps: Sequence[Step], parameters: Mapping[str, Any]) -> None:
-        self.computation = Computation(parameters)
-        self.layers = fused(steps, pooling=False)
-        self.readers = Counter(name for layer in self.layers for name in layer.step.inputs)
-        self.prepared = {
-            layer.step.name: _prepared(layer, parameters) for layer in self.layers if layer.step.operation == "conv2d"
-        }
-
-    def run(self, x: Any, seconds: list[tuple[str, float]] | None) -> Any:
-        """Return the logits; append the time of each layer to `seconds`."""
-        arrays, waiting = {INPUT: x}, Counter(self.readers)
-        for layer in self.layers:
-            start = time.perf_counter()
-            step = layer.step
-            inputs = [arrays[name] for name in step.inputs]
-            if step.name in self.prepared:
-                result = self.prepared[step.name](*inputs)
-            else:
-                result = getattr(self.computation, step.operation)(*inputs, name=step.name, **step.options)
-            names = (layer.output, *step.outputs[1:])
-            arrays.update(zip(names, result if len(names) > 1 else (result,), strict=True))
-            waiting.subtract(step.inputs)
-            for name in {*step.inputs} - {INPUT}:
-                if waiting[name] == 0:
-                    del arrays[name]
-            if seconds is not None:
-                seconds.append((layer.names, time.perf_counter() - start))
-        return arrays[self.layers[-1].output]
-
-
-def _prepared(layer: Layer, parameters: Mapping[str, Any]) -> segalgo.PreparedConv2d:
-    step, options = layer.step, layer.step.options
-    norm = layer.batch_norm
-    folded = None
-    if norm:
-        entries = ("running_mean", "running_var", "weight", "bias")
-        folded = (*(parameters[f"{norm.name}.{entry}"] for entry in entries), norm.options["eps"])
-    bias = parameters[f"{step.name}.bias"] if options["bias"] else None
-    return segalgo.prepare_conv2d(
-        parameters[f"{step.name}.weight"],
-        bias,
-        options["stride"],
-        options["padding"],
-        options["dilation"],
-        batch_norm=folded,
-        relu=layer.relu is not None,
-    )
 
 
 def has_kernels(x: Any) -> bool:

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import segalgo
-from segalgo._core.arrays import is_cupy
+from segalgo._core.arrays import array_module
 from segalgo.models.plans.plan import planned_logits
 from segalgo.models.predicting.enlargement import enlarge, enlarged_argmax
-from segalgo.models.predicting.preprocessing import as_picture
-from segalgo.models.predicting.tiling import ReceptiveField, Span, as_tile, receptive_field, spans
+from segalgo.models.predicting.preprocessing import as_picture, is_batch
+from segalgo.models.predicting.tiling import Span, windows
 
 Window = tuple[Span, Span]
 
 
 class Sampling(NamedTuple):
-    """What Monte-Carlo dropout says of a picture."""
+    """Mean and variance of the probabilities over passes with dropout."""
 
     labels: Any
     """(H, W) int32: the class of the largest mean."""
@@ -38,6 +38,9 @@ def predict(
     progress: bool = True,
 ) -> Any:
     """Return the label map of a picture: see `Network.predict`."""
+    if is_batch(image):
+        options = {"tile": tile, "augment": augment, "samples": samples, "seed": seed, "progress": progress}
+        return _together(image, [predict(model, one, **options) for one in image], model, np.int32)
     image = as_picture(image, model.preprocessing, model.in_channels)
     if samples is not None:
         if tile is not None or augment:
@@ -66,6 +69,9 @@ def predict_proba(
     progress: bool = True,
 ) -> Any:
     """Return the probabilities of the classes: see `Network.predict_proba`."""
+    if is_batch(image):
+        results = [predict_proba(model, one, tile=tile, augment=augment, progress=progress) for one in image]
+        return _together(image, results, model, np.float32)
     image = as_picture(image, model.preprocessing, model.in_channels)
     reduction, seen = model.preprocessing.reduction, model.preprocessing.reduced(image)
     if augment:
@@ -78,6 +84,19 @@ def predict_proba(
 def compute_logits(model: Any, planes: Any) -> Any:
     """Return logits of (1, C, H, W): the one place that decides between the plain and the planned pass."""
     return planned_logits(model, planes)
+
+
+def _together(images: Any, results: list[Any], model: Any, dtype: Any) -> Any:
+    """Return the results of a batch as one array, those of a list as a list."""
+    if isinstance(images, list | tuple):
+        return results
+    if not results:
+        planes = () if dtype == np.int32 else (model.num_classes,)
+        return _empty(images, (0, *planes, *images.shape[1:3]), dtype)
+    stack = array_module(images).stack
+    if isinstance(results[0], Sampling):
+        return Sampling(*map(stack, zip(*results, strict=True)))
+    return stack(results)
 
 
 def _assembled(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
@@ -114,7 +133,7 @@ def _averaged(model: Any, image: Any, tile: int | None, progress: bool) -> Any:
 
 def _turned(array: Any, turns: int, axes: tuple[int, int]) -> Any:
     """Turn by quarters, as `numpy.rot90` does, whatever kind of array."""
-    return _module_of(array).rot90(array, turns, axes)
+    return array_module(array).rot90(array, turns, axes)
 
 
 def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> Sampling:
@@ -139,8 +158,8 @@ def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> 
 
 def _logits_of_windows(model: Any, image: Any, tile: int | None, progress: bool) -> Iterator[tuple[Span, Span, Any]]:
     """Yield rows, columns and logits (classes, rows, columns) of each part of a picture."""
-    windows = _windows(model, image.shape[:2], tile)
-    for window in _progress(windows, len(windows), "tile", progress and len(windows) > 1):
+    parts = _windows(model, image.shape[:2], tile)
+    for window in _progress(parts, len(parts), "tile", progress and len(parts) > 1):
         logits = compute_logits(model, _planes(model, image, window))
         yield *window, _cut(logits[0], window, model)
 
@@ -150,13 +169,7 @@ def _windows(model: Any, shape: tuple[int, int], tile: int | None) -> list[Windo
     if tile is None:
         rows, columns = (Span(0, n, 0, n) for n in shape)
         return [(rows, columns)]
-    field = receptive_field(model)
-    if model.margin:
-        # What lies around a part is read by `_planes`, from the picture or its mirror image.
-        field = ReceptiveField(field.alignment, 0, 0)
-    side = as_tile(tile, field.alignment)
-    rows, columns = (list(spans(n, side, field)) for n in shape)
-    return [(i, j) for i in rows for j in columns]
+    return windows(model, shape, tile)
 
 
 def _planes(model: Any, image: Any, window: Window) -> Any:
@@ -171,9 +184,9 @@ def _planes(model: Any, image: Any, window: Window) -> Any:
             _mirrored(np.arange(n) + span.start - half, extent)
             for n, span, extent in zip(size, window, image.shape[:2], strict=True)
         )
-        xp = _module_of(image)
+        xp = array_module(image)
         part = image[xp.asarray(rows)[:, None], xp.asarray(columns)[None, :]]
-    return _module_of(image).ascontiguousarray(model.preprocessing(part)[None])
+    return array_module(image).ascontiguousarray(model.preprocessing(part)[None])
 
 
 def _mirrored(places: np.ndarray, n: int) -> np.ndarray:
@@ -204,15 +217,7 @@ def _labels_of(scores: Any, threshold: float) -> Any:
 
 
 def _empty(like: Any, shape: tuple[int, ...], dtype: Any) -> Any:
-    return _module_of(like).empty(shape, dtype)
-
-
-def _module_of(array: Any) -> Any:
-    if is_cupy(array):
-        import cupy
-
-        return cupy
-    return np
+    return array_module(like).empty(shape, dtype)
 
 
 def _progress(items: Any, total: int, unit: str, shown: bool) -> Any:

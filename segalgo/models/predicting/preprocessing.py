@@ -32,7 +32,7 @@ class Preprocessing:
     """One number, or one a channel, in the order of `channels`."""
     scale: float | tuple[float, ...] = 64.0
     reduction: int = 1
-    """The network sees means of so many by so many pixels; its answer is enlarged bilinearly to the whole size."""
+    """Side of the blocks whose means the network sees; its logits are enlarged bilinearly to the picture's size."""
 
     def __post_init__(self) -> None:
         one_of(self.channels, "channels", CHANNELS)
@@ -59,7 +59,7 @@ class Preprocessing:
     def reduced(self, picture: Any) -> Any:
         """Return the picture that the network sees: itself, or float32 from 0 to 1 where it is reduced.
 
-        Means at the right and lower border are of the pixels that there are.
+        Where a block reaches over the right or lower border, the mean is of its pixels inside the picture.
         """
         if self.reduction == 1:
             return picture
@@ -78,15 +78,24 @@ class Preprocessing:
         return planes[::-1] if self.channels == "bgr" else planes
 
 
+def is_batch(image: Any) -> bool:
+    """Return whether these are several pictures: an array (N, H, W, C), or a list of arrays."""
+    if isinstance(image, list | tuple):
+        return bool(image) and all(hasattr(one, "shape") and len(one.shape) >= 2 for one in image)
+    return np.ndim(image) == 4
+
+
 def as_picture(image: Any, preprocessing: Preprocessing, in_channels: int) -> Any:
     """Check that an image is a picture, as `predict` takes it, and return it as an array."""
     image = as_array(image, "image")
+    if image.ndim == 3 and image.shape[2] == 1 and preprocessing.channels != "as is":
+        image = image[..., 0]
     if preprocessing.channels == "as is":
         fits = (image.ndim == 3 and image.shape[2] == in_channels) or (image.ndim == 2 and in_channels == 1)
         expected = f"(H, W, {in_channels})"
     else:
         fits = image.ndim == 2 or (image.ndim == 3 and image.shape[2] in (3, 4))
-        expected = "(H, W), (H, W, 3) or (H, W, 4)"
+        expected = "(H, W), (H, W, 1), (H, W, 3) or (H, W, 4)"
     if not fits or 0 in image.shape:
         raise ValueError(f"image has shape {image.shape}: expected {expected}, and at least one pixel")
     if image.dtype not in (np.bool_, np.uint8, np.uint16) and image.dtype.kind != "f":

@@ -63,21 +63,23 @@ def conv_transpose2d(
     """See `segalgo.conv_transpose2d`. weight is (C, K / G, kh, kw); returns (N, K, OH, OW).
 
     Scatter: out[n, k, i*sh + u*dh - ph, j*sw + v*dw - pw] += x[n, c, i, j] * weight[c, k, u, v] for all c, i, j, u, v,
-    cells outside the output dropped. One pass per kernel cell (u, v), into an output with its borders still on.
+    cells outside the output dropped. One pass per kernel cell (u, v), over the input cells that it brings inside.
     """
     (n, channels, height, width), (_, rows, kh, kw) = x.shape, weight.shape
-    (sh, sw), (ph, pw), (dh, dw), (oh, ow) = stride, padding, dilation, output_size
-    reach = (height - 1) * sh + (kh - 1) * dh + 1, (width - 1) * sw + (kw - 1) * dw + 1
-    full = np.zeros((n, groups, rows, max(reach[0], ph + oh), max(reach[1], pw + ow)), x.dtype)
+    output = np.zeros((n, groups, rows, *output_size), x.dtype)
     matrices = weight.reshape(groups, channels // groups, rows, kh, kw).swapaxes(1, 2)
-    cells = x.reshape(n, groups, channels // groups, height * width)
+    cells = x.reshape(n, groups, channels // groups, height, width)
     for u in range(kh):
         for v in range(kw):
-            sums = (matrices[..., u, v] @ cells).reshape(n, groups, rows, height, width)
-            top, left = u * dh, v * dw
-            full[..., top : top + (height - 1) * sh + 1 : sh, left : left + (width - 1) * sw + 1 : sw] += sums
-    output = full[..., ph : ph + oh, pw : pw + ow].reshape(n, groups * rows, oh, ow)
-    return _with_bias(output, bias)
+            (from_rows, to_rows), (from_columns, to_columns) = (
+                _scattered(*axis, cell)
+                for *axis, cell in zip(x.shape[2:], output_size, stride, padding, dilation, (u, v), strict=True)
+            )
+            inside = cells[..., from_rows, from_columns]
+            if inside.size and rows:
+                sums = matrices[..., u, v] @ inside.reshape(*inside.shape[:3], -1)
+                output[..., to_rows, to_columns] += sums.reshape(n, groups, rows, *inside.shape[3:])
+    return _with_bias(output.reshape(n, groups * rows, *output_size), bias)
 
 
 def choose_algorithm(
@@ -353,6 +355,17 @@ def _padded(x: np.ndarray, kernel: Pair, stride: Pair, padding: Pair, dilation: 
     padded = np.zeros((*x.shape[:2], *size), x.dtype)
     padded[:, :, padding[0] : padding[0] + x.shape[2], padding[1] : padding[1] + x.shape[3]] = x
     return padded
+
+
+def _scattered(n: int, size: int, s: int, p: int, d: int, u: int) -> tuple[slice, slice]:
+    """Return the cells of one axis of the input that kernel cell u brings into the output, and where they go."""
+    shift = u * d - p
+    first = max(0, -(shift // s))  # the first i with i*s + shift >= 0
+    last = max(first, min(n, (size - 1 - shift) // s + 1))
+    begin = first * s + shift
+    return slice(first, last), slice(begin, begin + max((last - first - 1) * s + 1, 0), s) if last > first else slice(
+        0, 0
+    )
 
 
 def _cells(padded: np.ndarray, cell: Pair, stride: Pair, dilation: Pair, output_size: Pair) -> np.ndarray:

@@ -45,6 +45,53 @@ def linear_taps(
     return np.stack([cell, np.minimum(cell + 1, n - 1)]), np.stack([real(1) - weight, weight])
 
 
+def filter_taps(
+    n: int, size: int, step: float | None, align_corners: bool, cubic: bool, antialias: bool, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the windows (2, size) of the input cells of each output cell along one axis, and their weights in `dtype`.
+
+    A window is its first cell and the number of cells; the weights (size, most cells) are followed by zeros. The filter
+    is a triangle of half-width 1, or Keys' cubic convolution of half-width 2 with a = -0.75 (antialiased -0.5, as in
+    PyTorch). With `antialias` the filter is as wide as a step where that is larger than a cell, cells outside the
+    picture are left out and the weights divided by their sum; else cells outside count as the nearest inside.
+    """
+    corners = (n - 1) / (size - 1) if size > 1 else 0.0
+    scale = corners if align_corners else n / size if step is None else float(step)
+    j = np.arange(size, dtype=np.float64)
+    half = 2.0 if cubic else 1.0
+    a = -0.5 if antialias else -0.75
+    if antialias and n == size:  # PyTorch's rule, whatever the step: every cell is itself
+        return np.stack([j, np.ones(size)]).astype(np.int64), np.ones((size, 1), dtype)
+    if antialias:
+        wide = max(scale, 1.0)
+        middle = scale * (j + 0.5)
+        first = np.maximum(np.trunc(middle - half * wide + 0.5), 0).astype(np.int64)
+        last = np.minimum(np.trunc(middle + half * wide + 0.5), n).astype(np.int64)
+        cells = first[:, None] + np.arange(max(int((last - first).max()), 1))
+        weights = _filter((cells + 0.5 - middle[:, None]) / wide, cubic, a)
+        weights = np.where(cells < last[:, None], weights, 0.0)
+        return np.stack([first, last - first]), (weights / weights.sum(axis=1, keepdims=True)).astype(dtype)
+    position = scale * j if align_corners else scale * (j + 0.5) - 0.5
+    cell = np.floor(position).astype(np.int64)
+    taps = cell[:, None] + np.arange(1 - int(half), 1 + int(half))
+    weights = _filter(taps - position[:, None], cubic, a)
+    clipped = np.clip(taps, 0, n - 1)
+    first, last = clipped[:, 0], clipped[:, -1] + 1
+    gathered = np.zeros((size, int((last - first).max())))
+    np.add.at(gathered, (np.arange(size)[:, None], clipped - first[:, None]), weights)
+    return np.stack([first, last - first]), gathered.astype(dtype)
+
+
+def _filter(distance: np.ndarray, cubic: bool, a: float) -> np.ndarray:
+    """Return the triangle, or Keys' cubic convolution, at these distances from its middle."""
+    x = np.abs(distance)
+    if not cubic:
+        return np.maximum(1.0 - x, 0.0)
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
+    return np.where(x < 1, near, np.where(x < 2, far, 0.0))
+
+
 def pad_indices(n: int, before: int, after: int, mode: str) -> np.ndarray:
     """Return the input cell of each output cell along one axis, int64, -1 for the constant.
 
@@ -90,3 +137,25 @@ def interpolate_bilinear(
     along = x[..., columns[0]] * column_weights[0] + x[..., columns[1]] * column_weights[1]
     top, bottom = along[:, :, rows[0]], along[:, :, rows[1]]
     return top * row_weights[0][:, None] + bottom * row_weights[1][:, None]
+
+
+def interpolate_filtered(
+    x: np.ndarray, rows: np.ndarray, row_weights: np.ndarray, columns: np.ndarray, column_weights: np.ndarray
+) -> np.ndarray:
+    """See `segalgo.interpolate`. x is (N, C, H, W); rows and columns are windows as `filter_taps` returns them.
+
+    out[n, c, i, j] = sum over a of row_weights[i, a] * (sum over b of column_weights[j, b]
+    * x[n, c, rows[0, i] + a, columns[0, j] + b]): along the columns first, in order, in the dtype of x.
+    """
+    along = _weighed(x, columns, column_weights)
+    return _weighed(along.swapaxes(2, 3), rows, row_weights).swapaxes(2, 3)
+
+
+def _weighed(x: np.ndarray, windows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return the weighted sums of windows along the last axis."""
+    output = np.zeros((*x.shape[:3], windows.shape[1]), x.dtype)
+    with np.errstate(all="ignore"):
+        for k in range(weights.shape[1]):
+            j = np.flatnonzero(windows[1] > k)
+            output[..., j] += x[..., windows[0, j] + k] * weights[j, k]
+    return output

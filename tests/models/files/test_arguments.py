@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from segalgo.models import SegNet, UNet, WeightsError, from_checkpoint, load, load_encoder, load_weights
+from segalgo.models import SegNet, UNet, WeightsError, available, from_checkpoint, load, load_encoder, load_weights
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from segalgo.models import SegNet, UNet, WeightsError, from_checkpoint, load, lo
         (lambda: from_checkpoint(3), TypeError, "path=3: expected a path"),
         (lambda: from_checkpoint("a.pth", key=3), TypeError, "key=3: expected a string"),
         (lambda: load(["unet-membrane"]), ValueError, "name=['unet-membrane']: expected one of"),
+        (lambda: load("unet", 3), TypeError, "folder=3: expected a path"),
+        (lambda: available(3), TypeError, "folder=3: expected a path"),
         (lambda: load("unet"), ValueError, "name='unet': expected one of"),
         (lambda: load("unet", "nowhere"), ValueError, "name='unet': expected one of none, no weights are installed"),
         (lambda: load_encoder(UNet(1, 2, 2, 1), {}), TypeError, "model is a UNet: expected a SegNet"),
@@ -35,3 +37,23 @@ from segalgo.models import SegNet, UNet, WeightsError, from_checkpoint, load, lo
 def test_refusals(made, error, words):
     with pytest.raises(error, match=re.escape(words)):
         made()
+
+
+def test_damaged_files_of_a_network_that_comes_along(tmp_path):
+    (tmp_path / "a.safetensors").write_bytes(b"abc")
+    (tmp_path / "a.json").write_text("{")
+    for call in (lambda: available(tmp_path), lambda: load("a", tmp_path)):
+        with pytest.raises(WeightsError, match=r"a\.json: cannot be read"):
+            call()
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"a\.json: is a list, expected an object"):
+        available(tmp_path)
+    (tmp_path / "a.json").write_text('{"architecture": "unet"}')
+    with pytest.raises(WeightsError, match=r"a\.safetensors: "):
+        load("a", tmp_path)
+
+
+def test_the_networks_that_come_along_are_found():
+    assert {"segnet-camvid", "unet-membrane"} <= set(available())
+    for name in available():
+        assert load(name).parameters

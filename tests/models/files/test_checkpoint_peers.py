@@ -349,7 +349,7 @@ def test_whole_models_and_programs_are_named(tmp_path):
     for content in (model, {"model": model, "epoch": 3}, {"model": torch.nn.DataParallel(model)}):
         torch.save(content, tmp_path / "a.pth")
         with pytest.raises(
-            WeightsError, match=r"a whole model of the class torch\.nn\..*torch\.save\(model\.state_dict"
+            WeightsError, match=r"a whole model \(its pickle names torch\.nn\..*torch\.save\(model\.state_dict"
         ):
             load_weights(tmp_path / "a.pth")
     torch.save({"a": np.zeros((3, 3))}, tmp_path / "a.pth")
