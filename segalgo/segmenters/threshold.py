@@ -96,6 +96,8 @@ def segment(
     one_of(foreground, "foreground", ("above", "below"))
     if threshold is None:
         threshold = find_threshold(image, method, window)
+    else:
+        threshold = as_real_number(threshold, "threshold")
     threshold = _with_offset(threshold, offset)
     return find_objects(
         image,

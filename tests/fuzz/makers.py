@@ -144,6 +144,8 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
     masks.rle_area: _one_rle,
     masks.rle_bounding_box: _one_rle,
     masks.rle_to_mask: lambda rng: _one_rle(rng) | {"order": str(rng.choice(["C", "F"]))},
+    masks.labels_to_polygons: lambda rng: {"labels": _labels(rng)},
+    masks.rle_to_start_lengths: _one_rle,
     masks.labels_to_rles: lambda rng: {"labels": _labels(rng)},
     masks.mask_to_counts: lambda rng: {"mask": _mask(rng)},
     masks.mask_to_rle: lambda rng: {"mask": _mask(rng)},
@@ -185,5 +187,7 @@ NOT_FUZZED = {
     "show_trace": "draws: tests/plot",
     "side_by_side": "draws: tests/plot",
     "try_all_thresholds": "draws: tests/thresholds",
+    "join_holes": "takes rings as mask_to_polygons returns them: tests/masks",
+    "start_lengths_to_rle": "reads text: tests/masks",
     "panoptic_quality": "takes nested records: tests/metrics",
 }
