@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage as ndi
 
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 from segalgo import masks
 
 
@@ -76,6 +76,35 @@ def codes() -> list[dict]:
         points = rng.uniform(0, 1, 2) * (640, 480) + 80 * np.column_stack([np.cos(angles), np.sin(angles)])
         found.append(masks.polygon_to_rle(points, (480, 640)))
     return found
+
+
+@cache
+def label_map(side: int) -> np.ndarray:
+    """Return disks of radius 15 in a grid of 40."""
+    i, j = np.mgrid[:side, :side]
+    numbers = (i // 40) * (side // 40 + 1) + j // 40 + 1
+    return np.where((i % 40 - 20) ** 2 + (j % 40 - 20) ** 2 < 225, numbers, 0).astype(np.int32)
+
+
+class LabelMap:
+    """All objects of 1024 x 1024: about 700; pycocotools is given one mask after the other."""
+
+    param_names = ("implementation",)
+    params = (("segalgo", "pycocotools"),)
+
+    def setup(self, implementation):
+        module, labels = peer("pycocotools.mask"), label_map(1024)
+
+        def one_by_one():
+            numbers = np.unique(labels)[1:].tolist()
+            return {k: module.encode(np.asfortranarray((labels == k).view(np.uint8))) for k in numbers}
+
+        self.call = one_by_one if implementation == "pycocotools" else lambda: masks.labels_to_rles(labels)
+        if implementation == "segalgo":
+            assert self.call() == one_by_one()
+
+    def time_label_map(self, implementation):
+        self.call()
 
 
 class Iou:

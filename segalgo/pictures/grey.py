@@ -11,8 +11,8 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    picture : array, (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)
-        Grey, grey + alpha, RGB or RGBA. Transparent pixels are blended over white.
+    picture : array, (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
+        Grey, grey and opacity, RGB, or RGB and opacity. Transparent pixels are blended over white.
 
     Returns
     -------
@@ -35,8 +35,10 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
     array([[54, 10]], dtype=uint8)
     """
     picture = np.asarray(picture)
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[..., 0]
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (2, 3, 4)):
-        raise ValueError(f"picture has shape {picture.shape}: expected (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)")
+        raise ValueError(f"picture has shape {picture.shape}: expected (H, W) or (H, W, 1 to 4)")
     if picture.dtype == bool:
         picture = picture.astype(np.uint8)
         white = 1

@@ -19,7 +19,7 @@ def open_netpbm(file: BinaryIO, page: int | None) -> OpenedPicture:
     kind = int(head[1:2])
     numbers, place = [], 2
     for _ in range(2 if kind in (1, 4) else 3):
-        found = re.compile(rb"(?:\s|#[^\r\n]*)*(\d{1,10})").match(head, place)
+        found = re.compile(rb"(?:\s|#[^\r\n]*[\r\n])*(\d{1,10})").match(head, place)
         if found is None:
             raise ValueError("its header is damaged")
         numbers.append(int(found[1]))

@@ -87,16 +87,44 @@ def open_gif(file: BinaryIO, page: int | None) -> OpenedPicture:
     from PIL.GifImagePlugin import GifImageFile
 
     picture = GifImageFile(file)
+    place = file.tell()
 
     def decode(labels: bool) -> np.ndarray:
+        file.seek(place)
         if page:
             picture.seek(page)
         return _decoded(picture, labels)
 
     opened = _opened("GIF", picture, decode, 4)
     opened.grey = picture.mode == "L"
-    _choose_frame(opened, picture, page)
+    _choose_frame(opened, picture, page, _gif_frames(file))
     return opened
+
+
+def _gif_frames(file: BinaryIO) -> int:
+    """Count the frames of a GIF; Pillow would parse each of them."""
+    file.seek(10)
+    flags = file.read(1)[0]
+    file.seek(2, 1)
+    frames = 0
+    if flags & 0x80:
+        file.seek(3 << ((flags & 7) + 1), 1)
+    while True:
+        kind = file.read(1)
+        if kind == b",":
+            frames += 1
+            flags = (file.read(9) + bytes(9))[8]
+            if flags & 0x80:
+                file.seek(3 << ((flags & 7) + 1), 1)
+            file.seek(1, 1)
+        elif kind == b"!":
+            file.seek(1, 1)
+        elif kind != b"\0":  # the end, or what is not looked at
+            return frames
+        else:
+            continue
+        while length := (file.read(1) or b"\0")[0]:
+            file.seek(length, 1)
 
 
 def open_bmp(file: BinaryIO, page: int | None) -> OpenedPicture:
@@ -205,9 +233,11 @@ def _opened(name: str, picture: Any, decode: Callable[[bool], np.ndarray], pixel
     return OpenedPicture(name, picture.size[::-1], pixel_bytes, decode)
 
 
-def _choose_frame(opened: OpenedPicture, picture: Any, page: int | None) -> None:
+def _choose_frame(opened: OpenedPicture, picture: Any, page: int | None, frames: int | None = None) -> None:
     """Check the number of the frame, and note where the first of several is taken unasked."""
-    opened.pages = getattr(picture, "n_frames", 1) if getattr(picture, "is_animated", False) else 1
+    if frames is None:
+        frames = picture.n_frames if getattr(picture, "is_animated", False) else 1
+    opened.pages = max(1, frames)
     if picture.mode == "P":
         opened.palette = lambda: np.array(picture.getpalette(), np.uint8).reshape(-1, 3)
     if page is None:

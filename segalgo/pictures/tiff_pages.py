@@ -17,6 +17,7 @@ TYPES = {
     1: ("B", 1), 2: ("B", 1), 3: ("H", 2), 4: ("I", 4), 5: ("I", 8), 6: ("b", 1), 7: ("B", 1), 8: ("h", 2),
     9: ("i", 4), 10: ("i", 8), 11: ("f", 4), 12: ("d", 8), 13: ("I", 4), 16: ("Q", 8), 17: ("q", 8), 18: ("Q", 8),
 }  # fmt: skip
+INTEGERS = {kind for kind, (letter, _) in TYPES.items() if letter not in "fd"}
 NEW_SUBFILE_TYPE, WIDTH, LENGTH, BITS, COMPRESSION, PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 FILL_ORDER, DESCRIPTION, STRIP_OFFSETS, ORIENTATION, SAMPLES, ROWS_PER_STRIP = 266, 270, 273, 274, 277, 278
 STRIP_BYTE_COUNTS, PLANAR, SOFTWARE, PREDICTOR, COLOR_MAP = 279, 284, 305, 317, 320
@@ -34,8 +35,8 @@ class Page:
     file_bytes: int
     order: str
     """``"<"`` or ``">"``, as in `struct`."""
-    tags: dict[int, tuple[int, int, int]]
-    """Type, count and place of the values, by tag."""
+    tags: dict[int, tuple[int, int, int, bytes]]
+    """Type, count and place of the values, by tag, and the values themselves where they stand in the entry."""
     index: int = 0
     """Its place in the file's chain of pages."""
     shift: int = 0
@@ -45,8 +46,10 @@ class Page:
         """Return the values of a tag, or the first `most`; none where the page does not have it."""
         if tag not in self.tags:
             return np.zeros(0, np.int64)
-        kind, count, place = self.tags[tag]
+        kind, count, place, inline = self.tags[tag]
         letter, size = TYPES[kind]
+        if inline:
+            return np.frombuffer(inline, np.dtype(f"{self.order}{letter}"))[:most]
         length = (count if most is None else min(count, most)) * size
         if place + length > self.file_bytes:
             raise ValueError(f"the values of its tag {tag} lie outside the file")
@@ -55,6 +58,11 @@ class Page:
 
     def value(self, tag: int, default: int) -> int:
         """Return the first value of a tag as an integer."""
+        if tag not in self.tags:
+            return default
+        kind, _, _, inline = self.tags[tag]
+        if inline and kind in INTEGERS:
+            return struct.unpack_from(f"{self.order}{TYPES[kind][0]}", inline)[0]
         values = self.values(tag, 1)
         return int(values[0]) if len(values) and np.isfinite(values[0]) else default
 
@@ -103,11 +111,11 @@ def read_pages(file: BinaryIO) -> list[Page]:
             if kind not in TYPES:
                 continue
             at = k * entry_bytes + entry_bytes - inline
-            if number * TYPES[kind][1] <= inline:
-                values = place + count_bytes + at
+            length = number * TYPES[kind][1]
+            if length <= inline:
+                tags[tag] = kind, number, place + count_bytes + at, data[at : at + length]
             else:
-                (values,) = struct.unpack_from(f"{order}{link_format}", data, at)
-            tags[tag] = kind, number, values
+                tags[tag] = kind, number, struct.unpack_from(f"{order}{link_format}", data, at)[0], b""
         pages.append(Page(file, file_bytes, order, tags, len(pages)))
         link = data[count * entry_bytes :]
         place = struct.unpack(f"{order}{link_format}", link)[0] if len(link) == link_bytes else 0

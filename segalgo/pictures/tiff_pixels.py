@@ -69,9 +69,11 @@ def read_samples(page: Page) -> np.ndarray:
         part = segments[plane * down * across : (plane + 1) * down * across]
         target = picture[..., plane : plane + 1] if planes > 1 else picture
         heights = [rows if tiled else min(rows, height - rows * k) for k in range(down) for _ in range(across)]
-        for k, values in enumerate(_decode(page, compression, part, heights, columns, deep, dtype)):
-            row, column = k // across * rows, k % across * columns
-            place = target[row : row + rows, column : column + columns]
+        joined = across == 1 and compression != JPEG
+        step = height if joined else rows
+        for k, values in enumerate(_decode(page, compression, part, heights, columns, deep, dtype, joined)):
+            row, column = k // across * step, k % across * columns
+            place = target[row : row + step, column : column + columns]
             place[:] = values[: place.shape[0], : place.shape[1]]
     return picture
 
@@ -104,9 +106,16 @@ def _read_segments(page: Page, count: int, tiled: bool, rows: int, row_samples: 
 
 
 def _decode(
-    page: Page, compression: int, segments: list[bytes], heights: list[int], width: int, deep: int, dtype: np.dtype
+    page: Page,
+    compression: int,
+    segments: list[bytes],
+    heights: list[int],
+    width: int,
+    deep: int,
+    dtype: np.dtype,
+    joined: bool,
 ) -> Iterator[np.ndarray]:
-    """Yield the samples of each segment, (its height, width, deep)."""
+    """Yield the samples of each segment, (its height, width, deep), or of all at once, one above the other."""
     bits = sample_bits(page)
     row_bytes = (width * deep * bits + 7) // 8
     if compression == JPEG:
@@ -124,6 +133,8 @@ def _decode(
             for segment, height in zip(segments, heights, strict=True)
         )
     predictor = page.value(tags.PREDICTOR, 1) if compression in (LZW, DEFLATE, OLD_DEFLATE, LZMA) else 1
+    if joined:
+        pieces = (np.concatenate(list(pieces)),)
     for piece in pieces:
         yield _unpack(piece, page, bits, width, deep, dtype, predictor)
 

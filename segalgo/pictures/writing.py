@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array
 from segalgo._core.writing import replacing
 from segalgo.pictures.errors import PictureError
@@ -17,8 +18,8 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     ----------
     stem : str or Path
         The file without its suffix.
-    labels : array of integers or bool, (H, W)
-        Labels from 0 to 2^64 - 1.
+    labels : array of integers or bool, (H, W) or (H, W, 1)
+        Labels from 0.
 
     Returns
     -------
@@ -28,9 +29,9 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     Raises
     ------
     TypeError
-        If labels are not integers or bool.
+        If `labels` holds no integers.
     ValueError
-        If a label is negative, or the map has not two axes.
+        If `labels` has another shape, no pixels, or a negative label.
     PictureError
         If the file cannot be written.
 
@@ -42,13 +43,17 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     'labels.png'
     """
     labels = as_array(labels, "labels")
-    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "biu":
-        raise TypeError(f"labels has dtype {labels.dtype}: expected a NumPy array of integers or bool")
-    if labels.ndim != 2:
-        raise ValueError(f"labels has shape {labels.shape}: expected (H, W)")
-    if labels.size and labels.min() < 0:
-        raise ValueError(f"labels holds {labels.min()}: expected labels of at least 0")
-    highest = int(labels.max(initial=0))
+    labels = labels.get() if is_cupy(labels) else labels
+    if labels.dtype.kind not in "biu":
+        raise TypeError(f"labels has dtype {labels.dtype}: expected integers")
+    if labels.ndim == 3 and labels.shape[2] == 1:
+        labels = labels[..., 0]
+    if labels.ndim != 2 or labels.size == 0:
+        raise ValueError(f"labels has shape {labels.shape}: expected (H, W), not empty")
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0:
+        place = [int(k) for k in np.unravel_index(int(labels.argmin()), labels.shape)]
+        raise ValueError(f"labels holds {lowest} at {place}: expected labels from 0")
     path = Path(f"{stem}.png" if highest < 2**16 else f"{stem}.tif")
     try:
         if path.suffix == ".png":
@@ -57,8 +62,8 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
             import tifffile
 
             with replacing(path) as beside:
-                wide = np.int32 if highest < 2**31 else np.int64 if highest < 2**63 else np.uint64
-                tifffile.imwrite(beside, labels.astype(wide), compression="zlib")
+                dtype = np.int32 if highest < 2**31 else np.int64 if highest < 2**63 else np.uint64
+                tifffile.imwrite(beside, labels.astype(dtype), photometric="minisblack", compression="zlib")
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({error.strerror or error})") from error
     return path
@@ -71,13 +76,15 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     ----------
     path : str or Path
         The file; its suffix names the format.
-    picture : array, (H, W) or (H, W, 3), uint8 or uint16
-        The picture.
+    picture : array, (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
+        uint8 or bool; grey (H, W) may also be uint16, and in a TIFF int32 or float32.
 
     Raises
     ------
+    TypeError
+        If the array has a dtype that cannot be written without a change of its values.
     PictureError
-        If the file cannot be written.
+        If the file cannot be written, or its suffix names no format that holds the array.
 
     Examples
     --------
@@ -90,8 +97,19 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     """
     from PIL import Image
 
+    array = np.ascontiguousarray(picture)
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
+    try:
+        image = Image.fromarray(array)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"picture has dtype {array.dtype} and shape {array.shape}: expected uint8, or grey of uint16"
+        ) from None
     try:
         with replacing(path) as beside:
-            Image.fromarray(np.ascontiguousarray(picture)).save(beside)
+            image.save(beside)
     except OSError as error:
         raise PictureError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except ValueError as error:
+        raise PictureError(f"{path}: cannot be written ({error})") from error

@@ -1,4 +1,4 @@
-"""Pictures for people: coloured objects, class maps, histograms, confusion, and what a network computes.
+"""Overlays, class maps, histograms, confusion matrices and traces of networks, drawn as pictures and figures.
 
 `overlay` and `blur_background` return pictures as arrays. The ``show_...`` functions draw with matplotlib (extra
 ``plot``): ``ax=`` in, axes out; without ``ax`` they make a figure.

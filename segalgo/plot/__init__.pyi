@@ -1,5 +1,5 @@
 from .background import blur_background as blur_background
-from .colors import COLOURS as COLOURS
+from .colors import COLORS as COLORS
 from .figures import legend as legend
 from .figures import show_confusion as show_confusion
 from .figures import show_histogram as show_histogram

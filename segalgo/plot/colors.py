@@ -1,11 +1,11 @@
-"""Colours that colour-blind readers tell apart, and pictures as RGB."""
+"""Colors that color-blind readers tell apart, and pictures as RGB."""
 
 from typing import Any
 
 import numpy as np
 
-# Okabe and Ito (2008), told apart by colour-blind readers; black left out, it would look like ground.
-COLOURS = np.array(
+# Okabe and Ito (2008), told apart by color-blind readers; black left out, it would look like ground.
+COLORS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)],
     np.uint8,
 )
@@ -13,6 +13,8 @@ COLOURS = np.array(
 
 def as_rgb(image: np.ndarray) -> np.ndarray:
     """Return uint8 RGB: integers of 8 bits and bool by their dtype's range, all else by the range of the values."""
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
         raise ValueError(f"image has shape {image.shape}: expected (H, W), (H, W, 3) or (H, W, 4)")
     image = image[..., :3] if image.ndim == 3 else image[..., None].repeat(3, -1)
@@ -40,10 +42,10 @@ def as_label_map(labels: Any, shape: tuple[int, ...], argument: str = "labels") 
     return labels
 
 
-def distinct_colours(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Give touching objects different colours, as far as seven colours go.
+def distinct_colors(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Give touching objects different colors, as far as seven colors go.
 
-    Returns the object numbers that occur, ascending, and a place in `COLOURS` for each.
+    Returns the object numbers that occur, ascending, and a place in `COLORS` for each.
     """
     from segalgo.labels.measurement import contacts
 
@@ -58,8 +60,8 @@ def distinct_colours(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     chosen = np.full(len(present), -1)
     for k in range(len(present)):
         taken = chosen[neighbours[k]]
-        wish = k % len(COLOURS)  # the colour of a map whose objects do not touch: they just take turns
-        free = [c for c in (*range(wish, len(COLOURS)), *range(wish)) if c not in taken]
+        wish = k % len(COLORS)  # the color of a map whose objects do not touch: they just take turns
+        free = [c for c in (*range(wish, len(COLORS)), *range(wish)) if c not in taken]
         chosen[k] = free[0] if free else wish
     return present, chosen
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, one_of
-from segalgo.plot.colors import COLOURS, as_rgb, import_pyplot, new_axes
+from segalgo.plot.colors import COLORS, as_rgb, import_pyplot, new_axes
 
-CELLS_WITH_NUMBERS = 25  # confusion matrices of more classes show colours alone
+CELLS_WITH_NUMBERS = 25  # confusion matrices of more classes show colors alone
 TICKS = 40  # names along an axis, at most
 LINE_STYLES = ("-", "--", ":", "-.", (0, (1, 4)), (0, (8, 4)))
 
@@ -18,7 +18,7 @@ def side_by_side(
     images: Mapping[str, Any] | Sequence[Any],
     titles: Sequence[str] | None = None,
     *,
-    colours: Any = None,
+    colors: Any = None,
     axes: Sequence[Any] | None = None,
 ) -> np.ndarray:
     """Show pictures and label maps in one row.
@@ -29,8 +29,8 @@ def side_by_side(
         (H, W), (H, W, 3) or (H, W, 4). Grey pictures are shown grey.
     titles : sequence of str, optional
         Titles of a sequence.
-    colours : array (K, 3) of uint8, optional
-        Colours of classes, as a data set has them: integer arrays (H, W) are then class maps in these colours, what
+    colors : array (K, 3) of uint8, optional
+        Colors of classes, as a data set has them: integer arrays (H, W) are then class maps in these colors, what
         is no class (255) in black. Without it, integer arrays of more than 8 bits are spread over grey.
     axes : sequence of matplotlib Axes, optional
         Where to draw, one for each picture; a new figure if not given.
@@ -50,7 +50,7 @@ def side_by_side(
     --------
     >>> import segalgo
     >>> image, labels = dataset[0]  # doctest: +SKIP
-    >>> segalgo.side_by_side({"image": image, "labels": labels}, colours=dataset.colors)  # doctest: +SKIP
+    >>> segalgo.side_by_side({"image": image, "labels": labels}, colors=dataset.colors)  # doctest: +SKIP
     """
     if isinstance(images, Mapping):
         titles, images = list(images), list(images.values())
@@ -59,7 +59,7 @@ def side_by_side(
         raise ValueError(f"titles holds {len(titles)}: expected {len(pictures)}, one for each picture")
     if axes is not None and len(axes) != len(pictures):
         raise ValueError(f"axes holds {len(axes)}: expected {len(pictures)}, one for each picture")
-    drawn = [_coloured(picture, colours) for picture in pictures]
+    drawn = [_colored(picture, colors) for picture in pictures]
     if axes is None:
         shapes = [max(picture.shape[1], 1) / max(picture.shape[0], 1) for picture in drawn] or [1.0]
         height = min(4.0, 15 / sum(shapes))
@@ -75,30 +75,30 @@ def side_by_side(
     return np.asarray(axes, object)
 
 
-def _coloured(picture: np.ndarray, colours: Any) -> np.ndarray:
-    if colours is None or picture.ndim != 2 or picture.dtype.kind not in "iu":
+def _colored(picture: np.ndarray, colors: Any) -> np.ndarray:
+    if colors is None or picture.ndim != 2 or picture.dtype.kind not in "iu":
         return as_rgb(picture)
-    table = np.asarray(colours, np.uint8)
+    table = np.asarray(colors, np.uint8)
     classes = (picture >= 0) & (picture < len(table))
     return np.where(classes[..., None], table[np.where(classes, picture, 0)], np.uint8(0))
 
 
 def legend(
     class_names: Sequence[str],
-    colours: Any = None,
+    colors: Any = None,
     *,
     present: Any = None,
     ax: Any = None,
     **options: Any,
 ) -> Any:
-    """Draw a legend of classes: a patch of colour and a name for each.
+    """Draw a legend of classes: a patch of color and a name for each.
 
     Parameters
     ----------
     class_names : sequence of K str
         Names of the classes 0, 1, 2 ...
-    colours : array (K, 3) of uint8, optional
-        Their colours; colours for colour-blind readers if not given, which repeat after seven.
+    colors : array (K, 3) of uint8, optional
+        Their colors; colors for color-blind readers if not given, which repeat after seven.
     present : array of integers, optional
         A label map, or a list of classes: only what occurs in it is listed.
     ax : matplotlib Axes, optional
@@ -114,7 +114,7 @@ def legend(
     Raises
     ------
     ValueError
-        If there are not as many colours as names.
+        If there are not as many colors as names.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
@@ -124,9 +124,9 @@ def legend(
     >>> ax = segalgo.legend(["cell", "membrane"])  # doctest: +SKIP
     """
     names = list(class_names)
-    table = COLOURS[np.arange(len(names)) % len(COLOURS)] if colours is None else np.asarray(colours)
+    table = COLORS[np.arange(len(names)) % len(COLORS)] if colors is None else np.asarray(colors)
     if table.shape != (len(names), 3):
-        raise ValueError(f"colours has shape {table.shape}: expected {(len(names), 3)}, one for each name")
+        raise ValueError(f"colors has shape {table.shape}: expected {(len(names), 3)}, one for each name")
     listed = range(len(names)) if present is None else np.unique(np.asarray(present))
     listed = [int(k) for k in listed if 0 <= k < len(names)]
     import_pyplot()
@@ -202,10 +202,10 @@ def show_histogram(
     else:
         ax.set_ylim(bottom=0)
     for k, (name, value) in enumerate(lines):
-        # The styles take turns as well: lines stay apart where colours do not.
-        colour = COLOURS[[5, 4, 2, 6, 0, 1][k % 6]] / 255
+        # The styles take turns as well: lines stay apart where colors do not.
+        color = COLORS[[5, 4, 2, 6, 0, 1][k % 6]] / 255
         label = f"{name} {value:.4g}".strip()
-        ax.axvline(value, color=colour, linestyle=LINE_STYLES[k % len(LINE_STYLES)], linewidth=1.8, label=label)
+        ax.axvline(value, color=color, linestyle=LINE_STYLES[k % len(LINE_STYLES)], linewidth=1.8, label=label)
     if lines:
         ax.legend(frameon=False, fontsize="small")
     ax.set_xlabel("grey value")

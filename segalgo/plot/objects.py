@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colors import COLOURS, as_label_map, as_rgb, distinct_colours, new_axes
+from segalgo.plot.colors import COLORS, as_label_map, as_rgb, distinct_colors, new_axes
 
 SMALLEST_FONT, LARGEST_FONT = 6.0, 13.0  # points
 GLYPH = 0.62  # width of a digit over the size of its font
@@ -26,7 +26,7 @@ def show_instances(
     alpha: float = 0.35,
     names: Mapping[int, str] | Sequence[str] | None = None,
 ) -> Any:
-    """Show objects over their picture: filled, outlined, numbered, boxed. Touching objects differ in colour.
+    """Show objects over their picture: filled, outlined, numbered, boxed. Touching objects differ in color.
 
     Numbers stand on objects that are large enough for them, and beside smaller ones, where they cover neither other
     numbers nor, if there is room, other objects.
@@ -34,7 +34,7 @@ def show_instances(
     Parameters
     ----------
     image : array, (H, W), (H, W, 3) or (H, W, 4)
-        The picture; shown grey or in its colours.
+        The picture; shown grey or in its colors.
     labels : integer array, (H, W)
         0 where no object is.
     ax : matplotlib Axes, optional
@@ -72,23 +72,23 @@ def show_instances(
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha!r}: expected 0 to 1")
     ax = new_axes(ax, _figure_size(plane.shape))
-    present, colour = distinct_colours(plane) if plane.size else (np.zeros(0, int), np.zeros(0, int))
+    present, color = distinct_colors(plane) if plane.size else (np.zeros(0, int), np.zeros(0, int))
     ranks = np.searchsorted(present, plane) if present.size else np.zeros(plane.shape, int)
     inside = plane != 0
     drawn = picture.astype(np.float32)
     if present.size:
-        drawn[inside] += alpha * (COLOURS[colour[ranks[inside]]] - drawn[inside])
+        drawn[inside] += alpha * (COLORS[color[ranks[inside]]] - drawn[inside])
     ax.imshow(np.rint(drawn).astype(np.uint8), interpolation="nearest" if max(plane.shape) < 200 else "antialiased")
     ax.set_axis_off()
     if not present.size:
         return ax
     places = _measure(np.where(inside, ranks + 1, 0), len(present))
     if outlines:
-        _draw_outlines(ax, plane, present, colour)
+        _draw_outlines(ax, plane, present, color)
     if boxes:
-        _draw_boxes(ax, places, colour)
+        _draw_boxes(ax, places, color)
     if numbers:
-        _write(ax, [_name(int(number), names) for number in present], present, places, colour, plane)
+        _write(ax, [_name(int(number), names) for number in present], present, places, color, plane)
     return ax
 
 
@@ -109,7 +109,7 @@ def _measure(ranks: np.ndarray, count: int) -> np.ndarray:
     return label_statistics(ranks, num_labels=count).bounding_box
 
 
-def _draw_outlines(ax: Any, plane: np.ndarray, present: np.ndarray, colour: np.ndarray) -> None:
+def _draw_outlines(ax: Any, plane: np.ndarray, present: np.ndarray, color: np.ndarray) -> None:
     """Draw the edges between pixels where an object ends: each as a line on the pixels' border."""
     from matplotlib.collections import LineCollection
 
@@ -125,18 +125,18 @@ def _draw_outlines(ax: Any, plane: np.ndarray, present: np.ndarray, colour: np.n
             pair = np.stack([start, end], 1)
             segments.append(pair if axis == 0 else pair[..., ::-1])
             numbers.append(mine[i, j])
-    chosen = COLOURS[colour[np.searchsorted(present, np.concatenate(numbers))]] / 255
+    chosen = COLORS[color[np.searchsorted(present, np.concatenate(numbers))]] / 255
     width = float(np.clip(1.1 * _points_per_pixel(ax, plane.shape), 0.5, 1.6))  # small pictures need thin lines
     lines = LineCollection(np.concatenate(segments), colors=chosen, linewidths=width, capstyle="round")
     ax.add_collection(lines, autolim=False)
 
 
-def _draw_boxes(ax: Any, boxes: np.ndarray, colour: np.ndarray) -> None:
+def _draw_boxes(ax: Any, boxes: np.ndarray, color: np.ndarray) -> None:
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
 
     shapes = [Rectangle((left - 0.5, top - 0.5), right - left, bottom - top) for top, left, bottom, right in boxes]
-    edges = COLOURS[colour] / 255
+    edges = COLORS[color] / 255
     ax.add_collection(PatchCollection(shapes, facecolors="none", edgecolors="white", linewidths=2.2), autolim=False)
     ax.add_collection(PatchCollection(shapes, facecolors="none", edgecolors=edges, linewidths=1.2), autolim=False)
 
@@ -150,9 +150,9 @@ def _name(number: int, names: Mapping[int, str] | Sequence[str] | None) -> str:
 
 
 def _write(
-    ax: Any, texts: list[str], present: np.ndarray, boxes: np.ndarray, colour: np.ndarray, plane: np.ndarray
+    ax: Any, texts: list[str], present: np.ndarray, boxes: np.ndarray, color: np.ndarray, plane: np.ndarray
 ) -> None:
-    """Write each text on its object where it fits; else beside it in its colour, away from other texts and objects."""
+    """Write each text on its object where it fits; else beside it in its color, away from other texts and objects."""
     from matplotlib.patheffects import withStroke
 
     points = _points_per_pixel(ax, plane.shape)
@@ -167,7 +167,7 @@ def _write(
         if not fits:
             row, column = _place_beside(boxes[k], plane, height, width, taken)
         taken.append(_edges(row, column, height, width))
-        shade = "white" if fits else 0.4 * COLOURS[colour[k]] / 255 + 0.6
+        shade = "white" if fits else 0.4 * COLORS[color[k]] / 255 + 0.6
         ax.text(
             column, row, texts[k], fontsize=size, color=shade, ha="center", va="center_baseline", clip_on=True,
             path_effects=halo,

@@ -1,11 +1,11 @@
-"""Pictures for people: coloured objects over the image they were found in."""
+"""Colored objects over the picture in which they were found."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colors import COLOURS, as_label_map, as_rgb
+from segalgo.plot.colors import COLORS, as_label_map, as_rgb
 
 READABLE_PIXELS = 900  # smaller pictures are enlarged by a whole factor, so that numbers can be read
 
@@ -19,7 +19,7 @@ def overlay(
     numbers: bool = True,
     scale: int | None = None,
 ) -> np.ndarray:
-    """Draw labelled objects over their picture: filled with colour, outlined and numbered.
+    """Draw labelled objects over their picture: filled with color, outlined and numbered.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def overlay(
         The picture, any dtype; integers and bool are taken by their dtype's range (16 bits and float by the range
         of the values, so that dim pictures show).
     labels : integer array, (H, W)
-        0 is ground. Colours repeat every seven labels.
+        0 is ground. Colors repeat every seven labels.
     alpha : float, default 0.4
         Strength of the fill, 0 to 1.
     outlines, numbers : bool, default True
@@ -63,21 +63,21 @@ def overlay(
         raise ValueError(f"scale={scale}: expected at least 1")
     picture = picture.repeat(scale, 0).repeat(scale, 1)
     large = labels.astype(np.int64).repeat(scale, 0).repeat(scale, 1)
-    colour = COLOURS[(large - 1) % len(COLOURS)]
+    color = COLORS[(large - 1) % len(COLORS)]
     inside = large > 0
     drawn = picture.astype(np.float32)
-    drawn[inside] += alpha * (colour[inside] - drawn[inside])
+    drawn[inside] += alpha * (color[inside] - drawn[inside])
     drawn = np.rint(drawn).astype(np.uint8)
     if outlines:
         rim = inside & _rim(large, max(1, scale // 2))
-        drawn[rim] = colour[rim]
+        drawn[rim] = color[rim]
     return _numbered(drawn, labels, scale) if numbers and labels.size else drawn
 
 
 def overlay_classes(
-    image: Any, labels: Any, names: Sequence[str], colours: Sequence[Sequence[int]], *, alpha: float = 0.55
+    image: Any, labels: Any, names: Sequence[str], colors: Sequence[Sequence[int]], *, alpha: float = 0.55
 ) -> np.ndarray:
-    """Colour a picture by the class of each pixel, with a legend of the classes that occur beneath it.
+    """Color a picture by the class of each pixel, with a legend of the classes that occur beneath it.
 
     Parameters
     ----------
@@ -85,10 +85,10 @@ def overlay_classes(
         As for `overlay`.
     labels : integer array, (H, W)
         Classes from 0.
-    names, colours : sequences, one entry a class
+    names, colors : sequences, one entry a class
         What the legend says, and red, green and blue from 0 to 255.
     alpha : float, default 0.55
-        Strength of the colour, 0 to 1.
+        Strength of the color, 0 to 1.
 
     Returns
     -------
@@ -99,35 +99,35 @@ def overlay_classes(
         raise ValueError(
             f"labels of {labels.dtype} {labels.shape}: expected integers {picture.shape[:2]}, as the image"
         )
-    if len(names) != len(colours) or (labels.size and not 0 <= labels.min() <= labels.max() < len(names)):
-        raise ValueError(f"{len(names)} names and {len(colours)} colours: expected one of each for every label")
+    if len(names) != len(colors) or (labels.size and not 0 <= labels.min() <= labels.max() < len(names)):
+        raise ValueError(f"{len(names)} names and {len(colors)} colors: expected one of each for every label")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected 0 to 1")
-    palette = np.asarray(colours, np.float32).reshape(-1, 3)
+    palette = np.asarray(colors, np.float32).reshape(-1, 3)
     drawn = picture + np.float32(alpha) * (palette[labels] - picture)
-    present = [(names[k], tuple(colours[k])) for k in np.unique(labels)]
+    present = [(names[k], tuple(colors[k])) for k in np.unique(labels)]
     return np.concatenate([np.rint(drawn).astype(np.uint8), _legend(present, picture.shape[1])])
 
 
 def _legend(entries: list[tuple[str, tuple[int, ...]]], width: int) -> np.ndarray:
-    """Draw colours and names in as many lines as the width needs."""
+    """Draw colors and names in as many lines as the width needs."""
     from PIL import Image, ImageDraw, ImageFont
 
     size = max(10, min(24, width // 40))
     font = ImageFont.load_default(size=size)
     lines, x, places = 0, 0, []
-    for name, colour in entries:
+    for name, color in entries:
         wide = 2 * size + int(font.getlength(name)) + size
         if x and x + wide > width:
             lines, x = lines + 1, 0
-        places.append((x, lines, name, colour))
+        places.append((x, lines, name, color))
         x += wide
     high = size * 7 // 4
     canvas = Image.new("RGB", (width, high * (lines + 1)), "white")
     draw = ImageDraw.Draw(canvas)
-    for x, line, name, colour in places:
+    for x, line, name, color in places:
         top = line * high + size // 3
-        draw.rectangle((x + size // 2, top, x + size * 3 // 2, top + size), fill=colour, outline="black")
+        draw.rectangle((x + size // 2, top, x + size * 3 // 2, top + size), fill=color, outline="black")
         draw.text((x + 2 * size, top + size // 2), name, fill="black", font=font, anchor="lm")
     return np.asarray(canvas)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array
-from segalgo.plot.colors import COLOURS, import_pyplot
+from segalgo.plot.colors import COLORS, import_pyplot
 
 ARROW_CELLS = 6  # pooling indices are drawn for a window of at most this many cells in height and width
 
@@ -34,7 +34,7 @@ def show_trace(
 ) -> np.ndarray:
     """Show what a network computes: a row for each layer, a column for each of its first feature maps.
 
-    Every map is spread over the full range of colours on its own; its lowest and highest value stand below it. The
+    Every map is spread over the full range of colors on its own; its lowest and highest value stand below it. The
     indices of max-pooling are shown as arrows, from each pooled cell to the place that its value came from, over the
     window of the map in which the pooled values vary most.
 
@@ -184,7 +184,7 @@ def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
         ax.axvline(edge - 0.5, color="white", linewidth=0.4)
     ax.quiver(
         from_column, from_row, to_column - from_column, to_row - from_row,
-        angles="xy", scale_units="xy", scale=1, color=COLOURS[5] / 255, edgecolor="white", linewidth=0.3, width=0.016,
+        angles="xy", scale_units="xy", scale=1, color=COLORS[5] / 255, edgecolor="white", linewidth=0.3, width=0.016,
         headwidth=2.6, headlength=2.4, headaxislength=2.2, minlength=0,
     )  # fmt: skip
     ax.set_xlim(left - 0.5, right - 0.5)

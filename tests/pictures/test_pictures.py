@@ -115,18 +115,18 @@ def test_label_maps_survive_the_file(tmp_path, highest, name, dtype):
     np.testing.assert_array_equal(back, labels)
 
 
-def test_overlay_colours_objects_and_leaves_ground():
+def test_overlay_colors_objects_and_leaves_ground():
     image = np.full((40, 50), 100, np.uint8)
     labels = np.zeros((40, 50), np.int32)
     labels[5:20, 5:20] = 1
-    labels[25:35, 30:45] = 9  # the colours repeat every seven labels: 9 has the colour of 2
+    labels[25:35, 30:45] = 9  # the colors repeat every seven labels: 9 has the color of 2
     drawn = segalgo.overlay(image, labels, numbers=False, scale=1)
     ground = labels == 0
     np.testing.assert_array_equal(drawn[ground], 100)
     assert (drawn[6, 6] != 100).any()
     two = segalgo.overlay(image, np.where(labels == 9, 2, labels), numbers=False, scale=1)
     np.testing.assert_array_equal(drawn, two)
-    outline = np.asarray(segalgo.plot.COLOURS[0])
+    outline = np.asarray(segalgo.plot.COLORS[0])
     np.testing.assert_array_equal(drawn[5, 5:20], np.broadcast_to(outline, (15, 3)))
 
 
@@ -169,3 +169,44 @@ def test_overlay_takes_sparse_labels_and_refuses_what_does_not_fit():
         segalgo.overlay(np.zeros((4, 4)), np.zeros((4, 4), int), alpha=2)
     with pytest.raises(ValueError, match="scale=0"):
         segalgo.overlay(np.zeros((4, 4)), np.zeros((4, 4), int), scale=0)
+
+
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ([[0, -1]], ValueError, r"labels holds -1 at \[0, 1\]: expected labels from 0"),
+        ([[0.5, 1.0]], TypeError, "labels has dtype float64"),
+        (np.zeros((2, 3, 4), int), ValueError, r"labels has shape \(2, 3, 4\)"),
+        (np.zeros((0, 4), int), ValueError, r"labels has shape \(0, 4\)"),
+    ],
+)
+def test_what_is_no_label_map_is_not_written(tmp_path, labels, error, message):
+    with pytest.raises(error, match=message):
+        segalgo.write_label_map(tmp_path / "m", labels)
+    assert not list(tmp_path.iterdir())
+
+
+def test_large_ids_survive_the_file(tmp_path):
+    labels = np.array([[0, 2**63 + 7], [2**64 - 1, 864691135341199281]], np.uint64)
+    np.testing.assert_array_equal(segalgo.pictures.read_labels(segalgo.write_label_map(tmp_path / "m", labels)), labels)
+
+
+def test_pictures_of_one_channel_are_grey(tmp_path):
+    grey = data.coins()
+    image = grey[..., None]
+    np.testing.assert_array_equal(segalgo.to_grey(image), grey)
+    np.testing.assert_array_equal(segalgo.segment(image).labels, segalgo.segment(grey).labels)
+    np.testing.assert_array_equal(
+        segalgo.overlay(image, grey > 100, scale=1), segalgo.overlay(grey, grey > 100, scale=1)
+    )
+    segalgo.write_picture(tmp_path / "a.png", image)
+    np.testing.assert_array_equal(segalgo.read_picture(tmp_path / "a.png"), grey)
+    np.testing.assert_array_equal(segalgo.read_picture(segalgo.write_label_map(tmp_path / "m", image)), grey)
+
+
+def test_pictures_that_cannot_be_written(tmp_path):
+    with pytest.raises(TypeError, match=r"picture has dtype uint16 and shape \(2, 2, 3\)"):
+        segalgo.write_picture(tmp_path / "a.png", np.zeros((2, 2, 3), np.uint16))
+    with pytest.raises(PictureError, match=r"a\.xyz: cannot be written"):
+        segalgo.write_picture(tmp_path / "a.xyz", np.zeros((2, 2), np.uint8))
+    assert not list(tmp_path.iterdir())

@@ -14,8 +14,8 @@ from matplotlib.collections import LineCollection, PatchCollection
 from matplotlib.quiver import Quiver
 
 import segalgo
-from segalgo.plot import COLOURS
-from segalgo.plot.colors import distinct_colours
+from segalgo.plot import COLORS
+from segalgo.plot.colors import distinct_colors
 
 
 @pytest.fixture(autouse=True)
@@ -88,25 +88,25 @@ def test_a_hundred_numbers_do_not_cover_each_other():
     assert min(text.get_fontsize() for text in ax.texts) >= 6
 
 
-def test_touching_objects_differ_in_colour(rng):
+def test_touching_objects_differ_in_color(rng):
     labels = rng.integers(0, 40, (10, 12)).repeat(5, 0).repeat(5, 1)
-    present, colour = distinct_colours(labels)
+    present, color = distinct_colors(labels)
     assert present.tolist() == [k for k in range(1, 40) if (labels == k).any()]
-    assert set(colour) <= set(range(len(COLOURS)))
+    assert set(color) <= set(range(len(COLORS)))
     stripes = np.arange(1, 31).repeat(2)[None].repeat(3, 0)
-    _, colour = distinct_colours(stripes)
-    assert (colour[1:] != colour[:-1]).all()
+    _, color = distinct_colors(stripes)
+    assert (color[1:] != color[:-1]).all()
     squares = np.array([[1, 8], [15, 22]])  # all four touch, and all would take turn 0 by number alone
-    assert len(set(distinct_colours(squares)[1])) == 4
+    assert len(set(distinct_colors(squares)[1])) == 4
 
 
 def test_pictures_side_by_side():
     labels = two_objects() // 4
-    colours = np.array([(1, 2, 3), (10, 20, 30), (100, 110, 120)], np.uint8)
-    axes = segalgo.side_by_side({"image": np.zeros((40, 60, 3)), "labels": labels}, colours=colours)
+    colors = np.array([(1, 2, 3), (10, 20, 30), (100, 110, 120)], np.uint8)
+    axes = segalgo.side_by_side({"image": np.zeros((40, 60, 3)), "labels": labels}, colors=colors)
     assert [ax.get_title() for ax in axes] == ["image", "labels"]
-    assert (axes[1].images[0].get_array() == colours[labels]).all()
-    black = segalgo.side_by_side([np.full((2, 2), 255, np.uint8)], colours=colours)[0].images[0].get_array()
+    assert (axes[1].images[0].get_array() == colors[labels]).all()
+    black = segalgo.side_by_side([np.full((2, 2), 255, np.uint8)], colors=colors)[0].images[0].get_array()
     assert not np.asarray(black).any()
     _, given = pyplot.subplots(1, 2)
     assert segalgo.side_by_side([labels, labels], axes=given)[1] is given[1]
@@ -124,7 +124,7 @@ def test_legend_lists_what_occurs():
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["sky", "car"]
     assert ax.get_legend().legend_handles[1].get_facecolor()[:3] == (0, 0, 1)
     assert len(segalgo.legend([str(k) for k in range(60)]).get_legend().get_texts()) == 60
-    with pytest.raises(ValueError, match=r"colours has shape \(2, 3\): expected \(3, 3\)"):
+    with pytest.raises(ValueError, match=r"colors has shape \(2, 3\): expected \(3, 3\)"):
         segalgo.legend(names, np.zeros((2, 3)))
 
 

@@ -166,10 +166,10 @@ __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ 
 }
 
 // Winograd's F(4x4, 3x3), matrices A, B, G as in reference/layers/convolution.py:
-// output = A'((G g G') * (B' d B))A with 36 products a channel for 16 outputs instead of 144 (A. Lavin, S. Gray, CVPR 2016). A tile is 6 x 6 inputs, 4 x 4
-// outputs; a dilation d splits a picture into d * d interleaved ones. Tiles are counted over pictures, residues (a, b)
-// of the dilation, tile rows and tile columns. Layouts: weights [place][row][channel], inputs [place][channel][tile],
-// products [place][row][tile]. Error: verify/bounds.py.
+// output = A'((G g G') * (B' d B))A with 36 products a channel for 16 outputs instead of 144 (A. Lavin, S. Gray, CVPR
+// 2016). A tile is 6 x 6 inputs, 4 x 4 outputs; a dilation d splits a picture into d * d interleaved ones. Tiles are
+// counted over pictures, residues (a, b) of the dilation, tile rows and tile columns. Layouts: weights
+// [place][row][channel], inputs [place][channel][tile], products [place][row][tile]. Error: verify/bounds.py.
 constexpr int PLACES = 36;
 
 template <class T>

@@ -63,7 +63,7 @@ class Network:
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
     classes: Classes
-    """Names and colours of the classes."""
+    """Names and colors of the classes."""
 
     def forward(self, layers: Any, x: Any) -> Any:
         """Return logits of x, both as `layers` has them: arrays, or names and shapes."""
@@ -71,7 +71,7 @@ class Network:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """The arguments that make this network again, less the seed."""
+        """The arguments that make this network again, except the seed."""
         names = [name for name in inspect.signature(type(self)).parameters if name != "seed"]
         return {name: getattr(self, name) for name in names}
 
@@ -95,7 +95,7 @@ class Network:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Name to array, in the order of the layers; read-only, `load_state_dict` exchanges them."""
+        """Name to array, in the order of the layers; read-only; `load_state_dict` replaces them."""
         if self._parameters is None:
             self._parameters = MappingProxyType(_fresh(self.described_parameters(), self.seed))
         return self._parameters
@@ -105,13 +105,13 @@ class Network:
         return {name: parameter.shape for name, parameter in self.described_parameters().items()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> "Network":
-        """Exchange all parameters.
+        """Replace all parameters.
 
         Parameters
         ----------
         state_dict : mapping of str to array
             Arrays of the names and shapes of `parameters`, NumPy or CuPy. float32 and float64 are kept; float16 is
-            widened to float32. Names that end in ``num_batches_tracked`` are passed over.
+            widened to float32. Names that end in ``num_batches_tracked`` are ignored.
 
         Returns
         -------
@@ -188,7 +188,7 @@ class Network:
         return _cropped(logits, size, x)
 
     def sample(self, x: Any, rng: np.random.Generator, count: int) -> Iterator[Any]:
-        """Yield logits as `__call__` returns them, `count` times with dropout at work: Monte-Carlo dropout."""
+        """Yield logits as `__call__` returns them, `count` times with active dropout (Monte-Carlo dropout)."""
         planes, size = self._as_input(x)
         steps = self.describe(planes.shape)
         for logits in run_samples(steps, self._parameters_for(planes), planes, rng, count):
@@ -334,7 +334,7 @@ class Network:
         return planes, size
 
     def _parameters_for(self, x: Any) -> Mapping[str, Any]:
-        """Return the parameters in the dtype, and on the device, of x; what has to be converted is kept."""
+        """Return the parameters in the dtype, and on the device, of x; converted ones are cached."""
         device = x.device.id if is_cupy(x) else None
         key = (device, x.dtype.name)
         if key not in self._placed:

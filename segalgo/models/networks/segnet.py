@@ -1,4 +1,4 @@
-"""SegNet: an encoder whose pooling indices tell the decoder where to put its values."""
+"""SegNet: a decoder that puts values where the pooling of the encoder found its maxima."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -75,7 +75,7 @@ class SegNet(Network):
         Channels of the stages; the default is VGG16.
     dropout : float, default 0.5
         Probability of the dropout of Bayesian SegNet [2]_: after pooling 3 to 5 and after decoder stages 5 to 3. It is
-        at work only where `predict` is asked for samples.
+        active only in `predict` with `samples`.
     ceil_mode : bool, default True
         Pooling rounds sizes up. A widespread port rounds down.
     bare : bool, default True

@@ -36,8 +36,7 @@ class UNet(Network):
     bias : bool, default True
         Whether the 3 x 3 convolutions have biases; before batch normalization they may be left out.
     dropout : float, default 0.5
-        Probability of the dropout at the end of the contracting path; at work only where `predict` is asked for
-        samples.
+        Probability of the dropout at the end of the contracting path; active only in `predict` with `samples`.
     seed : int, default 0
         Of the fresh weights (He et al. 2015, as in the paper).
 

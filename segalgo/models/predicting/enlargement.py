@@ -1,4 +1,4 @@
-"""From what a network says of a reduced picture to the picture's own size."""
+"""Enlarge the scores of a reduced picture to the size of the picture."""
 
 from typing import Any
 

@@ -17,7 +17,7 @@ Window = tuple[Span, Span]
 
 
 class Sampling(NamedTuple):
-    """What Monte-Carlo dropout says of a picture."""
+    """Mean and variance of the probabilities over passes with dropout."""
 
     labels: Any
     """(H, W) int32: the class of the largest mean."""

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from segalgo.verify.bounds import bilinear_position_bound
+from segalgo.verify.bounds import bilinear_position_bound, computed_eps, storage_bound
 from segalgo.verify.cases.values import WILD
 from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair
 from segalgo.verify.operation import Operation, Recipe, Source
@@ -13,26 +13,36 @@ from segalgo.verify.operation import Operation, Recipe, Source
 
 def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     name, value = recipe["target"]
-    options = {"align_corners": recipe["align_corners"]} if recipe["mode"] == "bilinear" else {}
+    smooth = recipe["mode"] in ("bilinear", "bicubic")
+    options = {name: recipe[name] for name in ("align_corners", "antialias")} if smooth else {}
     return {"input": source.main(), name: value, "mode": recipe["mode"], **options}
 
 
 def _fits(recipe: Recipe) -> bool:
     if len(recipe.shape) != 4 or 0 in recipe.shape[-2:]:
         return False
-    if recipe["mode"] != "bilinear":
-        return recipe["align_corners"] is None
+    if recipe["mode"] not in ("bilinear", "bicubic"):
+        return recipe["align_corners"] is None and not recipe["antialias"]
     # Positions may round either way, and an infinity has no small difference to its neighbours.
     return recipe.values not in ("infinite", "nan")
 
 
 def _bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
-    if recipe["mode"] != "bilinear":
+    if recipe["mode"] not in ("bilinear", "bicubic"):
         return [None]
-    x = arguments["input"].astype(np.float64)
-    shape, size = x.shape[2:], expected[0].shape[2:]
     if expected[0].size == 0:
         return [0]
+    if recipe["mode"] == "bicubic" or recipe["antialias"]:
+        # Two sums of windows that may span the picture; their weights' absolute values add up to at most 1.4 an axis.
+        x, terms = arguments["input"].astype(np.float64), sum(recipe.shape[2:]) + 16
+        size = max(*recipe.shape[2:], *expected[0].shape[2:])
+        allowed = 2 * (terms + 8 * size) * computed_eps(np.dtype(recipe.dtype)) * np.abs(x).max()
+        computed = np.finfo(np.float32 if recipe.dtype == "float16" else recipe.dtype)
+        # Products below the normal numbers round by a subnormal one each.
+        allowed += 4 * terms * float(computed.smallest_subnormal)
+        return [allowed + storage_bound(np.dtype(recipe.dtype), expected[0])]
+    x = arguments["input"].astype(np.float64)
+    shape, size = x.shape[2:], expected[0].shape[2:]
     # Where a position rounds to the neighbouring cell, what is near counts: the largest cell and the span around.
     near = (1, 1, 5, 5)
     largest = ndimage.maximum_filter(np.abs(x), near)
@@ -86,8 +96,9 @@ OPERATIONS = (
                 ("scale_factor", (0.6, 3)),
                 ("size", (37, 33)),
             ),
-            "mode": ("bilinear", "nearest", "nearest-exact"),
+            "mode": ("bilinear", "nearest", "nearest-exact", "bicubic"),
             "align_corners": (None, True, False),
+            "antialias": (False, True),
         },
         LARGE_PLANES[:1],
         lambda recipe: _fits(recipe) and _target_is_not_empty(recipe),

@@ -11,6 +11,7 @@ from forged_weights import (
     StorageReference,
     bounded,
     call,
+    in_time,
     outcome,
     pickled,
     refused,
@@ -93,6 +94,15 @@ PICKLES = {
 }  # fmt: skip
 
 
+LARGE = (
+    "a million lists",
+    "a million dictionaries",
+    "a million sets",
+    "a million memos",
+    "strings of four bytes a character",
+)
+
+
 @pytest.mark.parametrize("name", PICKLES)
 @pytest.mark.parametrize("form", ["zip", "legacy", "legacy keys"])
 def test_pickles(tmp_path, name, form):
@@ -104,13 +114,16 @@ def test_pickles(tmp_path, name, form):
         write_legacy(path, program[:-1])
     else:
         write_legacy(path, b"\x80\x02}", program[2:-1])
-    with bounded():
+    with in_time():
         refused(path)
+    if form == "zip" and name in LARGE:  # tracing takes long
+        with bounded():
+            refused(path)
 
 
 def test_a_compressed_pickle_is_no_larger_than_a_file_may_ask(tmp_path):
     for instruction in (b"N0", b"]0", b"K\x01"):
-        write_zip(tmp_path / "bomb.pth", b"\x80\x02" + instruction * 10**8 + b".", {}, zipfile.ZIP_DEFLATED)
+        write_zip(tmp_path / "bomb.pth", b"\x80\x02" + instruction * 2 * 10**7 + b".", {}, zipfile.ZIP_DEFLATED)
         assert (tmp_path / "bomb.pth").stat().st_size < MIB
         with bounded():
             refused(tmp_path / "bomb.pth", "inflates to")
@@ -157,10 +170,10 @@ def test_a_storage_that_many_tensors_repeat(tmp_path):
         weights = load_weights(tmp_path / "a.pth")
         assert sum(value.size for value in weights.values()) > 10**7
         refused(tmp_path / "a.pth", "repeat 4 bytes", read=from_checkpoint)
+    names = {f"n{k}": tensor(storage, (10**6,), (0,)) for k in range(1000)}
+    write_zip(tmp_path / "b.pth", pickled(names), {"0": np.ones(1, np.float32)})
     with bounded():
-        names = {f"n{k}": tensor(storage, (10**6,), (0,)) for k in range(5000)}
-        write_zip(tmp_path / "b.pth", pickled(names), {"0": np.ones(1, np.float32)})
-        assert len(load_weights(tmp_path / "b.pth")) == 5000
+        assert len(load_weights(tmp_path / "b.pth")) == 1000
     # Negated and conjugated views are copies, and count.
     marked = {f"n{k}": tensor(storage, (10**6,), (0,), 0, {"neg": True}) for k in range(100)}
     write_zip(tmp_path / "c.pth", pickled(marked), {"0": np.ones(1, np.float32)})
@@ -347,6 +360,10 @@ def entry(shape, begin=0, end=None, dtype="F32"):
 )  # fmt: skip
 def test_safetensors_headers(tmp_path, header):
     write_safetensors(tmp_path / "a.safetensors", header, bytes(4))
+    with in_time():
+        refused(tmp_path / "a.safetensors")
+    if len(header) < 10_000:
+        return
     with bounded():
         refused(tmp_path / "a.safetensors")
 
@@ -380,6 +397,8 @@ def test_records_that_ask_for_more_than_the_file_has(tmp_path, arguments):
     save_weights(
         tmp_path / "a.safetensors", UNet(1, 2, 2, 1).parameters, {"architecture": "unet", "arguments": arguments}
     )
+    with in_time():
+        refused(tmp_path / "a.safetensors", read=from_checkpoint)
     with bounded():
         refused(tmp_path / "a.safetensors", read=from_checkpoint)
 
@@ -391,7 +410,7 @@ def test_a_kernel_of_many_classes_costs_no_more_than_it_holds(tmp_path):
     state["classifier.bias"] = np.zeros(3, np.float32)
     save_weights(tmp_path / "a.safetensors", state)
     assert (tmp_path / "a.safetensors").stat().st_size < MIB
-    with bounded(size=128 * MIB):
+    with in_time():
         refused(tmp_path / "a.safetensors", "classifier.bias", read=from_checkpoint)
 
 
