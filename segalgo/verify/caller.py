@@ -135,6 +135,11 @@ def bound(
     for name, other in ALIASES.items():
         if name in arguments and name not in parameters and other in parameters:
             kwargs = {**{key: value for key, value in kwargs.items() if key != name}, other: arguments[name]}
+    for name in positional[len(args) :]:
+        # A parameter that must be given, under a name of the function's own: the next one that the door has.
+        unnamed = [key for key in kwargs if key not in parameters]
+        if parameters[name].default is inspect.Parameter.empty and name not in {**arguments, **kwargs} and unnamed:
+            kwargs = {**{key: value for key, value in kwargs.items() if key != unnamed[0]}, name: kwargs[unnamed[0]]}
     missing = {
         name for name in kwargs if name not in parameters and name not in FLAGS and not _is_meant(case, name, arguments)
     }
