@@ -85,7 +85,6 @@ from .plot import show_trace as show_trace
 from .plot import side_by_side as side_by_side
 from .segmenters.threshold import Segmentation as Segmentation
 from .segmenters.threshold import segment as segment
-from .thresholds.binarization import apply_hysteresis_threshold as apply_hysteresis_threshold
 from .thresholds.binarization import binarize as binarize
 from .thresholds.cross_entropy import threshold_li as threshold_li
 from .thresholds.global_thresholds import threshold_entropy as threshold_entropy
@@ -96,6 +95,7 @@ from .thresholds.global_thresholds import threshold_multiotsu as threshold_multi
 from .thresholds.global_thresholds import threshold_otsu as threshold_otsu
 from .thresholds.global_thresholds import threshold_triangle as threshold_triangle
 from .thresholds.global_thresholds import threshold_yen as threshold_yen
+from .thresholds.hysteresis import apply_hysteresis_threshold as apply_hysteresis_threshold
 from .thresholds.local_thresholds import threshold_bradley as threshold_bradley
 from .thresholds.local_thresholds import threshold_local as threshold_local
 from .thresholds.local_thresholds import threshold_niblack as threshold_niblack
