@@ -35,7 +35,13 @@ KERNELS = {
     "softmax_online": {**ROWS, "block": "32"},
     "softmax_cub": ROWS,
     "softmax_steps": {"operation": "softmax", "steps": SEQUENCE, "scratch": {"maxima": "T[rows]", "sums": "T[rows]"}},
-    "softmax_grid": {**ROWS, "args": "x, out, sums, rows, columns", "grid": "3", "scratch": {"sums": "T[2 * rows]"}},
+    "softmax_grid": {
+        **ROWS,
+        "args": "x, out, sums, rows, columns",
+        "grid": "3",
+        "block": "16",
+        "scratch": {"sums": "T[2 * rows]"},
+    },
     "norm_welford": NORM,
     "norm_tiles": {**NORM, "args": "x, weight, bias, out, rows, columns, eps", "grid": "ceil_div(rows, 4)"},
     "linear_splits": {
