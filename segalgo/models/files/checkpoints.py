@@ -207,7 +207,7 @@ def _listed_networks() -> str:
 
 
 def _suited(record: dict[str, Any]) -> dict[str, Any]:
-    """Take the usual colours of an implementation away from a network that takes another number of channels."""
+    """Take the usual colors of an implementation away from a network that takes another number of channels."""
     preprocessing = record.get("preprocessing")
     channels = record["arguments"]["in_channels"]
     if preprocessing and channels != 3:

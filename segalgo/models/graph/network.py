@@ -63,7 +63,7 @@ class Network:
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
     classes: Classes
-    """Names and colours of the classes."""
+    """Names and colors of the classes."""
 
     def forward(self, layers: Any, x: Any) -> Any:
         """Return logits of x, both as `layers` has them: arrays, or names and shapes."""
