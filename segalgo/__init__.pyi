@@ -5,6 +5,7 @@ from . import layers as layers
 from . import masks as masks
 from . import metrics as metrics
 from . import models as models
+from . import morphology as morphology
 from . import objects as objects
 from . import pictures as pictures
 from . import plot as plot
@@ -67,6 +68,8 @@ from .objects.box_coding import encode_boxes as encode_boxes
 from .objects.box_overlaps import box_area as box_area
 from .objects.box_overlaps import box_iou as box_iou
 from .objects.box_overlaps import clip_boxes as clip_boxes
+from .morphology.distance_transform import distance_transform as distance_transform
+from .morphology.distance_transform import expand_labels as expand_labels
 from .objects.boxes import bounding_boxes as bounding_boxes
 from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances

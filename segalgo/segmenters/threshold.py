@@ -7,7 +7,7 @@ import numpy as np
 
 import segalgo
 from segalgo._core.checks import as_array, one_of
-from segalgo.thresholds.arguments import as_real_number
+from segalgo._core.numbers import as_real_number
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
 WINDOW_METHODS = ("local", "niblack", "sauvola", "wolf", "bradley", "phansalkar")
@@ -96,6 +96,8 @@ def segment(
     one_of(foreground, "foreground", ("above", "below"))
     if threshold is None:
         threshold = find_threshold(image, method, window)
+    else:
+        threshold = as_real_number(threshold, "threshold")
     threshold = _with_offset(threshold, offset)
     return find_objects(
         image,

@@ -87,7 +87,7 @@ def threshold_otsu(image: Any = None, nbins: int = 256, *, hist: Any = None, mas
     >>> int(segalgo.threshold_otsu(np.array([[8, 9, 9], [1, 2, 2]], np.uint8)))
     2
     """
-    _warn_of_colour(image, "threshold_otsu")
+    _warn_of_color(image, "threshold_otsu")
     counts, centers = histogram_of(image, nbins, hist, mask)
     return centers[0] if counts.size == 1 else decide.otsu(counts, centers)
 
@@ -463,7 +463,7 @@ def threshold_multiotsu(
     >>> segalgo.threshold_multiotsu(np.array([1, 2, 2, 50, 51, 51, 90, 91, 91], np.uint8)).tolist()
     [2, 51]
     """
-    _warn_of_colour(image, "threshold_multiotsu")
+    _warn_of_color(image, "threshold_multiotsu")
     if positive(classes, "classes") < 2:
         raise ValueError(f"classes={classes}: expected at least 2")
     counts, centers = histogram_of(image, nbins, hist, mask)
@@ -488,9 +488,9 @@ def _beside(counts: np.ndarray, like: Any) -> Any:
     return counts
 
 
-def _warn_of_colour(image: Any, name: str) -> None:
+def _warn_of_color(image: Any, name: str) -> None:
     shape = np.shape(image)
     if len(shape) > 2 and shape[-1] in (3, 4):
         warnings.warn(
-            f"{name} takes an image of shape {shape} as grayscale, though it looks like a colour picture", stacklevel=3
+            f"{name} takes an image of shape {shape} as grayscale, though it looks like a color picture", stacklevel=3
         )

@@ -105,3 +105,11 @@ def test_two_sizes_are_refused():
     assert segalgo.remove_small_objects(x, 3).tolist() == [[False] * 4]
     with pytest.raises(ValueError, match="min_size=2 and max_size=3"):
         segalgo.remove_small_objects(x, 2, max_size=3)
+
+
+def test_zeros_among_minima_and_maxima_are_positive(backend):
+    labels = np.random.default_rng(1).integers(0, 9, (8, 40))
+    image = np.random.default_rng(0).choice(np.array([0.0, -0.0], np.float32), (8, 40))
+    found = segalgo.label_statistics(backend.array(labels), backend.array(image))
+    for extreme in (found.intensity_min, found.intensity_max):
+        assert not np.signbit(backend.numpy(extreme)).any()

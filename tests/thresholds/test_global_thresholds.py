@@ -280,7 +280,7 @@ def test_scikit_images_own_numbers(backend):
 
 
 @pytest.mark.parametrize("name", ["otsu", "multiotsu"])
-def test_colour_pictures_warn(name):
+def test_color_pictures_warn(name):
     picture = np.random.default_rng(0).integers(0, 255, (9, 8, 3)).astype(np.uint8)
     with pytest.warns(UserWarning, match="grayscale"):
         of(segalgo, name)(picture)
