@@ -5,6 +5,7 @@ from . import layers as layers
 from . import masks as masks
 from . import metrics as metrics
 from . import models as models
+from . import morphology as morphology
 from . import objects as objects
 from . import pictures as pictures
 from . import plot as plot
@@ -61,6 +62,8 @@ from .layers.prepared_convolution import PreparedConv2d as PreparedConv2d
 from .layers.prepared_convolution import prepare_conv2d as prepare_conv2d
 from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
+from .morphology.distance_transform import distance_transform as distance_transform
+from .morphology.distance_transform import expand_labels as expand_labels
 from .objects.boxes import bounding_boxes as bounding_boxes
 from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances
