@@ -9,7 +9,17 @@ from semantic_networks import SMALL, seasoned
 
 import segalgo
 from segalgo.cli import main
-from segalgo.models import FCN, LRASPP, DeepLabV3, UNet, WeightsError, from_checkpoint, load_encoder, save_weights
+from segalgo.models import (
+    FCN,
+    LRASPP,
+    DeepLabV3,
+    SegFormer,
+    UNet,
+    WeightsError,
+    from_checkpoint,
+    load_encoder,
+    save_weights,
+)
 from segalgo.models.plans.public import PublicPlan
 
 # What torchvision's auxiliary head on stage 3 of a bottleneck ResNet has: a 3 x 3 and a 1 x 1 convolution.
@@ -24,6 +34,8 @@ COUNTS = {
         lambda: DeepLabV3(backbone="mobilenet_v3_large"),
     ),
     "lraspp_mobilenet_v3_large": (3_221_538, lambda: LRASPP()),
+    "segformer-b0-ade": (3_752_694, lambda: SegFormer()),
+    "segformer-b0-cityscapes": (3_719_027, lambda: SegFormer(num_classes=19)),
 }
 
 
@@ -45,6 +57,30 @@ def shapes_of(model, *size):
 def test_parameters_are_as_many_as_published(builder):
     count, make = COUNTS[builder]
     assert make().summary((1, 3, 64, 64)).parameters == count
+
+
+def test_segformers_are_as_large_as_in_the_paper():
+    """Table 1 of Xie et al.: parameters of encoder and decoder in millions, ADE20K."""
+    for variant, encoder, decoder in (
+        ("b0", 3.4, 0.4), ("b1", 13.1, 0.6), ("b2", 24.2, 3.3), ("b3", 44.0, 3.3), ("b4", 60.8, 3.3), ("b5", 81.4, 3.3),
+    ):  # fmt: skip
+        rows = SegFormer(variant=variant).summary((1, 3, 64, 64)).rows
+        counts = [
+            sum(row.parameters for row in rows if row.name.startswith("segformer") == own) for own in (True, False)
+        ]
+        assert counts[0] / 1e6 == pytest.approx(encoder, abs=0.11)
+        assert counts[1] / 1e6 == pytest.approx(decoder, abs=0.21)
+
+
+def test_maps_of_segformer():
+    """Figure 2 of Xie et al.: maps of 1/4, 1/8, 1/16 and 1/32; attention over 1/64 of the cells in the first stage."""
+    shapes = shapes_of(SegFormer(), 512, 512)
+    for stage, shape in enumerate([(32, 128, 128), (64, 64, 64), (160, 32, 32), (256, 16, 16)]):
+        assert shapes[f"segformer.encoder.stage.{stage}.map"] == shape
+    scores = [shapes[f"segformer.encoder.block.{stage}.0.attention.self.scores"] for stage in range(4)]
+    assert scores == [(1, 128**2, 256), (2, 64**2, 256), (5, 32**2, 256), (8, 256, 256)]
+    assert shapes["decode_head.concatenated"] == (1024, 128, 128)
+    assert shapes["decode_head.classifier"] == (150, 128, 128)
 
 
 # Products of all convolutions, in units of 1e9, at 520 x 520; torchvision's figures count the auxiliary head.
@@ -108,7 +144,7 @@ def test_every_backend(backend, name, model, rng):
     simulated = backend.word == "simulated"
     if simulated and name == "deeplabv3-mobilenet":
         pytest.skip("a minute there, where LR-ASPP runs this backbone and DeepLabV3 on a ResNet this head")
-    size = (17, 9) if simulated else (45, 61)
+    size = model.fitting_size(17, 9) if simulated else (45, 61)
     for dtype in ("float32",) if simulated else ("float32", "float64"):
         x = rng.standard_normal((1, model.in_channels, *size)).astype(dtype)
         with segalgo.use_backend("reference"):
@@ -121,12 +157,12 @@ def test_every_backend(backend, name, model, rng):
 def test_trace_summary_and_sizes(model, rng):
     for size in ((1, 1), (7, 33), (64, 40)):
         x = rng.standard_normal((2, model.in_channels, *size), dtype=np.float32)
-        steps = model.describe(x.shape)
+        steps = model.describe((2, model.in_channels, *model.fitting_size(*size)))
         traced = dict(model.trace(x))
         assert {name: array.shape for name, array in traced.items()} == {step.name: step.shape for step in steps}
         logits = model(x)
         assert logits.shape == (2, model.num_classes, *size)
-        np.testing.assert_array_equal(traced[steps[-1].name], logits)
+        np.testing.assert_array_equal(traced[steps[-1].name][:, :, : size[0], : size[1]], logits)
     assert f"{model.summary().parameters:,}" in str(model.summary()).splitlines()[-1]
 
 
@@ -164,10 +200,11 @@ def test_tiles_where_the_layers_allow_them(rng):
     with pytest.raises(ValueError, match=r"tile with the layer logits \(interpolate\).*not by an integer factor"):
         made.predict(picture[:45], tile=32)
     for name, layer in (
+        ("segformer", r"segformer\.encoder\.patch_embeddings\.0\.flattened"),
         ("deeplabv3-resnet34", "classifier.0.convs.4.0"),
         ("lraspp", r"backbone\.4\.block\.\d\.avgpool"),
     ):
-        with pytest.raises(ValueError, match=f"tile with the layer {layer} .*reads its whole input"):
+        with pytest.raises(ValueError, match=f"tile with the layer {layer} .*(reads its whole input|axes)"):
             SMALL[name]().predict(picture, tile=64)
 
 
@@ -212,7 +249,7 @@ def test_weights_that_do_not_fit_are_listed(model, tmp_path):
     state = dict(model.parameters)
     name = next(name for name in list(state)[len(state) // 2 :] if name.endswith(".weight"))
     state[name.replace("weight", "wieght")] = state.pop(name)
-    last = next(name for name in state if name.endswith("classifier.4.bias") or name.endswith("low_classifier.bias"))
+    last = next(name for name in state if name.endswith(("classifier.4.bias", "classifier.bias")))
     state[last] = np.zeros(9, np.float32)
     with pytest.raises(ValueError, match="3 mismatches") as caught:
         model.load_state_dict(state)
@@ -266,6 +303,10 @@ def test_encoders_of_classification_networks(tmp_path, rng):
         (lambda: DeepLabV3(dilated=True), TypeError, "dilated=True: expected three flags"),
         (lambda: DeepLabV3(head_channels=0), ValueError, "head_channels=0: expected at least 1"),
         (lambda: LRASPP(inter_channels=1.5), TypeError, "inter_channels=1.5: expected an integer"),
+        (lambda: SegFormer(variant="b6"), ValueError, "variant='b6'"),
+        (lambda: SegFormer(width_mult=0.1), ValueError, "width_mult=0.1: expected a factor that leaves whole heads"),
+        (lambda: SegFormer(decoder_channels=0), ValueError, "decoder_channels=0"),
+        (lambda: SegFormer(norm_eps=0), ValueError, "norm_eps=0: expected a small number above 0"),
         (lambda: FCN(dropout=1.0), ValueError, "dropout=1.0"),
         (lambda: FCN(num_classes=0), ValueError, "num_classes=0"),
     ],

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from network_deviation import assert_logits, deviation
 
-from segalgo.models import FCN, DeepLabV3, from_checkpoint, load_encoder
+from segalgo.models import FCN, DeepLabV3, SegFormer, from_checkpoint, load_encoder
 
 pytestmark = pytest.mark.peers
+
+WIDTHS = (8, 16, 40, 64)  # a quarter of B0, an eighth of the others
 
 
 def cases():
@@ -22,12 +24,14 @@ def cases():
         "deeplabv3-resnet50": peers.deeplabv3("resnet50", 5, 8, 16),
         "deeplabv3-mobilenet": peers.deeplabv3("mobilenet_v3_large", 5, 16, 16),
         "lraspp": peers.LRASPP(5, 16, 0.25),
+        "segformer-transformers": peers.TransformersSegFormer(WIDTHS, (2, 2, 2, 2), 24, 5),
+        "segformer-nvlabs": peers.NvlabsSegFormer(WIDTHS, (3, 4, 6, 3), 24, 5),
     }
 
 
 NAMES = (
     "fcn-resnet18", "fcn-resnet50", "fcn-resnet101", "deeplabv3-resnet34", "deeplabv3-resnet50", "deeplabv3-mobilenet",
-    "lraspp",
+    "lraspp", "segformer-transformers", "segformer-nvlabs",
 )  # fmt: skip
 
 
@@ -85,6 +89,26 @@ def test_the_encoder_of_resnet(name, rng):
         with torch.no_grad():
             expected = theirs(torch.from_numpy(x))["out"].numpy()
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("source", ["transformers", "nvlabs"])
+def test_the_encoder_of_segformer(source):
+    """Classification weights by both projects' names, with their classifier."""
+    state = {key: value.numpy() for key, value in seasoned(cases()[f"segformer-{source}"]).state_dict().items()}
+    whole = SegFormer(3, 5, "b0" if source == "transformers" else "b2", 24, width_mult=WIDTHS[0] / (32 if source ==
+                      "transformers" else 64))  # fmt: skip
+    fresh = dict(whole.parameters)
+    encoder = {name.removeprefix("backbone."): value for name, value in state.items() if "decode_head" not in name}
+    classifier = {"classifier.weight": np.zeros((3, 3))} if source == "transformers" else {"head.bias": np.zeros(3)}
+    load_encoder(whole, encoder | classifier)
+    if source == "nvlabs":
+        key = state["backbone.block2.1.attn.kv.weight"][:16]
+        np.testing.assert_array_equal(whole.parameters["segformer.encoder.block.1.1.attention.self.key.weight"], key)
+    for name, value in whole.parameters.items():
+        if name.startswith("decode_head."):
+            np.testing.assert_array_equal(value, fresh[name])
+        elif source == "transformers":
+            np.testing.assert_array_equal(value, state[name])
 
 
 def test_the_encoder_of_mobilenetv3(rng):
