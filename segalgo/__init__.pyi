@@ -62,14 +62,14 @@ from .layers.prepared_convolution import PreparedConv2d as PreparedConv2d
 from .layers.prepared_convolution import prepare_conv2d as prepare_conv2d
 from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
+from .morphology.distance_transform import distance_transform as distance_transform
+from .morphology.distance_transform import expand_labels as expand_labels
 from .objects.box_coding import anchors as anchors
 from .objects.box_coding import decode_boxes as decode_boxes
 from .objects.box_coding import encode_boxes as encode_boxes
 from .objects.box_overlaps import box_area as box_area
 from .objects.box_overlaps import box_iou as box_iou
 from .objects.box_overlaps import clip_boxes as clip_boxes
-from .morphology.distance_transform import distance_transform as distance_transform
-from .morphology.distance_transform import expand_labels as expand_labels
 from .objects.boxes import bounding_boxes as bounding_boxes
 from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances
