@@ -9,7 +9,13 @@ from segalgo.verify.cases.case import Case
 from segalgo.verify.kernels.launch_scope import PAD, PAIRS, RENAMED, SIZES, output_names, scope_of
 
 # Parameters that a kernel sees in the sizes of its output alone, or in which outputs it writes.
-IN_THE_SIZES = ("output_size", "return_indices", "return_num", "scale_factor")
+IN_THE_SIZES = ("output_size", "return_indices", "return_num", "scale_factor", "output_padding")
+# The same of single operations.
+SEEN_IN_SIZES = {
+    "interpolate": ("size",),
+    "max_unpool2d": ("kernel_size", "stride", "padding"),
+    "label_statistics": ("num_labels",),
+}
 # Names that stand for a parameter, beside its own.
 STANDS_FOR: dict[str, tuple[str, ...]] = {
     **PAIRS,
@@ -41,7 +47,7 @@ def not_covered(case: Case, used: set[str], fixed: set[str]) -> set[str]:
 
 
 def _is_read_off_sizes(case: Case, name: str) -> bool:
-    return name in IN_THE_SIZES or (name == "size" and case.recipe.operation == "interpolate")
+    return name in IN_THE_SIZES or name in SEEN_IN_SIZES.get(case.recipe.operation, ())
 
 
 def _is_named(name: str, value: Any, used: set[str], arguments: dict[str, Any]) -> bool:
