@@ -187,7 +187,7 @@ def test_kernels_honour_interrupts():
     """Loops over large parts of an image ask whether the call was interrupted; what only moves memory need not."""
     quick = {
         "shared/_floor", "layers/activation", "layers/interpolation", "layers/normalization", "layers/index_conventions",
-        "masks/label_runs",
+        "masks/label_runs", "objects/boxes",
         "thresholds/histogram", "thresholds/binarization", "metrics/confusion", "metrics/detections",
     }  # fmt: skip
     for path in (PACKAGE / "_ext").glob("*/*.pyx"):
