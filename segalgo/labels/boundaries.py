@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import one_of
+from segalgo._core.checks import one_of, shown
 from segalgo._core.dispatch import wing
 from segalgo.labels.label_arrays import as_labels
 from segalgo.labels.labeling import as_connectivity
@@ -61,7 +61,7 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     try:
         behind = operator.index(background)
     except TypeError:
-        raise TypeError(f"background={background!r}: expected an integer") from None
+        raise TypeError(f"background={shown(background)}: expected an integer") from None
     x = x.view(np.uint8) if x.dtype == np.bool_ else x
     limits = np.iinfo(x.dtype)
     if not limits.min <= behind <= limits.max:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_contiguous, is_contiguous, with_few_axes
+from segalgo._core.checks import as_array, as_contiguous, as_flag, is_contiguous, shown, with_few_axes
 from segalgo._core.dispatch import wing
 
 # What 4, 8, 6, 18 and 26 neighbours are as the largest number of axes along which a neighbour differs.
@@ -92,6 +92,7 @@ def label(
     if picture.dtype.kind not in "biuf" or picture.dtype.itemsize > 8:
         raise TypeError(f"image has dtype {picture.dtype}: expected bool, integers or floats of at most 64 bits")
     with_few_axes(picture, "image")
+    with_count = as_flag(return_num, "return_num")
     reach = as_connectivity(connectivity, picture.ndim)
     wraps = _as_wrap(wrap, picture.ndim)
     if picture.dtype.kind == "f" and bool((picture != picture).any()):
@@ -119,7 +120,7 @@ def label(
         if direct is None:
             target[...] = labels
         labels = target
-    return (labels, count) if return_num else labels
+    return (labels, count) if with_count else labels
 
 
 class Partition(NamedTuple):
@@ -190,10 +191,10 @@ def as_connectivity(connectivity: Any, ndim: int, argument: str = "connectivity"
     try:
         wanted = operator.index(connectivity)
     except TypeError:
-        raise TypeError(f"{argument}={connectivity!r}: expected an integer or None") from None
+        raise TypeError(f"{argument}={shown(connectivity)}: expected an integer or None") from None
     if wanted not in choices:
         raise ValueError(
-            f"{argument}={connectivity!r}: expected one of {', '.join(map(str, choices))} for an image of {ndim} "
+            f"{argument}={shown(connectivity)}: expected one of {', '.join(map(str, choices))} for an image of {ndim} "
             f"dimension{'s' * (ndim != 1)}"
         )
     return choices[wanted]
@@ -205,18 +206,18 @@ def _as_wrap(wrap: Any, ndim: int) -> tuple[bool, ...]:
     if isinstance(wrap, bool | np.bool_):
         return (bool(wrap),) * ndim
     if not isinstance(wrap, Sequence | np.ndarray) or not all(isinstance(value, bool | np.bool_) for value in wrap):
-        raise TypeError(f"wrap={wrap!r}: expected True, False, or one of them per axis")
+        raise TypeError(f"wrap={shown(wrap)}: expected True, False, or one of them per axis")
     if len(wrap) != ndim:
-        raise ValueError(f"wrap={wrap!r}: expected {ndim} words, one per axis of the image")
+        raise ValueError(f"wrap={shown(wrap)}: expected {ndim} words, one per axis of the image")
     return tuple(map(bool, wrap))
 
 
 def _as_delta(delta: Any, dtype: np.dtype) -> Any:
     """Return delta as a Python number that a wing compares with exact differences of pixels."""
     if not isinstance(delta, int | float | np.integer | np.floating) or isinstance(delta, bool):
-        raise TypeError(f"delta={delta!r}: expected a number")
+        raise TypeError(f"delta={shown(delta)}: expected a number")
     if not delta >= 0:
-        raise ValueError(f"delta={delta!r}: expected at least 0")
+        raise ValueError(f"delta={shown(delta)}: expected at least 0")
     if dtype.kind == "f":
         return _as_float(delta)
     # No two pixels differ by more than 2**64 - 1, and integers differ by whole numbers.
@@ -228,7 +229,7 @@ def _as_background(background: Any, dtype: np.dtype) -> Any:
     if background is None:
         return 0
     if not isinstance(background, bool | int | float | np.bool_ | np.integer | np.floating):
-        raise TypeError(f"background={background!r}: expected a number or None")
+        raise TypeError(f"background={shown(background)}: expected a number or None")
     if dtype.kind == "f":
         value = _as_float(background)
         with np.errstate(over="ignore"):

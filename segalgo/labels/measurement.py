@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_contiguous, with_few_axes
+from segalgo._core.checks import as_array, as_contiguous, as_flag, shown, with_few_axes
 from segalgo._core.dispatch import wing
 from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, largest_label, ranked
 from segalgo.labels.labeling import as_connectivity
@@ -171,9 +171,10 @@ def contacts(labels: Any, connectivity: int = 1, background: bool = False) -> tu
     """
     x = as_labels(labels, "labels")
     reach = as_connectivity(connectivity, x.ndim)
+    with_background = as_flag(background, "background")
     largest_label(x, "labels")
     cells = as_unsigned(x)
-    pairs, counts = wing("labels.measurement", cells).contacts(cells, reach, bool(background))
+    pairs, counts = wing("labels.measurement", cells).contacts(cells, reach, with_background)
     return pairs.astype(x.dtype, copy=False), counts
 
 
@@ -226,7 +227,7 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
     with_few_axes(x, "image")
     reach = as_connectivity(connectivity, x.ndim)
     if reach not in (1, x.ndim):
-        raise ValueError(f"connectivity={connectivity!r}: the Euler number is defined for 1 and {x.ndim}")
+        raise ValueError(f"connectivity={shown(connectivity)}: the Euler number is defined for 1 and {x.ndim}")
     x = as_contiguous(x > 0 if x.dtype.kind == "f" else x)
     if x.size == 0:
         return 0
@@ -238,10 +239,10 @@ def _as_row_count(value: Any, largest: int) -> int:
     try:
         rows = operator.index(value)
     except TypeError:
-        raise TypeError(f"num_labels={value!r}: expected an integer or None") from None
+        raise TypeError(f"num_labels={shown(value)}: expected an integer or None") from None
     if not largest <= rows <= MOST_ROWS:
         raise ValueError(
-            f"num_labels={value!r}: expected at least {largest}, the largest label, and at most {MOST_ROWS}"
+            f"num_labels={shown(value)}: expected at least {largest}, the largest label, and at most {MOST_ROWS}"
         )
     return rows
 

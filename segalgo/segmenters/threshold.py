@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo._core.checks import as_array, one_of
+from segalgo._core.checks import as_array, as_flag, as_integer, one_of
 from segalgo.thresholds.arguments import as_real_number
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
@@ -94,6 +94,9 @@ def segment(
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}: expected (H, W), a grey picture (see to_grey)")
     one_of(foreground, "foreground", ("above", "below"))
+    one_of(method, "method", METHODS)
+    if as_integer(window, "window", 1) % 2 == 0:
+        raise ValueError(f"window={window}: expected an odd integer")
     if threshold is None:
         threshold = find_threshold(image, method, window)
     threshold = _with_offset(threshold, offset)
@@ -121,6 +124,8 @@ def find_objects(
     clear_border: bool = False,
 ) -> Segmentation:
     """Binarize values, label the objects, clean them, and measure them once, on a grey picture of the same size."""
+    min_area = as_integer(min_area, "min_area", most=2**63 - 1)
+    fill_holes, clear_border = as_flag(fill_holes, "fill_holes"), as_flag(clear_border, "clear_border")
     mask = segalgo.binarize(values, threshold, foreground)
     if fill_holes:
         # Ground is connected the other way than objects: a ring that closes at corners encloses its hole.
@@ -156,6 +161,4 @@ def find_threshold(image: Any, method: str, window: int = 25) -> Any:
     one_of(method, "method", METHODS)
     if method in GLOBAL_METHODS:
         return getattr(segalgo, f"threshold_{method}")(image) if image.size else 0
-    if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1 or window % 2 == 0:
-        raise ValueError(f"window={window!r}: expected an odd integer of at least 1")
     return getattr(segalgo, f"threshold_{method}")(image, window)

@@ -1,12 +1,13 @@
 """From a picture and its threshold to a mask."""
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_grey, one_of
+from segalgo._core.checks import as_array, as_grey, one_of, shown
 from segalgo._core.dispatch import wing
 
 
@@ -55,7 +56,7 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     if isinstance(threshold, int):
         return _binarize_by_one(pixels, int(threshold), below)
     if isinstance(threshold, str | bytes) or threshold is None:
-        raise TypeError(f"threshold={threshold!r}: expected real numbers")
+        raise TypeError(f"threshold={shown(threshold)}: expected real numbers")
     levels = as_array(threshold, "threshold")
     if levels.dtype.kind not in "biuf":
         raise TypeError(f"threshold has dtype {levels.dtype}: expected real numbers")
@@ -90,6 +91,8 @@ def _split_like(level: float, dtype: np.dtype) -> float | bool:
     A level from the largest value on leaves nothing above it: False.
     """
     if dtype.kind == "f":
+        if isinstance(level, int) and abs(level) > sys.float_info.max:
+            return np.finfo(dtype).max if level > 0 else dtype.type(-np.inf)
         with np.errstate(over="ignore"):
             nearest = dtype.type(level)
             return np.nextafter(nearest, dtype.type(-np.inf)) if float(nearest) > level else nearest

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import array_module
+from segalgo._core.checks import shown
 from segalgo._core.dispatch import wing
 from segalgo.thresholds import criteria as decide
 from segalgo.thresholds.arguments import as_real_number, is_scalar
@@ -74,6 +75,8 @@ def threshold_li(
     >>> float(round(segalgo.threshold_li(np.array([0, 1, 1, 8, 9, 9], np.uint8)), 3))
     3.119
     """
+    if iter_callback is not None and not callable(iter_callback):
+        raise TypeError(f"iter_callback={shown(iter_callback)}: expected a function of one number, or None")
     if hist is not None:
         counts, centers = histogram_of(image, 1, hist, mask)
         if counts.size == 1:

@@ -9,16 +9,11 @@ from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array
 from segalgo.thresholds.binarization import binarize
 from segalgo.thresholds.cross_entropy import threshold_li
-from segalgo.thresholds.global_thresholds import (
-    threshold_entropy,
-    threshold_isodata,
-    threshold_mean,
-    threshold_minimum,
-    threshold_otsu,
-    threshold_triangle,
-    threshold_yen,
-)
+from segalgo.thresholds.entropy import threshold_entropy, threshold_yen
 from segalgo.thresholds.histogram import histogram_of
+from segalgo.thresholds.histogram_shape import threshold_minimum, threshold_triangle
+from segalgo.thresholds.means import threshold_isodata, threshold_mean
+from segalgo.thresholds.otsu import threshold_otsu
 
 METHODS = {
     "Entropy": threshold_entropy,

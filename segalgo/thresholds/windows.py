@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_grey
+from segalgo._core.checks import as_array, as_grey, shown
 from segalgo.thresholds.arguments import as_real_number, is_sequence
 from segalgo.thresholds.histogram import value_range
 
@@ -97,6 +97,14 @@ def exponent_of(picture: Picture, outside: float = 0.0) -> int:
     return exponent if abs(exponent) > 400 else 0
 
 
+def times_power(threshold: Any, exponent: int) -> Any:
+    """Return threshold * 2**exponent, infinite where that overflows."""
+    if not exponent:
+        return threshold
+    with np.errstate(over="ignore", under="ignore"):
+        return array_module(threshold).ldexp(threshold, exponent)
+
+
 def varies(pixels: Any, window: tuple[int, ...]) -> bool:
     """Return whether a window of a picture that is mirrored beyond its border holds two values."""
     return any(
@@ -118,11 +126,11 @@ def odd_sizes(value: Any, argument: str, ndim: int) -> tuple[int, ...]:
     try:
         sizes = tuple(map(operator.index, value)) if is_sequence(value) else (operator.index(value),) * ndim
     except TypeError:
-        raise TypeError(f"{argument}={value!r}: expected an odd integer, or one for each axis") from None
+        raise TypeError(f"{argument}={shown(value)}: expected an odd integer, or one for each axis") from None
     if len(sizes) != ndim:
-        raise ValueError(f"{argument}={value!r}: expected {ndim} sizes, one for each axis of image")
+        raise ValueError(f"{argument}={shown(value)}: expected {ndim} sizes, one for each axis of image")
     if any(size < 1 or size % 2 == 0 for size in sizes):
-        raise ValueError(f"{argument}={value!r}: expected odd sizes of at least 1")
+        raise ValueError(f"{argument}={shown(value)}: expected odd sizes of at least 1")
     if max(sizes, default=1) > MOST_CELLS_OF_AN_AXIS or math.prod(sizes) > MOST_CELLS:
         raise ValueError(
             f"{argument}: expected at most {MOST_CELLS_OF_AN_AXIS} cells along an axis and {MOST_CELLS} in all"
@@ -153,7 +161,7 @@ def gaussian_weights(sigma: Any, ndim: int) -> list[np.ndarray]:
     sigmas = [as_real_number(s, "param", least=0) for s in (sigma if is_sequence(sigma) else [sigma] * ndim)]
     if len(sigmas) != ndim or max(sigmas, default=0.0) > LARGEST_SIGMA:
         raise ValueError(
-            f"param={sigma!r}: expected a sigma of 0 to {LARGEST_SIGMA:.0f}, or one for each of {ndim} axes"
+            f"param={shown(sigma)}: expected a sigma of 0 to {LARGEST_SIGMA:.0f}, or one for each of {ndim} axes"
         )
     weights = []
     for s in sigmas:
