@@ -36,9 +36,10 @@ def clear_border(labels: Any, buffer_size: int = 0, bgval: int = 0, mask: Any = 
     Raises
     ------
     TypeError
-        If `labels` is not of integers or bool, or `mask` not of bool.
+        If `labels` is not of integers or bool, `mask` not of bool, or a size or value is not a number.
     ValueError
-        If a label is negative, `buffer_size` does not fit, `bgval` is no value of the dtype, or the shapes differ.
+        If a label is negative, `buffer_size` is negative or too large, `bgval` is not a value of the dtype, the shapes
+        differ, or there are more than 8 axes.
 
     Notes
     -----

@@ -39,9 +39,10 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     Raises
     ------
     TypeError
-        If `label_img` is not of integers or bool.
+        If `label_img` is not of integers or bool, or `connectivity` or `background` not an integer.
     ValueError
-        If the mode is none of the four, or the connectivity does not exist in that many dimensions.
+        If the mode is none of the four, the connectivity does not fit the number of axes, `background` is outside the
+        dtype for ``outer``, or there are more than 8 axes.
 
     Notes
     -----

@@ -32,7 +32,7 @@ def fill_holes(image: Any, connectivity: int = 1) -> Any:
     TypeError
         If `image` is not of bool or integers.
     ValueError
-        If a label is negative, or the connectivity does not exist in that many dimensions.
+        If a label is negative, the connectivity does not fit the number of axes, or there are more than 8 axes.
 
     Notes
     -----

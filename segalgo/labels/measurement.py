@@ -63,9 +63,9 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
     Raises
     ------
     TypeError
-        If `labels` is not of an integer dtype, or the intensity image not of numbers.
+        If `labels` is not of an integer dtype, the intensity image not of numbers, or `num_labels` not an integer.
     ValueError
-        If a label is negative or above `num_labels`, or the shapes differ.
+        If a label is negative or above `num_labels`, the shapes differ, or there are more than 8 axes.
 
     Notes
     -----
@@ -148,9 +148,9 @@ def contacts(labels: Any, connectivity: int = 1, background: bool = False) -> tu
     Raises
     ------
     TypeError
-        If `labels` is not of an integer dtype.
+        If `labels` is not of an integer dtype, or `background` not a bool.
     ValueError
-        If a label is negative, or the connectivity does not exist in that many dimensions.
+        If a label is negative, the connectivity does not fit the number of axes, or there are more than 8 axes.
 
     Notes
     -----
@@ -198,8 +198,10 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
 
     Raises
     ------
+    TypeError
+        If `image` is not of bool, integers or floats.
     ValueError
-        If the connectivity is neither 1 nor ndim.
+        If the connectivity is neither 1 nor ndim, or the image has no axis or more than 8.
 
     Notes
     -----

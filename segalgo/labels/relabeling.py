@@ -44,7 +44,8 @@ def remove_small_objects(
     TypeError
         If `labels` is not of integers or bool, or a size is not an integer.
     ValueError
-        If a label or a size is negative, or both sizes are given.
+        If a label or a size is negative, both sizes are given, the connectivity does not fit the number of axes, or
+        there are more than 8 axes.
 
     Notes
     -----
@@ -100,9 +101,9 @@ def largest_components(labels: Any, k: int = 1, connectivity: int | None = None,
     Raises
     ------
     TypeError
-        If `labels` is not of integers or bool, or `k` is not an integer.
+        If `labels` is not of integers or bool, `k` is not an integer, or `relabel` not a bool.
     ValueError
-        If a label or `k` is negative.
+        If a label or `k` is negative, the connectivity does not fit the number of axes, or there are more than 8 axes.
 
     Notes
     -----
@@ -150,9 +151,10 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
     Raises
     ------
     TypeError
-        If `label_field` is not of an integer dtype.
+        If `label_field` is not of an integer dtype, or `offset` is not an integer.
     ValueError
-        If a label is negative, or `offset` is less than 1 or so large that 64 bits might not hold the labels.
+        If a label is negative, `offset` is less than 1 or so large that 64 bits might not hold the new labels, or there
+        are more than 8 axes.
 
     Notes
     -----
