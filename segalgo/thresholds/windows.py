@@ -61,14 +61,17 @@ def as_picture(image: Any) -> Picture:
 def as_terms(picture: Picture, outside: float = 0.0) -> Terms:
     """Return pixels whose squares neither cancel nor overflow.
 
-    Pixels that lie farther from zero than from each other become differences from the middle of their range. Integers
-    up to 16 bits stay: their sums are exact.
+    Pixels that are farther from zero than from each other become differences from the middle of their range. Sums of
+    integers of up to 16 bits are exact, so wider integers become these if their range allows it.
     """
     pixels = picture.pixels
     if pixels.dtype.kind != "f":
         if pixels.dtype.itemsize <= 2:
             return Terms(pixels, 0.0, 0.0, 0)
         low, high = int(picture.low), int(picture.high)
+        for dtype in (np.uint16, np.int16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return Terms(pixels.astype(dtype), 0.0, 0.0, 0)
         if max(-low, high) <= 2**53 and not _is_far(low, high):
             return Terms(pixels.astype(np.float64), 0.0, 0.0, 0)
         middle = low + (high - low + 1) // 2  # so that differences hold in 64 bits
@@ -76,7 +79,8 @@ def as_terms(picture: Picture, outside: float = 0.0) -> Terms:
             differences = (pixels - pixels.dtype.type(middle)).view(np.int64)
         else:
             differences = pixels.astype(np.int64) - middle
-        return Terms(differences.astype(np.float64), 0.0, float(middle), 0)
+        narrow = np.int16 if high - low < 2**16 else np.float64
+        return Terms(differences.astype(narrow), 0.0, float(middle), 0)
     exponent = exponent_of(picture, outside)
     low, high = (float(np.ldexp(float(end), -exponent)) for end in (picture.low, picture.high))
     middle = low / 2 + high / 2 if _is_far(low, high) else 0.0

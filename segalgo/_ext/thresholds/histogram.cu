@@ -1,4 +1,4 @@
-// What global thresholds ask of the pixels: their range and their histogram. Launched by cuda/thresholding.py.
+// What global thresholds ask of the pixels: their range and their histogram. Launched by cuda/thresholds/histogram.py.
 
 // One block of 256 threads: the smallest and largest value and the number of NaN of its pixels, by a tree in shared
 // memory; writes one cell of lows, highs and nans per block. A block that meets no number writes low > high.
@@ -46,14 +46,18 @@ __global__ void histogram_integers(const T* __restrict__ image, unsigned long lo
     __shared__ unsigned int local[2048];
     const long long stride = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (bins > 2048) {
-        for (long long k = first; k < count; k += stride)
-            atomicAdd(&counts[(unsigned long long)image[k] - (unsigned long long)low], 1ull);
+        for (long long k = first; k < count; k += stride) {
+            const unsigned long long bin = (unsigned long long)image[k] - (unsigned long long)low;
+            if (bin < (unsigned long long)bins) atomicAdd(&counts[bin], 1ull);
+        }
         return;
     }
     for (int b = threadIdx.x; b < bins; b += blockDim.x) local[b] = 0;
     __syncthreads();
-    for (long long k = first; k < count; k += stride)
-        atomicAdd(&local[(unsigned long long)image[k] - (unsigned long long)low], 1u);
+    for (long long k = first; k < count; k += stride) {
+        const unsigned long long bin = (unsigned long long)image[k] - (unsigned long long)low;
+        if (bin < (unsigned long long)bins) atomicAdd(&local[bin], 1u);
+    }
     __syncthreads();
     for (int b = threadIdx.x; b < bins; b += blockDim.x)
         if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
