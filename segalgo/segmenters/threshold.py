@@ -7,7 +7,7 @@ import numpy as np
 
 import segalgo
 from segalgo._core.checks import as_array, as_flag, as_integer, one_of
-from segalgo.thresholds.arguments import as_real_number
+from segalgo._core.numbers import as_real_number
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
 WINDOW_METHODS = ("local", "niblack", "sauvola", "wolf", "bradley", "phansalkar")
@@ -99,6 +99,8 @@ def segment(
         raise ValueError(f"window={window}: expected an odd integer")
     if threshold is None:
         threshold = find_threshold(image, method, window)
+    else:
+        threshold = as_real_number(threshold, "threshold")
     threshold = _with_offset(threshold, offset)
     return find_objects(
         image,

@@ -8,8 +8,8 @@ import numpy as np
 from segalgo._core.arrays import array_module
 from segalgo._core.checks import shown
 from segalgo._core.dispatch import wing
+from segalgo._core.numbers import as_real_number, is_scalar
 from segalgo.thresholds import criteria as decide
-from segalgo.thresholds.arguments import as_real_number, is_scalar
 from segalgo.thresholds.histogram import histogram_of, integer_histogram, pixels_of, value_range
 
 

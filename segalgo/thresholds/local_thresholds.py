@@ -7,7 +7,7 @@ import numpy as np
 
 from segalgo._core.checks import as_array
 from segalgo._core.dispatch import wing
-from segalgo.thresholds.arguments import as_real_number
+from segalgo._core.numbers import as_real_number
 from segalgo.thresholds.histogram import value_range
 from segalgo.thresholds.windows import (
     as_picture,

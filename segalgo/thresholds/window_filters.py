@@ -8,8 +8,8 @@ import numpy as np
 from segalgo._core.arrays import array_module, is_cupy
 from segalgo._core.checks import as_number, one_of, shown
 from segalgo._core.dispatch import wing
+from segalgo._core.numbers import as_real_number
 from segalgo.reference.thresholds.window_filters import generic_filter
-from segalgo.thresholds.arguments import as_real_number
 from segalgo.thresholds.windows import (
     as_picture,
     as_terms,

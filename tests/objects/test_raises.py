@@ -10,6 +10,13 @@ import segalgo
 
 X = np.random.default_rng(0).integers(0, 5, (6, 7))
 FLOATS = X.astype(float)
+ROOMS = (
+    "segalgo.objects.boxes",
+    "segalgo.objects.instances",
+    "segalgo.objects.panoptic",
+    "segalgo.objects.recognition",
+    "segalgo.segmenters.threshold",
+)
 PLANE = {
     TypeError: [(lambda f: f(FLOATS), "labels")],
     ValueError: [(lambda f: f(X[0]), "labels"), (lambda f: f(X - 3), "labels")],
@@ -91,8 +98,7 @@ def functions():
     return sorted(
         name
         for name in segalgo.__all__
-        if inspect.isfunction(getattr(segalgo, name, None))
-        and getattr(segalgo, name).__module__.startswith(("segalgo.objects.", "segalgo.segmenters."))
+        if inspect.isfunction(getattr(segalgo, name, None)) and getattr(segalgo, name).__module__.startswith(ROOMS)
     )
 
 

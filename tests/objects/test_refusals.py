@@ -5,11 +5,17 @@ import warnings
 
 import numpy as np
 import pytest
-from wrong_arguments import FLOAT, LARGE, faults_of
+from wrong_arguments import FLOAT, faults_of
 
 import segalgo
 
-ROOMS = ("segalgo.objects.", "segalgo.segmenters.")
+ROOMS = (
+    "segalgo.objects.boxes",
+    "segalgo.objects.instances",
+    "segalgo.objects.panoptic",
+    "segalgo.objects.recognition",
+    "segalgo.segmenters.threshold",
+)
 X = np.random.default_rng(0).integers(0, 9, (6, 7))
 CALLS = {
     "segment": {"image": X},
@@ -30,7 +36,7 @@ RIGHT = {
     "label_map": MATRIX,
     "things": {"a set", "five numbers"},
     ("semantic_to_instances", "classes"): {"a set", "five numbers"},
-    ("segment", "threshold"): LARGE,
+    ("segment", "threshold"): FLOAT,
     "offset": FLOAT,
     "depth": FLOAT,
 }

@@ -209,7 +209,7 @@ def test_li_of_few_values(backend, values):
     np.testing.assert_allclose(segalgo.threshold_li(backend.array(image)), filters.threshold_li(image))
 
 
-# What the functions answer where little can be asked: the table in `segalgo.thresholds.global_thresholds`. A type is an error;
+# What the functions answer where little can be asked: the table in `segalgo.thresholds`. A type is an error;
 # NEAR is a threshold that splits the values.
 NEAR = object()
 INF = np.inf
@@ -280,7 +280,7 @@ def test_scikit_images_own_numbers(backend):
 
 
 @pytest.mark.parametrize("name", ["otsu", "multiotsu"])
-def test_colour_pictures_warn(name):
+def test_color_pictures_warn(name):
     picture = np.random.default_rng(0).integers(0, 255, (9, 8, 3)).astype(np.uint8)
     with pytest.warns(UserWarning, match="grayscale"):
         of(segalgo, name)(picture)

@@ -1,4 +1,4 @@
-"""Checks of numbers that thresholds take: each raises an error that names the argument."""
+"""Checks of numbers that doors take: each raises an error that names the argument."""
 
 import math
 import operator
@@ -24,6 +24,14 @@ def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above
         bound = f" above {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
         raise ValueError(f"{argument}={shown(value)}: expected a finite number{bound}")
     return number
+
+
+def as_score(value: Any, argument: str) -> float:
+    """Return a real number that stands in for a score that is not defined; nan and infinities are allowed."""
+    array = np.asarray(value) if is_scalar(value) else None
+    if array is None or array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}={value!r}: expected a real number or nan")
+    return float(value)
 
 
 def as_integer(value: Any, argument: str, least: int, most: int) -> int:
