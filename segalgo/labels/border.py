@@ -14,20 +14,20 @@ from segalgo.labels.labeling import label
 def clear_border(labels: Any, buffer_size: int = 0, bgval: int = 0, mask: Any = None) -> Any:
     """Clear objects that touch the border.
 
-    An object is a component of equal cells that are not 0, with full connectivity: parts of one label that do not
-    touch each other are judged one by one, as in scikit-image. Where a cell of background lies in the border, all
-    background becomes `bgval` too.
+    An object is a component of equal non-zero cells, with full connectivity: parts of one label that do not touch each
+    other are separate objects, as in scikit-image. If a cell of background is in the border, all background
+    becomes `bgval` too.
 
     Parameters
     ----------
     labels : array of integers or bool, any number of axes
         Labels of at least 0, or a boolean image; NumPy or CuPy, any memory order.
     buffer_size : int, default 0
-        The border is this much wider than one cell; less than every size of `labels`.
+        Width of the border minus 1; less than every size of `labels`.
     bgval : int, default 0
-        What cleared cells become; a value of the dtype of `labels`.
+        The new value of cleared cells; a value of the dtype of `labels`.
     mask : array of bool, shape of `labels`, optional
-        Where False lies the border; `buffer_size` then does not count.
+        False in the border; `buffer_size` is then not used.
 
     Returns
     -------
@@ -43,7 +43,8 @@ def clear_border(labels: Any, buffer_size: int = 0, bgval: int = 0, mask: Any = 
 
     Notes
     -----
-    Grade: exact. Cost: that of `label`, a look at the border and one pass. Scratch: the array of components.
+    Composed of `label`, a search for the components in the border (`border_labels` of each backend) and one pass that
+    replaces them. Grade: exact. Scratch: the array of components.
 
     Examples
     --------

@@ -15,17 +15,19 @@ from segalgo.labels.labeling import as_connectivity
 def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", background: int = 0) -> Any:
     """Mark where regions of different labels meet.
 
-    ``thick``: cells with a neighbour of another label. ``inner``: those of them that are not background. ``outer``:
-    those of them that are background, or at which two objects touch: the largest label among the cell and all its
-    neighbours (full connectivity) is not the smallest one that is not background. ``subpixel``: an image of
-    ``2 * n - 1`` cells an axis, where a cell between pixels is set if these (2, 4, ... of them) are not all equal.
+    - ``thick``: cells with a neighbour of another label.
+    - ``inner``: those of the ``thick`` cells that are not background.
+    - ``outer``: those of the ``thick`` cells that are background, or where two objects touch: the largest label among
+      the cell and all its neighbours (full connectivity) differs from the smallest label other than background.
+    - ``subpixel``: an image of ``2 * n - 1`` cells along an axis of n, in which a cell between pixels is set if these
+      pixels (2, 4, ... of them) are not all equal.
 
     Parameters
     ----------
     label_img : array of integers or bool, any number of axes
-        NumPy or CuPy, any memory order; negative labels are labels like all others.
+        NumPy or CuPy, any memory order; labels may be negative.
     connectivity : int, default 1
-        Which cells are neighbours: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Of no effect on ``subpixel``.
+        Which cells are neighbours: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Not used by ``subpixel``.
     mode : {"thick", "inner", "outer", "subpixel"}, default "thick"
         See above.
     background : int, default 0
@@ -46,8 +48,8 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
 
     Notes
     -----
-    Grade: exact; equal to `skimage.segmentation.find_boundaries`, but for ``subpixel`` where the largest value of the
-    dtype is a label: here it is one like all others. Cost: one comparison of each cell with each neighbour. No
+    Grade: exact; equal to `skimage.segmentation.find_boundaries`, except for ``subpixel`` if the largest value of the
+    dtype is a label, which scikit-image does not support. Cost: one comparison of each cell with each neighbour. No
     scratch.
 
     Examples

@@ -10,11 +10,11 @@ from segalgo.labels.labeling import as_connectivity, label
 
 
 def fill_holes(image: Any, connectivity: int = 1) -> Any:
-    """Fill holes: of a boolean image, background that is cut off from the border; of labels, with their label.
+    """Fill the holes of a boolean image or of labels.
 
-    A hole is a component of background that has no cell at the border and whose neighbours that are not background
-    all have one label; its cells get that label. Background between two labels stays, as does what they enclose
-    together. Both components and neighbours are those of `connectivity`.
+    A hole is a component of background without a cell at the border whose neighbours other than background all have
+    one label; its cells get that label. Background that two labels enclose together is not a hole. Components and
+    neighbours are those of `connectivity`.
 
     Parameters
     ----------
@@ -36,9 +36,9 @@ def fill_holes(image: Any, connectivity: int = 1) -> Any:
 
     Notes
     -----
-    Grade: exact; of boolean images equal to `scipy.ndimage.binary_fill_holes`. Cost: that of `label`, one pass over
-    background and its neighbours, and one that fills. Scratch: the array of components, and 24 bytes for each
-    component of the background and each thread.
+    Composed of `label` of the background, a pass that finds the label around each component (`hole_owners` of each
+    backend) and one that fills. Grade: exact; for boolean images equal to `scipy.ndimage.binary_fill_holes`. Scratch:
+    the array of components, and 24 bytes for each component of the background and each thread.
 
     References
     ----------

@@ -12,7 +12,7 @@ from segalgo.labels.label_map import LabelMap
 from segalgo.labels.labeling import as_connectivity, label
 from segalgo.reference.labels.relabeling import largest_labels
 
-# What is removed where no size is given, as in scikit-image.
+# The default of scikit-image.
 DEFAULT_MAX_SIZE = 64
 
 
@@ -21,16 +21,16 @@ def remove_small_objects(
 ) -> Any:
     """Remove labels of at most `max_size` cells; of a boolean image, its small components.
 
-    Removed cells become 0 (False). A label counts as one object, wherever its cells lie.
+    Removed cells become 0 (False). All cells of a label are one object, also if they are not connected.
 
     Parameters
     ----------
     labels : array of integers or bool, any number of axes
         Labels of at least 0, or a boolean image; NumPy or CuPy, any memory order.
     min_size : int, optional
-        The smallest number of cells that stays: another way to write ``max_size = min_size - 1``.
+        The smallest number of cells that is kept: equivalent to ``max_size = min_size - 1``.
     connectivity : int, default 1
-        Which components a boolean image has: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Of no effect on labels.
+        Which components a boolean image has: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Not used for labels.
     max_size : int, optional
         The largest number of cells that is removed; 64 where neither size is given. Arguments have the order of
         scikit-image, which has named sizes this way since 0.26.
@@ -49,9 +49,9 @@ def remove_small_objects(
 
     Notes
     -----
-    Grade: exact. Cost: one pass that counts, one that looks up. Scratch: a table of 8 bytes for each label up to the
-    largest and each thread; where the largest exceeds both 65536 and the number of cells, for each label that occurs,
-    and one array of ranks.
+    Composed of `label` (boolean images), the areas of all labels, and a table look-up (`label_areas` and `map_labels`
+    of each backend). Grade: exact. Scratch: a table of 8 bytes for each label up to the largest and each thread; where
+    the largest exceeds both 65536 and the number of cells, for each label that occurs, and one array of ranks.
 
     Examples
     --------
@@ -80,19 +80,20 @@ def _size_limit(min_size: Any, max_size: Any) -> int:
 def largest_components(labels: Any, k: int = 1, connectivity: int | None = None, *, relabel: bool = False) -> Any:
     """Keep the k labels of most cells; of a boolean image, its k largest components.
 
-    Other cells become 0 (False). Among labels of equal area the smaller wins. Fewer than k labels: all stay.
+    Other cells become 0 (False). Of labels of equal area the smaller is kept. If there are fewer than k labels, all are
+    kept.
 
     Parameters
     ----------
     labels : array of integers or bool, any number of axes
         Labels of at least 0, or a boolean image; NumPy or CuPy, any memory order.
     k : int, default 1
-        How many stay, at least 0.
+        Number of labels to keep, at least 0.
     connectivity : int, optional
-        Which components a boolean image has: 1 to ndim, the default, or 4, 8 (2-D), 6, 18, 26 (3-D). Of no effect on
+        Which components a boolean image has: 1 to ndim, the default, or 4, 8 (2-D), 6, 18, 26 (3-D). Not used for
         labels.
     relabel : bool, default False
-        Renumber the labels that stay 1, 2, ..., in ascending order of their labels. Of no effect on a boolean image.
+        Renumber the kept labels 1, 2, ..., in ascending order. Not used for a boolean image.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def largest_components(labels: Any, k: int = 1, connectivity: int | None = None,
 
     Notes
     -----
-    Grade: exact. Cost and scratch: as `remove_small_objects`.
+    Composed of the areas of all labels and a table look-up, as `remove_small_objects`. Grade: exact.
 
     Examples
     --------
@@ -158,7 +159,7 @@ def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap
 
     Notes
     -----
-    Grade: exact. Cost and scratch: as `remove_small_objects`.
+    Composed of the areas of all labels and a table look-up, as `remove_small_objects`. Grade: exact.
 
     Examples
     --------

@@ -25,9 +25,9 @@ __global__ void slide_sums(const T* __restrict__ x, S* __restrict__ y, const lon
 }
 
 // One thread: one pixel. Mean and variance of the `width` parts of its window along one axis, from their means and
-// variances (none for pixels: variance is null): the variance is the mean of variances plus the variance of means, which
-// are taken as differences from the first part, so that values outside the window cost no digits. source names n + width - 1
-// rows, -1: `outside`. Reads 3 * width cells.
+// variances (for pixels, `nested` is 0 and the variances are 0): the variance is the mean of variances plus the variance of means, which
+// are taken as differences from the first part, so that values outside the window do not affect its precision. source
+// names n + width - 1 rows, -1: `outside`. Reads 3 * width cells.
 // Instances: double; float
 template <class T>
 __global__ void merge_moments(const T* __restrict__ mean, const double* __restrict__ variance,

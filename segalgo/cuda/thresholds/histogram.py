@@ -1,4 +1,4 @@
-"""What global thresholds ask of the pixels: launch code of ``_ext/thresholding.cu``."""
+"""What global thresholds ask of the pixels: launch code of ``_ext/thresholds/histogram.cu``."""
 
 from typing import Any
 
