@@ -1,4 +1,4 @@
-"""The main job: threshold, clean, label, measure."""
+"""Segmentation by a threshold: threshold, clean, label, measure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +44,10 @@ def segment(
     window: int = 25,
     offset: float = 0,
 ) -> Segmentation:
-    """Find the objects of a grey picture: threshold, clean, label, measure.
+    """Find the objects of a grayscale image: threshold, clean, label, measure.
+
+    Composed of a ``threshold_*`` function, `binarize`, `fill_holes`, `label`, `clear_border`, `remove_small_objects`
+    and `label_statistics`.
 
     Parameters
     ----------
@@ -56,17 +59,17 @@ def segment(
     threshold : float, optional
         The grey value itself, instead of a method.
     foreground : {"above", "below"}, default "above"
-        Objects are brighter than the threshold, or as dark as it and darker.
+        Whether objects are the pixels above the threshold or those up to it.
     connectivity : int, optional
         1 or 4: neighbours share a side. 2 or 8, the default: or a corner.
     min_area : int, default 1
-        Smaller objects are dropped, in pixels.
+        Smaller objects are removed; in pixels.
     fill_holes : bool, default False
-        Ground that an object encloses becomes part of it.
+        Fill the holes of objects.
     clear_border : bool, default False
-        Drop objects that touch the picture's border.
+        Remove objects that touch the border of the image.
     window : int, default 25
-        Side of the window of the methods that have one, odd, in pixels.
+        Odd side of the window of the local methods, in pixels.
     offset : float, default 0
         Added to the threshold, in grey values. The sum does not wrap, whatever the dtype of the picture.
 
