@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from segalgo.models.files.limits import FACTOR, FLOOR
+from segalgo.models.files.onnx_files import from_onnx
 from segalgo.models.files.records import model_from_record
 from segalgo.models.files.state_dict_names import translate
 from segalgo.models.files.state_dicts import without_prefixes
+from segalgo.models.files.tflite_files import from_tflite
 from segalgo.models.files.weights import as_path, load_weights, read_record
 from segalgo.models.files.weights_error import DAMAGE, WeightsError, quoted
 from segalgo.models.graph.network import IGNORED, Network
@@ -18,6 +20,7 @@ from segalgo.models.graph.other_names import renamed
 from segalgo.models.networks import architectures
 from segalgo.models.networks.segnet import BATCH_NORM_EPS, ENCODER, SegNet, vgg16
 
+GRAPHS = {".onnx": from_onnx, ".tflite": from_tflite}
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 MOST_GROUPS = 64
 LEAST_LIMIT = 1024  # no argument of a small network is refused for its size
@@ -34,16 +37,17 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         U-Net in milesial/Pytorch-UNet (both forms), mateuszbuda/brain-segmentation-pytorch, aladdinpersson's tutorial
         and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
         (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on). Where the names of the
-        network have a prefix in front, beside parameters of other things, those of the network are taken.
+        network have a prefix in front, beside parameters of other things, those of the network are taken. Also a file
+        that `from_onnx` or `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
-        Of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
+        Of `from_onnx` and `from_tflite` for files of these kinds. Else of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
         ``"same"``. Files that `Network.save` wrote need none.
 
     Returns
     -------
-    SegNet, SegNetBasic or UNet
+    SegNet, SegNetBasic, UNet or ImportedNetwork
 
     Raises
     ------
@@ -51,7 +55,7 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         If the file cannot be read, no architecture is recognised, or names and shapes do not fit the one that is; then
         the mismatches are listed.
     TypeError
-        If `path` is no path or `key` is no string.
+        If `path` is no path, `key` is no string, or given for a graph.
 
     Warns
     -----
@@ -68,6 +72,10 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
     1
     """
     path = as_path(path)
+    if path.suffix.lower() in GRAPHS:
+        if key is not None:
+            raise TypeError(f"key={key!r:.80}: expected none with a graph")
+        return GRAPHS[path.suffix.lower()](path, **arguments)
     given = load_weights(path, key)
     record = read_record(path)
     try:
