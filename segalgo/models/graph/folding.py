@@ -181,11 +181,21 @@ def _cellwise(function: Callable[..., Any]) -> Function:
 
 
 def _divide(first: Known, second: Known) -> Known:
-    if first.dtype.kind != "i":
+    if first.dtype.kind not in "iu":
         return first / second
     if not np.all(second):
         raise GraphError("Div of integers by 0")
-    return (np.sign(first) * np.sign(second) * (abs(first) // abs(second))).astype(first.dtype)
+    quotient = first // second
+    # Towards 0, where Python's quotient goes down.
+    return quotient + ((quotient < 0) & (quotient * second != first)).astype(first.dtype)
+
+
+def _mod(a: Mapping[str, Any], x: Known, y: Known) -> Known:
+    _bounded(np.broadcast_shapes(x.shape, y.shape))
+    if x.dtype.kind in "iu" and not np.all(y):
+        raise GraphError("Mod by 0")
+    with np.errstate(all="ignore"):
+        return np.fmod(x, y) if a.get("fmod") else np.mod(x, y)
 
 
 def _concat(a: Mapping[str, Any], *arrays: Known) -> Known:
@@ -225,7 +235,7 @@ FOLDED: dict[str, Function] = {
     "Sub": _cellwise(lambda x, y: x - y),
     "Mul": _cellwise(lambda x, y: x * y),
     "Div": _cellwise(_divide),
-    "Mod": _cellwise(lambda x, y: np.where(y == 0, 0, x % np.where(y == 0, 1, y)).astype(x.dtype)),
+    "Mod": _mod,
     "Pow": _cellwise(lambda x, y: np.power(x.astype(np.float64), y).astype(x.dtype)),
     "Neg": _cellwise(np.negative),
     "Abs": _cellwise(np.abs),

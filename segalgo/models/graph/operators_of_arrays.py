@@ -94,8 +94,8 @@ def _prelu(g: Lowering, node: Node) -> Any:
 
 @operator("Dropout", "Identity")
 def _identity(g: Lowering, node: Node) -> Any:
-    if node.operation == "Dropout" and len([name for name in node.outputs if name]) > 1:
-        raise GraphError("the mask of a dropout as an output")
+    if node.operation == "Dropout" and g.given(node, 2) and g.array(node, 2).any():
+        raise GraphError("dropout in training")
     return g.value(node, 0)
 
 
@@ -379,15 +379,15 @@ def _blocks(g: Lowering, node: Node) -> Any:
     b = a["blocksize"]
     if not 1 <= b <= 2**15:
         raise GraphError(f"blocksize={b}: expected at least 1")
+    rows = a.get("mode", "DCR") == "DCR"
     if node.operation == "SpaceToDepth":
         if h % b or w % b:
             raise GraphError(f"blocksize={b} of {h} x {w} cells")
         x = g.layers.reshape(x, g.name(f"{name}_apart"), (n, c, h // b, b, w // b, b))
-        x = g.transposed(x, (0, 3, 5, 1, 2, 4), name)
+        x = g.transposed(x, (0, 3, 5, 1, 2, 4) if rows else (0, 1, 3, 5, 2, 4), name)
         return g.layers.reshape(x, g.name(f"{name}_joined"), (n, c * b * b, h // b, w // b))
     if c % (b * b):
         raise GraphError(f"blocksize={b} of {c} channels")
-    rows = a.get("mode", "DCR") == "DCR"
     apart = (n, b, b, c // b**2, h, w) if rows else (n, c // b**2, b, b, h, w)
     x = g.layers.reshape(x, g.name(f"{name}_apart"), apart)
     x = g.transposed(x, (0, 3, 4, 1, 5, 2) if rows else (0, 1, 4, 2, 5, 3), name)

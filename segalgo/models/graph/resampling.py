@@ -82,7 +82,7 @@ def taps(n: int, size: int, scale: float | None, rule: Sampling) -> tuple[np.nda
     offsets = np.arange(int(np.ceil(2 * half)) + (stretch < 1), dtype=np.int64)
     cells = first + offsets[:, None]
     weights = _kernel((cells - places) * stretch, rule)
-    if rule.exclude_outside or rule.antialias:
+    if rule.exclude_outside:
         weights = np.where((cells >= 0) & (cells < n), weights, 0)
     if rule.exclude_outside or rule.antialias:
         weights = weights / weights.sum(axis=0)

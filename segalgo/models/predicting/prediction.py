@@ -231,25 +231,25 @@ def _check_whole(given: Any, option: str) -> None:
 
 
 def _on_own_grid(model: Any, image: Any, augment: bool) -> Any:
-    """Return scores (classes, H, W) on the network's own grid: probabilities where they are averaged."""
+    """Return scores (classes, H, W) on the network's own grid; averaged ones are probabilities on that of the picture."""
     seen = model.preprocessing.reduced(image)
-    if model.input_size is not None and seen.shape[:2] != model.input_size:
-        seen = _resized(seen, model.input_size)
     if not augment:
-        return compute_logits(model, _planes_of(model, seen))[0]
+        return _own_scores(model, seen)
     total, parts = None, [(turns, mirror) for turns in range(4) for mirror in (False, True)]
     for turns, mirror in parts:
         turned = _turned(seen, turns, (0, 1))
-        planes = _planes_of(model, turned[:, ::-1] if mirror else turned)
-        probabilities = _to_probabilities(compute_logits(model, planes)[0], model)
+        scores = _own_scores(model, turned[:, ::-1] if mirror else turned)
+        probabilities = _to_probabilities(_of_size(scores, turned.shape[:2]), model)
         back = _turned(probabilities[..., ::-1] if mirror else probabilities, -turns, (1, 2))
         total = back.copy() if total is None else total + back
     return total / np.float32(len(parts))
 
 
-def _planes_of(model: Any, picture: Any) -> Any:
-    """Return (1, C, H, W) of a picture."""
-    return array_module(picture).ascontiguousarray(model.preprocessing(picture)[None])
+def _own_scores(model: Any, picture: Any) -> Any:
+    """Return scores (classes, H, W) of a picture, resized to the only size that the network takes if there is one."""
+    if model.input_size is not None and picture.shape[:2] != model.input_size:
+        picture = _resized(picture, model.input_size)
+    return compute_logits(model, array_module(picture).ascontiguousarray(model.preprocessing(picture)[None]))[0]
 
 
 def _resized(picture: Any, size: tuple[int, int]) -> Any:
