@@ -5,6 +5,7 @@ Metadata lives in pyproject.toml. Environment variables:
 SEGALGO_NO_EXTENSIONS=1   install the pure Python wings only (reference, CUDA)
 SEGALGO_NO_OPENMP=1       build without OpenMP although the compiler has it
 SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sanitizer
+SEGALGO_SANITIZE=1        kernels as they are, with AddressSanitizer and UndefinedBehaviorSanitizer
 SEGALGO_LEVELS=x86_64_v4  build these instruction levels alone (comma between): quicker while a kernel is being written
 """
 
@@ -20,6 +21,7 @@ from setuptools.command.build_ext import build_ext
 
 SOURCE = Path("segalgo") / "_ext"
 DEBUG = os.environ.get("SEGALGO_DEBUG") == "1"
+SANITIZE = os.environ.get("SEGALGO_SANITIZE") == "1"
 
 # One source, one build per level; segalgo/_ext/__init__.py picks the best that the processor has.
 X86_LEVELS = {
@@ -33,6 +35,8 @@ X86_LEVELS = {
 QUIET_FLAGS = ["-Wno-unused-function", "-Wno-tautological-compare"]
 UNIX_FLAGS = ["-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math", *QUIET_FLAGS]
 DEBUG_FLAGS = ["-O1", "-g", "-ffp-contract=off", "-fsanitize=undefined", *QUIET_FLAGS]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize=vptr", "-fno-sanitize-recover=all"]
+SANITIZE_FLAGS = ["-O1", "-g1", "-fno-omit-frame-pointer", "-ffp-contract=off", *SANITIZERS, *QUIET_FLAGS]
 MSVC_FLAGS = ["/O2", "/fp:precise"]
 
 DIRECTIVES = {
@@ -132,13 +136,15 @@ class BuildKernels(build_ext):
         if self.compiler.compiler_type == "msvc":
             flags, openmp = MSVC_FLAGS, (["/openmp"], [])
         else:
-            flags = DEBUG_FLAGS if DEBUG else UNIX_FLAGS
+            flags = SANITIZE_FLAGS if SANITIZE else DEBUG_FLAGS if DEBUG else UNIX_FLAGS
             openmp = self.find_openmp()
         for extension in self.extensions:
             extension.extra_compile_args = [*flags, *extension.extra_compile_args, *openmp[0]]
             extension.extra_link_args = [*extension.extra_link_args, *openmp[1]]
             if DEBUG and self.compiler.compiler_type != "msvc":
                 extension.extra_link_args.append("-fsanitize=undefined")
+            if SANITIZE:
+                extension.extra_link_args.extend(SANITIZERS)
         super().build_extensions()
 
     def copy_extensions_to_source(self) -> None:

@@ -2,29 +2,25 @@
 
     python -m benchmarks.compare                      everything
     python -m benchmarks.compare labeling Otsu        one topic, and in it the classes whose name contains a word
+    python -m benchmarks.compare --once metrics       one round: whether all peers run and agree, not how fast
 
 The classes are those of the asv suite: one parameter is called ``implementation``, whose values are ``segalgo``, the
 peers, and ``floor``, the time to read the input and write the output once. A ratio above 1 means that ours is faster.
+The last column is the peak memory of one call, ours first.
 """
 
-import itertools
-import statistics
-import sys
-import time
+import argparse
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from benchmarks.peers import THREADS
+from benchmarks.harness import ROUNDS, THREADS, Comparison, comparisons
 
-ROUNDS = 9
-LEAST_SECONDS = 0.02
+NOT_TOPICS = {"__init__", "compare", "gpu", "harness", "label_arrays"}
 
 
 def topics() -> list[str]:
     """Return the benchmark modules of the suite."""
-    skip = {"__init__", "compare", "label_arrays", "peers"}
-    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in skip)
+    return sorted(path.stem for path in Path(__file__).parent.glob("*.py") if path.stem not in NOT_TOPICS)
 
 
 def cases(topic: str, words: list[str]) -> list[type]:
@@ -35,64 +31,29 @@ def cases(topic: str, words: list[str]) -> list[type]:
     return [c for c in classes if not words or any(word.lower() in c.__name__.lower() for word in words)]
 
 
-def prepare(case: type, parameters: dict[str, Any]) -> Any:
-    """Return a call of the benchmark's timed method, set up; None where it does not apply here."""
-    instance = case()
-    values = [parameters[name] for name in case.param_names]
-    try:
-        instance.setup(*values)
-    except NotImplementedError:
-        return None
-    method = next(getattr(instance, name) for name in dir(instance) if name.startswith("time_"))
-    return lambda: method(*values)
-
-
-def medians(calls: dict[str, Any]) -> dict[str, float]:
-    """Return the median seconds of each call, all called in turns so that noise of the machine meets all."""
-    repeats = {}
-    for name, call in calls.items():
-        call()
-        start = time.perf_counter()
-        call()
-        repeats[name] = max(1, round(LEAST_SECONDS / max(time.perf_counter() - start, 1e-9)))
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for _ in range(ROUNDS):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            for _ in range(repeats[name]):
-                call()
-            seconds[name].append((time.perf_counter() - start) / repeats[name])
-    return {name: statistics.median(values) for name, values in seconds.items()}
-
-
-def compare(case: type) -> None:
-    """Print a line for each combination of parameters: our time, and each peer's time over ours."""
-    axis = case.param_names.index("implementation")
-    others = [name for name in case.param_names if name != "implementation"]
-    for combination in itertools.product(*(v for k, v in enumerate(case.params) if k != axis)):
-        parameters = dict(zip(others, combination, strict=True))
-        calls = {
-            name: call
-            for name in case.params[axis]
-            if (call := prepare(case, {**parameters, "implementation": name})) is not None
-        }
-        if "segalgo" not in calls:
-            continue
-        times = medians(calls)
-        ours = times.pop("segalgo")
-        ratios = "  ".join(f"{name} {seconds / ours:6.2f}" for name, seconds in times.items())
-        label = " ".join([case.__name__, *map(str, combination)])
-        print(f"{label:52s} {ours * 1e3:9.3f} ms   {ratios}", flush=True)
+def line(measured: Comparison) -> str:
+    """Return our time, each peer's time over ours, and the peak memory of each."""
+    ours = measured.seconds["segalgo"]
+    ratios = "  ".join(f"{name} {t / ours:6.2f}" for name, t in measured.seconds.items() if name != "segalgo")
+    memory = " ".join(f"{size / 2**20:.1f}" for name, size in measured.peak_bytes.items() if name != "floor")
+    return f"{measured.name:52s} {ours * 1e3:9.3f} ms   {ratios}   [{memory} MiB]"
 
 
 def main() -> None:
     """Run the topic and classes that the command line names."""
-    chosen = sys.argv[1:2] if sys.argv[1:2] and sys.argv[1] in topics() else topics()
-    words = sys.argv[2:] if len(chosen) == 1 else sys.argv[1:]
-    print(f"{THREADS} threads each, medians of {ROUNDS} rounds in turns; columns: peer's time / ours")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", help="a topic, and words of its classes")
+    parser.add_argument("--once", action="store_true", help="one round")
+    options = parser.parse_args()
+    words = options.words
+    chosen = words[:1] if words and words[0] in topics() else topics()
+    words = words[1:] if len(chosen) == 1 else words
+    rounds = 1 if options.once else ROUNDS
+    print(f"{THREADS} threads each, medians of {rounds} rounds in turns; columns: peer's time / ours, peak memory")
     for topic in chosen:
         for case in cases(topic, words):
-            compare(case)
+            for measured in comparisons(case, rounds):
+                print(line(measured), flush=True)
 
 
 if __name__ == "__main__":

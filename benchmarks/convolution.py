@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 
 import segalgo
-from benchmarks.peers import peer
+from benchmarks.harness import peer
 
 # name: input channels, output channels, kernel, input size, stride, padding, dilation
 CONVOLUTIONS = {

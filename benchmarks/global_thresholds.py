@@ -4,7 +4,7 @@ import numpy as np
 from skimage import data, filters
 
 import segalgo
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 
 METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "entropy", "mean")
 

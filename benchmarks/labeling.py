@@ -9,7 +9,7 @@ import skimage.data
 import skimage.measure
 
 import segalgo
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 
 SIZE = 4096
 NEIGHBOURS = {2: (8, 4), 3: (26, 6)}

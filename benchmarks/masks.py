@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 from scipy import ndimage as ndi
 
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 from segalgo import masks
 
 

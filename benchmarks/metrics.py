@@ -9,7 +9,7 @@ import numpy as np
 from scipy import ndimage as ndi
 
 import segalgo
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 from segalgo import masks, metrics
 
 CLASSES = 19
@@ -88,7 +88,12 @@ def detections(pictures: int = 5000) -> tuple[dict, list]:
             code = masks.polygon_to_rle(points, shape)
             found.append({"image_id": picture, "category_id": category, "score": rng.random(), "segmentation": code})
     images = [{"id": k, "height": shape[0], "width": shape[1]} for k in range(1, pictures + 1)]
-    return {"images": images, "annotations": objects, "categories": [{"id": k} for k in range(1, 81)]}, found
+    return {
+        "info": {},
+        "images": images,
+        "annotations": objects,
+        "categories": [{"id": k} for k in range(1, 81)],
+    }, found
 
 
 def _star(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:

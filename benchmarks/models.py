@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.peers import THREADS, peer
+from benchmarks.harness import THREADS, peer
 from segalgo.models import SegNet, UNet
 
 SIDE = {"256": (1, 3, 256, 256), "512": (1, 3, 512, 512), "segnet": (1, 3, 352, 480)}

@@ -3,7 +3,7 @@
 import numpy as np
 
 import segalgo
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 
 PARAM_NAMES = ("implementation", "dtype")
 PARAMS = (("segalgo", "torch", "floor"), ("float32", "float64"))

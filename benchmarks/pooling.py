@@ -3,7 +3,7 @@
 import numpy as np
 
 import segalgo
-from benchmarks.peers import floor, peer
+from benchmarks.harness import floor, peer
 
 
 def picture(dtype: str) -> np.ndarray:

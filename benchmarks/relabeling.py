@@ -3,8 +3,8 @@
 import numpy as np
 
 import segalgo
+from benchmarks.harness import floor, peer
 from benchmarks.label_arrays import labels_of
-from benchmarks.peers import floor, peer
 
 
 class RemoveSmallObjects:

@@ -37,7 +37,7 @@ def read_folder(folder: Path) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 class CamVid:
-    """SegNet on CamVid: random scale, crop, mirror and colour; square roots of median-frequency class weights.
+    """SegNet on CamVid: random scale, crop, mirror and color; square roots of median-frequency class weights.
 
     The network sees pictures of half the size (means of 2 x 2 pixels), which cost a quarter of the time; its logits
     are enlarged to the whole size.

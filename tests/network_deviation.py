@@ -8,6 +8,7 @@ independent, so their squares add (Higham and Mary, "A new approach to probabili
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import erf
 
 from segalgo.models.graph.execution import Reader
 
@@ -70,6 +71,24 @@ class Deviations(Reader):
         deviation = x.value.reshape(len(x.value), layer.num_groups, -1).std(axis=2).min() + layer.eps**0.5
         return self._rounded(value, (x.variance + x.variance.mean()) * (2 * np.abs(weight).max() / deviation) ** 2)
 
+    def _normalized_rows(self, layer, x, weight, bias):
+        """Normalized by the mean and variance of the last axis, on which each of its cells has a share."""
+        value, n = layer.compute(x.value, weight, bias), x.shape[-1]
+        deviation = np.sqrt(x.value.var(axis=-1, keepdims=True) + layer.eps)
+        normal = (x.value - x.value.mean(axis=-1, keepdims=True)) / deviation
+        shares = [(normal**power * x.variance).sum(axis=-1, keepdims=True) for power in (0, 1, 2)]
+        shared = (shares[0] + 2 * normal * shares[1] + normal**2 * shares[2]) / n**2
+        lost = (self.eps * x.value) ** 2
+        return self._rounded(value, (x.variance + shared + lost) * (weight / deviation) ** 2)
+
+    def _matrix_product(self, layer, a, b):
+        """Sums of products of two arrays that are both off."""
+        squared = replace(layer, scale=layer.scale**2)
+        value, terms = layer.compute(a.value, b.value), a.shape[-1]
+        carried = squared.compute(a.variance, b.value**2) + squared.compute(a.value**2, b.variance)
+        local = terms / 2 * self.eps**2 * (squared.compute(a.value**2, b.value**2) + value**2)
+        return self._rounded(value, carried + local)
+
     def _across_channels(self, layer, x):
         # Its derivative is below 1 where k = 1; eight roundings where all is computed in one precision.
         value = layer.compute(x.value)
@@ -85,9 +104,15 @@ class Deviations(Reader):
         return Uncertain(layer.compute(x.value), np.where(surely_below, 0, x.variance))
 
     def _activation(self, layer, x, **owned):
-        """Cell by cell, with a slope of at most SLOPE."""
+        """Cell by cell, with the steepest slope near the cell where it is known, else at most SLOPE."""
         value = layer.compute(x.value, **owned)
-        slope = max([SLOPE, *(np.abs(array).max() for array in owned.values())])
+        if layer.operation in DERIVATIVES:
+            reach = DEVIATIONS * np.sqrt(x.variance)
+            low, high = x.value - reach, x.value + reach
+            kinks = (np.clip(kink, low, high) for kink in (-KINK, 0, KINK))
+            slope = np.max([np.abs(DERIVATIVES[layer.operation](v)) for v in (low, x.value, high, *kinks)], axis=0)
+        else:
+            slope = max([SLOPE, *(np.abs(array).max() for array in owned.values())])
         return self._rounded(value, x.variance * slope**2 + (8 * self.eps * (np.abs(x.value) + 1)) ** 2)
 
     def _maxima(self, layer, x):
@@ -130,6 +155,13 @@ class Deviations(Reader):
 
 # The largest slope of the activations: 1.5 of hardswish, 1.13 of GELU.
 SLOPE = 1.5
+KINK = np.nextafter(3, 0)
+DERIVATIVES = {
+    "hardswish": lambda v: np.where(v <= -3, 0, np.where(v >= 3, 1, (2 * v + 3) / 6)),
+    "hardsigmoid": lambda v: np.where(np.abs(v) < 3, 1 / 6, 0),
+    "gelu": lambda v: (1 + erf(v / 2**0.5)) / 2 + v * np.exp(-(v**2) / 2) / (2 * np.pi) ** 0.5,
+    "sigmoid": lambda v: 1 / (2 + np.exp(v) + np.exp(-v)),
+}
 KINDS = {
     **dict.fromkeys(("conv2d", "conv_transpose2d", "linear"), "products"),
     **dict.fromkeys(("leaky_relu", "prelu", "relu6", "sigmoid", "hardsigmoid", "gelu"), "activation"),
@@ -138,6 +170,8 @@ KINDS = {
     "hardswish": "activation",
     "batch_norm": "statistics",
     "group_norm": "own_statistics",
+    "layer_norm": "normalized_rows",
+    "matmul": "matrix_product",
     "local_response_norm": "across_channels",
     "softmax": "probabilities",
     "relu": "relu",

@@ -15,6 +15,8 @@ REAL = ("float16", "float32", "float64")
 # Sizes, strides, paddings and dilations stay below this, so that no product of two of them passes 2**63.
 LARGEST_ARGUMENT = 2**31 - 1
 LONGEST_SHOWN = 200
+# Axes of arrays whose cells have neighbours: a cell has up to 3**8 - 1 of them, and tables of them stay small.
+MOST_AXES = 8
 
 
 def as_planes(value: Any, argument: str, dtypes: Sequence[str] = REAL) -> Any:
@@ -144,3 +146,10 @@ def one_of(value: Any, argument: str, choices: Sequence[Any]) -> Any:
     if getattr(value, "ndim", 0) > 0 or value not in choices:  # an array cannot be compared with a word
         raise ValueError(f"{argument}={shown(value)}: expected one of {', '.join(map(repr, choices))}")
     return value
+
+
+def with_few_axes(array: Any, argument: str) -> Any:
+    """Return the array if it has at most `MOST_AXES` axes."""
+    if array.ndim > MOST_AXES:
+        raise ValueError(f"{argument} has {array.ndim} axes: expected at most {MOST_AXES}")
+    return array

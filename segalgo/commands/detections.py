@@ -60,7 +60,7 @@ def _have_masks(records: list[Any]) -> bool:
 
 def report_detections(scores: dict[str, Any]) -> None:
     """Print COCO's twelve numbers, and the average precision of each class."""
-    from segalgo.commands.evaluate import percent
+    from segalgo.commands.percentages import percent
 
     click.echo(
         f"{scores['dataset']}, split {scores['split']}: {scores['pictures']} pictures, "

@@ -15,6 +15,7 @@ from segalgo._core.writing import replacing
 from segalgo.commands.detections import report_detections, score_detections
 from segalgo.commands.options import max_pixels_option
 from segalgo.commands.panoptic import report_panoptic, score_panoptic
+from segalgo.commands.percentages import percent
 from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing, saying_notes
 
 EXAMPLES = """
@@ -354,11 +355,6 @@ def _report(scores: dict[str, Any]) -> None:
         )
     for fault in _find_faults(scores):
         click.echo(f"\n{fault}")
-
-
-def percent(value: float) -> str:
-    """Write a share as a percentage of seven characters, "-" where it is undefined."""
-    return f"{'-':>7}" if math.isnan(value) else f"{100 * value:7.2f}"
 
 
 def _without_nan(value: Any) -> Any:

@@ -46,7 +46,7 @@ def score_panoptic(predictions: Path, targets: Path, split: str | None) -> dict[
 
 def report_panoptic(scores: dict[str, Any]) -> None:
     """Print panoptic, segmentation and recognition quality of each class, and their means."""
-    from segalgo.commands.evaluate import percent
+    from segalgo.commands.percentages import percent
 
     click.echo(f"{scores['dataset']}, split {scores['split']}: {scores['pictures']} pictures\n")
     width = max([6, *(len(row["name"]) for row in scores["classes"])])

@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from segalgo.commands.annotations import AnnotationFile
+from segalgo.commands.graph_options import FILE_OPTIONS, file_options
 from segalgo.commands.group import print_line
 from segalgo.commands.inputs import find_pictures, make_folder, name_folders
-from segalgo.commands.graph_options import FILE_OPTIONS, file_options
 from segalgo.commands.options import FiniteFloat, channel_option, max_pixels_option, page_option
 from segalgo.commands.refusal import Refusal, refuse_overwriting, refusing
 from segalgo.commands.segment_results import found_in_words, report_classes, report_objects, write_results
@@ -172,7 +172,7 @@ def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, An
     kept = {name: options[name] for name in (given & objects) | {"min_area", "tile", "augment"}}
     if Path(options["model"]).suffix.lower() in (".onnx", ".tflite") and not given & {"scale", "mean"}:
         click.echo(
-            "The file does not say how the network wants pictures: values from 0 to 1 are assumed, see --scale and --mean.",
+            "The file does not say how the network wants pictures: 0 to 1 is assumed, see --scale and --mean.",
             err=True,
         )
     return {"model": model, **kept}

@@ -32,7 +32,7 @@ def write_results(source: Path, folder: Path, picture: Any, grey: Any, found: An
         labels = found.labels if objects is None else objects.labels
         paths = {"labels": write_label_map(folder / "labels", labels), "overlay": folder / "overlay.png"}
         if objects is None:
-            drawn = overlay_classes(shown, labels, found.classes.names, found.classes.colours)
+            drawn = overlay_classes(shown, labels, found.classes.names, found.classes.colors)
         else:
             drawn = overlay(shown, labels)
             paths["objects"] = _write_table(folder / "objects.csv", COLUMNS, _rows(objects))

@@ -10,7 +10,7 @@ from segalgo.datasets.files import list_pictures, pair_pictures
 class ADE20K(Dataset):
     """ADE20K's scene parsing benchmark: 150 classes; "other" is ignored.
 
-    Label files hold 1 to 150 and 0 for other; label maps 0 to 149 and 255. Colours are those of VOC's scheme: the
+    Label files hold 1 to 150 and 0 for other; label maps 0 to 149 and 255. Colors are those of VOC's scheme: the
     data set keeps its own outside the archive.
     """
 

@@ -1,6 +1,8 @@
-"""The one error of reading data sets."""
+"""The one error of reading data sets, and its one warning."""
 
 from pathlib import Path
+
+from segalgo._core.label_warning import LabelWarning as LabelWarning
 
 
 class DatasetError(ValueError):
@@ -22,7 +24,3 @@ class DatasetError(ValueError):
 
     def __reduce__(self) -> tuple:
         return type(self), (self.path, self.reason, self.record)
-
-
-class LabelWarning(UserWarning):
-    """What was decided about label values that can mean two things, such as 255 in masks of 0 and 255."""

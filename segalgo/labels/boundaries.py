@@ -58,7 +58,10 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     x = as_labels(label_img, "label_img", bools=True)
     reach = as_connectivity(connectivity, x.ndim)
     one_of(mode, "mode", ("thick", "inner", "outer", "subpixel"))
-    behind = operator.index(background)
+    try:
+        behind = operator.index(background)
+    except TypeError:
+        raise TypeError(f"background={background!r}: expected an integer") from None
     x = x.view(np.uint8) if x.dtype == np.bool_ else x
     limits = np.iinfo(x.dtype)
     if not limits.min <= behind <= limits.max:

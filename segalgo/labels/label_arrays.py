@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.checks import as_array, as_contiguous, with_few_axes
 from segalgo._core.dispatch import wing
 
 # Labels up to this, or up to the number of cells, index tables directly; beyond it ranks stand in for them.
@@ -19,7 +19,7 @@ def as_labels(value: Any, argument: str, bools: bool = False) -> Any:
         raise TypeError(f"{argument} has dtype {array.dtype}: expected {expected}")
     if array.ndim == 0:
         raise ValueError(f"{argument} has shape (): expected at least one axis")
-    return as_contiguous(array)
+    return as_contiguous(with_few_axes(array, argument))
 
 
 def as_unsigned(labels: Any) -> Any:

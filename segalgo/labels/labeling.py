@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_contiguous, is_contiguous
+from segalgo._core.checks import as_array, as_contiguous, is_contiguous, with_few_axes
 from segalgo._core.dispatch import wing
 
 # What 4, 8, 6, 18 and 26 neighbours are as the largest number of axes along which a neighbour differs.
 NEIGHBOURS = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
-MAX_DIMENSIONS = 16
 
 
 def label(
@@ -92,6 +91,7 @@ def label(
     picture = as_array(image, "image")
     if picture.dtype.kind not in "biuf" or picture.dtype.itemsize > 8:
         raise TypeError(f"image has dtype {picture.dtype}: expected bool, integers or floats of at most 64 bits")
+    with_few_axes(picture, "image")
     reach = as_connectivity(connectivity, picture.ndim)
     wraps = _as_wrap(wrap, picture.ndim)
     if picture.dtype.kind == "f" and bool((picture != picture).any()):
@@ -100,8 +100,6 @@ def label(
     target = _as_target(out, picture)
     # Axes of one pixel add no neighbours, even where they wrap.
     axes = [axis for axis, n in enumerate(picture.shape) if n != 1] or [0]
-    if len(axes) > MAX_DIMENSIONS:
-        raise ValueError(f"image has shape {picture.shape}: expected at most {MAX_DIMENSIONS} axes longer than 1")
     shape = tuple(picture.shape[axis] for axis in axes) if picture.ndim else (1,)
     x = as_contiguous(_with_known_dtype(picture)).reshape(shape)
     direct = target if target is not None and is_contiguous(target) else None
@@ -220,7 +218,7 @@ def _as_delta(delta: Any, dtype: np.dtype) -> Any:
     if not delta >= 0:
         raise ValueError(f"delta={delta!r}: expected at least 0")
     if dtype.kind == "f":
-        return float(delta)
+        return _as_float(delta)
     # No two pixels differ by more than 2**64 - 1, and integers differ by whole numbers.
     return min(2**64 - 1, 2**64 - 1 if delta == np.inf else int(delta))
 
@@ -232,12 +230,21 @@ def _as_background(background: Any, dtype: np.dtype) -> Any:
     if not isinstance(background, bool | int | float | np.bool_ | np.integer | np.floating):
         raise TypeError(f"background={background!r}: expected a number or None")
     if dtype.kind == "f":
-        value = float(background)
-        return value if value == background and float(dtype.type(value)) == value else None
+        value = _as_float(background)
+        with np.errstate(over="ignore"):
+            return value if value == background and float(dtype.type(value)) == value else None
     if background != background or background in (np.inf, -np.inf) or background != int(background):
         return None
     value, (least, most) = int(background), _limits(dtype)
     return value if least <= value <= most else None
+
+
+def _as_float(value: Any) -> float:
+    """Return the number as a float; integers beyond all floats are infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf if value > 0 else -np.inf
 
 
 @cache
@@ -270,4 +277,5 @@ def _with_known_dtype(array: Any) -> Any:
     """Return bool as uint8 and float16 as float32, both without loss."""
     if array.dtype.kind == "b":
         return as_contiguous(array).view(np.uint8)
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    # Of any byte order: astype gives the native one.
+    return array.astype(np.float32) if array.dtype.kind == "f" and array.dtype.itemsize == 2 else array

@@ -1,17 +1,20 @@
 """What labels measure: statistics of each label, contacts between labels, and the Euler number."""
 
+import operator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.checks import as_array, as_contiguous, with_few_axes
 from segalgo._core.dispatch import wing
 from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, largest_label, ranked
 from segalgo.labels.labeling import as_connectivity
 
 # Sums of floats are cut into at most this many parts: enough for the threads of a processor.
 MOST_STRIPES = 16
+# Rows of a table that a caller may ask for.
+MOST_ROWS = 2**40
 
 
 class LabelStatistics(NamedTuple):
@@ -86,11 +89,18 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
     >>> found.bounding_box[2], found.centroid[2]
     (array([1, 1, 2, 3]), array([1. , 1.5]))
     """
-    x = as_labels(labels, "labels")
+    given = as_array(labels, "labels")
+    if given.ndim == 0:  # one cell without coordinates
+        image = None if intensity_image is None else as_array(intensity_image, "intensity_image")
+        if image is not None and image.ndim:
+            raise ValueError(f"intensity_image has shape {image.shape}: expected (), the shape of labels")
+        found = label_statistics(given.reshape(1), None if image is None else image.reshape(1), num_labels)
+        return found._replace(bounding_box=found.bounding_box[:, :0], centroid=found.centroid[:, :0])
+    x = as_labels(given, "labels")
     image = None if intensity_image is None else _as_intensity(intensity_image, x)
     largest = largest_label(x, "labels")
-    if num_labels is not None and not largest <= num_labels:
-        raise ValueError(f"num_labels={num_labels}: expected at least {largest}, the largest label")
+    if num_labels is not None:
+        num_labels = _as_row_count(num_labels, largest)
     if num_labels is None and not is_dense(x, largest):
         cells, names = ranked(x)
         names, rows = names[1:], names.size - 1
@@ -108,6 +118,8 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
     if image is None:
         return LabelStatistics(names, area, box, centroid)
     low, high = low.astype(image.dtype, copy=False), high.astype(image.dtype, copy=False)
+    if image.dtype.kind == "f":
+        low, high = low + 0, high + 0  # a zero is positive, whichever of the zeros a wing met first
     return LabelStatistics(names, area, box, centroid, total / divisor, low, high, total)
 
 
@@ -209,8 +221,9 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
     x = as_array(image, "image")
     if x.ndim == 0:
         raise ValueError("image has shape (): expected at least one axis")
-    if x.dtype.kind == "c":
+    if x.dtype.kind not in "biuf":
         raise TypeError(f"image has dtype {x.dtype}: expected bool, integers or floats")
+    with_few_axes(x, "image")
     reach = as_connectivity(connectivity, x.ndim)
     if reach not in (1, x.ndim):
         raise ValueError(f"connectivity={connectivity!r}: the Euler number is defined for 1 and {x.ndim}")
@@ -218,6 +231,19 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
     if x.size == 0:
         return 0
     return wing("labels.measurement", x).euler_number(_plain(x), reach == x.ndim)
+
+
+def _as_row_count(value: Any, largest: int) -> int:
+    """Return the number of rows, at least the largest label."""
+    try:
+        rows = operator.index(value)
+    except TypeError:
+        raise TypeError(f"num_labels={value!r}: expected an integer or None") from None
+    if not largest <= rows <= MOST_ROWS:
+        raise ValueError(
+            f"num_labels={value!r}: expected at least {largest}, the largest label, and at most {MOST_ROWS}"
+        )
+    return rows
 
 
 def sum_stripes(size: int, rows: int) -> int:

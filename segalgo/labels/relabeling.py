@@ -13,8 +13,13 @@ from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, larges
 from segalgo.labels.labeling import as_connectivity, label
 from segalgo.reference.labels.relabeling import largest_labels
 
+# What is removed where no size is given, as in scikit-image.
+DEFAULT_MAX_SIZE = 64
 
-def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 64, min_size: int | None = None) -> Any:
+
+def remove_small_objects(
+    labels: Any, min_size: int | None = None, connectivity: int = 1, *, max_size: int | None = None
+) -> Any:
     """Remove labels of at most `max_size` cells; of a boolean image, its small components.
 
     Removed cells become 0 (False). A label counts as one object, wherever its cells lie.
@@ -23,12 +28,13 @@ def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 
     ----------
     labels : array of integers or bool, any number of axes
         Labels of at least 0, or a boolean image; NumPy or CuPy, any memory order.
+    min_size : int, optional
+        The smallest number of cells that stays: another way to write ``max_size = min_size - 1``.
     connectivity : int, default 1
         Which components a boolean image has: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Of no effect on labels.
-    max_size : int, default 64
-        The largest number of cells that is removed, as in scikit-image since 0.26; keyword only.
-    min_size : int, optional
-        The spelling before: the smallest number of cells that stays, ``max_size = min_size - 1``.
+    max_size : int, optional
+        The largest number of cells that is removed; 64 where neither size is given. Arguments have the order of
+        scikit-image, which has named sizes this way since 0.26.
 
     Returns
     -------
@@ -39,7 +45,7 @@ def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 
     TypeError
         If `labels` is not of integers or bool, or a size is not an integer.
     ValueError
-        If a label or a size is negative.
+        If a label or a size is negative, or both sizes are given.
 
     Notes
     -----
@@ -55,11 +61,20 @@ def remove_small_objects(labels: Any, connectivity: int = 1, *, max_size: int = 
     """
     x = as_labels(labels, "labels", bools=True)
     reach = as_connectivity(connectivity, x.ndim)
-    limit = _as_count(max_size, "max_size") if min_size is None else _as_count(min_size, "min_size") - 1
+    limit = _size_limit(min_size, max_size)
     cells, names = _components(x, reach)
     compute = wing("labels.relabeling", cells)
     kept = compute.label_areas(cells, names.size - 1) > limit
     return compute.map_labels(cells, as_unsigned(names * kept)).view(x.dtype)
+
+
+def _size_limit(min_size: Any, max_size: Any) -> int:
+    """Return the largest number of cells that is removed."""
+    if min_size is not None and max_size is not None:
+        raise ValueError(f"min_size={min_size!r} and max_size={max_size!r}: expected one of them")
+    if min_size is not None:
+        return _as_count(min_size, "min_size") - 1
+    return DEFAULT_MAX_SIZE if max_size is None else _as_count(max_size, "max_size")
 
 
 def largest_components(labels: Any, k: int = 1, connectivity: int | None = None, *, relabel: bool = False) -> Any:
@@ -174,18 +189,19 @@ def clear_border(labels: Any, buffer_size: int = 0, bgval: int = 0, mask: Any = 
     return cells.view(x.dtype)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class LabelMap:
     """A map between labels: ``in_values[k]`` becomes ``out_values[k]``, and what is not listed becomes 0.
 
-    ``label_map[labels]`` applies it to an array, as scikit-image's ArrayMap does; its size is that of the two lists,
-    however large the labels are. ``numpy.asarray(label_map)`` is the lookup table, up to the largest label.
+    As scikit-image's ArrayMap: ``label_map(labels)`` and ``label_map[labels]`` apply it, ``label_map[3] = 7`` changes
+    it. Its size is that of the two lists, however large the labels are. ``numpy.asarray(label_map)`` is the lookup
+    table, up to the largest label.
     """
 
     in_values: Any
     """(M,), ascending."""
     out_values: Any
-    """(M,), ascending."""
+    """(M,), in the order of `in_values`."""
 
     @property
     def dtype(self) -> np.dtype:
@@ -203,14 +219,55 @@ class LabelMap:
         table[keys] = values
         return table
 
-    def __getitem__(self, labels: Any) -> Any:
+    def __call__(self, labels: Any) -> Any:
         """Return the array of mapped labels, shape of `labels`, dtype of `out_values`."""
+        return self[labels]
+
+    def __getitem__(self, labels: Any) -> Any:
+        """Return the array of mapped labels, shape of `labels`, dtype of `out_values`.
+
+        A slice stands for the labels that it names, a boolean array for the positions where it is True.
+        """
         xp = array_module(self.in_values)
-        cells = xp.asarray(labels)
+        cells = self._keys(labels)
         if self.in_values.size == 0:
             return xp.zeros(cells.shape, self.out_values.dtype)
-        place = xp.minimum(xp.searchsorted(self.in_values, cells), self.in_values.size - 1)
-        return xp.where(self.in_values[place] == cells, self.out_values[place], self.out_values.dtype.type(0))
+        keys = self.in_values.astype(np.uint64)  # int64 beside uint64 would be compared as float64
+        place = xp.minimum(xp.searchsorted(keys, cells), keys.size - 1)
+        found = xp.where(keys[place] == cells, self.out_values[place], self.out_values.dtype.type(0))
+        return found if cells.ndim else found[()]
+
+    def __setitem__(self, labels: Any, values: Any) -> None:
+        """Map labels to other values: one for all, or one for each."""
+        xp = array_module(self.in_values)
+        cells = self._keys(labels)
+        given = as_labels(xp.atleast_1d(as_array(values, "values")), "values")
+        if given.size:
+            _as_value(int(given.min()), "values", self.dtype)
+            _as_value(int(given.max()), "values", self.dtype)
+        given = xp.broadcast_to(given.astype(self.dtype), cells.shape or (1,))
+        if cells.size == 0:
+            return
+        _as_value(int(cells.max()), "labels", self.in_values.dtype)
+        # Of a label that occurs twice the last counts, so the new ones come first and in reverse.
+        keys = xp.concatenate([cells.reshape(-1)[::-1], self.in_values.astype(np.uint64)])
+        mapped = xp.concatenate([given.reshape(-1)[::-1], self.out_values])
+        keys, first = xp.unique(keys, return_index=True)
+        self.in_values, self.out_values = keys.astype(self.in_values.dtype), mapped[first]
+
+    def _keys(self, labels: Any) -> Any:
+        """Return labels of at least 0 as uint64."""
+        xp = array_module(self.in_values)
+        if isinstance(labels, slice):
+            labels = xp.arange(*labels.indices(len(self)))
+        cells = as_array(labels, "labels")
+        if cells.dtype.kind == "b":
+            cells = xp.flatnonzero(cells)
+        if cells.dtype.kind not in "iu" and cells.size:
+            raise TypeError(f"labels has dtype {cells.dtype}: expected integers, bool or a slice")
+        if cells.dtype.kind == "i" and bool((cells < 0).any()):
+            raise IndexError("labels holds a negative label: expected labels of at least 0")
+        return cells.astype(np.uint64)
 
 
 def relabel_sequential(label_field: Any, offset: int = 1) -> tuple[Any, LabelMap, LabelMap]:
@@ -369,6 +426,8 @@ def _as_count(value: Any, argument: str) -> int:
 def _as_value(value: Any, argument: str, dtype: np.dtype) -> Any:
     """Return a scalar of the dtype that equals the value."""
     low, high = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if not isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+        raise TypeError(f"{argument}={value!r}: expected a whole number")
     if not low <= value <= high or value != int(value):
         raise ValueError(f"{argument}={value!r}: expected a whole number from {low} to {high}, for dtype {dtype}")
     return dtype.type(int(value))

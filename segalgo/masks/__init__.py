@@ -1,4 +1,4 @@
-"""Masks as data: run-length codes, polygons, a canvas for labels made by hand, colour maps, palette pictures."""
+"""Masks as data: run-length codes, polygons, a canvas for labels made by hand, color maps, palette pictures."""
 
 import lazy_loader
 

@@ -58,7 +58,7 @@ def _size_of(rle: Any, name: str) -> tuple[int, int]:
     try:
         height, width = rle["size"]
         height, width = operator.index(height), operator.index(width)
-    except (KeyError, TypeError, ValueError, OverflowError):
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError):
         shown = rle.get("size", "missing") if isinstance(rle, Mapping) else f"that of {type(rle).__name__}"
         raise ValueError(
             f"{name} has size {str(shown)[:40]}: expected a dictionary with size [height, width]"

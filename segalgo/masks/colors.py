@@ -1,11 +1,11 @@
 """Labels as colors and as planes: color maps of data sets, and one-hot codes."""
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import as_array, one_of
+from segalgo._core.numbers import as_integer
 from segalgo.datasets.classes import CITYSCAPES_TRAIN, camvid_label_colors, cityscapes_colors, voc_colors
 
 COLORMAPS = ("voc", "cityscapes", "cityscapes-train", "camvid")
@@ -49,7 +49,7 @@ def colormap(name: str, num_colors: int | None = None) -> np.ndarray:
     else:
         colors = cityscapes_colors()
         colors = colors[list(CITYSCAPES_TRAIN)] if name == "cityscapes-train" else colors
-    count = len(colors) if num_colors is None else operator.index(num_colors)
+    count = len(colors) if num_colors is None else as_integer(num_colors, "num_colors", -(2**63), 2**63)
     if not 0 <= count <= len(colors):
         raise ValueError(f"num_colors={num_colors}: expected 0 to {len(colors)} of {name!r}")
     return colors[:count]
@@ -88,7 +88,7 @@ def labels_to_colors(labels: Any, colors: Any, ignore_index: int | None = None, 
     """
     array, table = _as_labels(labels, "labels"), _as_colors(colors)
     known = (array >= 0) & (array < len(table))
-    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == _label(ignore_index, "ignore_index")
     _refuse(array, ~(known | ignored), "labels", f"0 to {len(table) - 1}")
     picture = np.empty((*array.shape, 3), np.uint8)
     picture[...] = _as_color(ignore_color)
@@ -143,7 +143,8 @@ def colors_to_labels(picture: Any, colors: Any, unknown: int | None = None) -> n
             where = tuple(np.argwhere(~found)[0].tolist())
             raise ValueError(f"picture has color {array[where].tolist()} at {list(where)}: expected one of the colors")
         unknown = 0
-    labels = np.where(found, first[place] if len(keys) else 0, operator.index(unknown))
+    unknown = as_integer(unknown, "unknown", -(2**31), 2**31 - 1)
+    labels = np.where(found, first[place] if len(keys) else 0, unknown)
     fits = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
     return labels.astype(np.uint8 if fits and len(table) <= 256 and 0 <= unknown <= 255 else np.int32)
 
@@ -182,15 +183,23 @@ def one_hot(labels: Any, num_classes: int, ignore_index: int | None = 255, dtype
     array = _as_labels(labels, "labels")
     if array.ndim not in (2, 3):
         raise ValueError(f"labels has shape {array.shape}: expected (H, W) or (N, H, W)")
-    count = operator.index(num_classes)
+    count = as_integer(num_classes, "num_classes", -(2**63), 2**31)
     if count < 1:
         raise ValueError(f"num_classes={num_classes}: expected at least 1")
-    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == operator.index(ignore_index)
+    try:
+        dtype = np.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"dtype={dtype!r}: expected a dtype") from None
+    ignored = np.zeros(array.shape, bool) if ignore_index is None else array == _label(ignore_index, "ignore_index")
     _refuse(array, ((array < 0) | (array >= count)) & ~ignored, "labels", f"0 to {count - 1}")
     planes = np.empty((*array.shape[:-2], count, *array.shape[-2:]), dtype)
     for c in range(count):
         planes[..., c, :, :] = (array == c) & ~ignored
     return planes
+
+
+def _label(value: Any, argument: str) -> int:
+    return as_integer(value, argument, -(2**63), 2**64 - 1)
 
 
 def _as_labels(value: Any, argument: str) -> np.ndarray:

@@ -67,7 +67,7 @@ def write_palette_picture(path: str | Path, labels: Any, palette: Any = None) ->
     labels : array of integers or bool, (H, W)
         0 to 255; NumPy.
     palette : array, (n, 3), optional
-        Colours of the labels 0 ... n - 1; VOC's by default, whose 255 is the color of borders.
+        Colors of the labels 0 ... n - 1; VOC's by default, whose 255 is the color of borders.
 
     Raises
     ------

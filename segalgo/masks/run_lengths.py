@@ -16,6 +16,7 @@ import numpy as np
 
 from segalgo._core.checks import as_array, as_contiguous
 from segalgo._core.dispatch import host_wing
+from segalgo._core.numbers import as_integer
 from segalgo.masks.codes import MOST_CELLS, MOST_DECODED, Codes, as_codes, as_counts
 
 
@@ -130,6 +131,7 @@ def rle_to_mask(rle: Mapping[str, Any], order: str = "C", max_cells: int = MOST_
     if order not in ("C", "F"):
         raise ValueError(f"order={order!r}: expected 'C' or 'F'")
     counts, height, width = as_counts(rle, "rle")
+    max_cells = as_integer(max_cells, "max_cells", 0, 2**63 - 1)
     if height * width > max_cells:
         raise ValueError(f"rle has size [{height}, {width}]: expected at most max_cells={max_cells} cells")
     return host_wing("masks.run_lengths").counts_to_mask(counts, height, width, order == "F")

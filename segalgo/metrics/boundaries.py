@@ -9,6 +9,7 @@ import numpy as np
 
 from segalgo._core.checks import as_array, one_of
 from segalgo._core.dispatch import host_wing
+from segalgo._core.numbers import as_real_number
 
 # Of the picture's diagonal: Csurka et al. 2013, and the Berkeley benchmark before them.
 TOLERANCE = 0.0075
@@ -88,7 +89,7 @@ def boundary_f1(
     confusion_matrix(x, y, num_classes, ignore_index)
     one_of(matching, "matching", ("one-to-one", "nearest"))
     height, width = x.shape[-2:]
-    reach = TOLERANCE * float(np.hypot(height, width)) if tolerance is None else float(tolerance)
+    reach = TOLERANCE * float(np.hypot(height, width)) if tolerance is None else as_real_number(tolerance, "tolerance")
     if not 0 <= reach <= height + width:
         raise ValueError(f"tolerance={tolerance}: expected 0 to the picture's size, in pixels")
     ignored = np.zeros(x.shape, bool) if ignore_index is None else x == operator.index(ignore_index)

@@ -75,7 +75,7 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
 
 def _note_ignored(matrix: Any, cells: int, ignored: int | None, level: int) -> None:
     """Warn where ignored cells are all that a target of two classes has beside its first class."""
-    from segalgo.datasets.errors import LabelWarning
+    from segalgo._core.label_warning import LabelWarning
 
     if ignored != 255 or not isinstance(matrix, np.ndarray):
         return

@@ -34,11 +34,11 @@ def read_tables(
         raise TypeError(f"detections is {type(detections).__name__}: expected a sequence of dictionaries")
     names = ("annotations", "detections")
     keys = [
-        [_column(records, key, name) for key in ("image_id", "category_id")]
+        [_ids(records, key, name) for key in ("image_id", "category_id")]
         for records, name in zip((annotations, detections), names, strict=True)
     ]
-    pictures = sorted(images) if images is not None else sorted({*keys[0][0], *keys[1][0]})
-    kinds = categories if categories is not None else sorted({*keys[0][1], *keys[1][1]})
+    pictures = sorted(images, key=_order) if images is not None else sorted({*keys[0][0], *keys[1][0]}, key=_order)
+    kinds = categories if categories is not None else sorted({*keys[0][1], *keys[1][1]}, key=_order)
     number_of = {value: k for k, value in enumerate(pictures)}
     category_of = {value: k for k, value in enumerate(kinds)}
     tables = []
@@ -73,10 +73,10 @@ def _parts_of(targets: Any) -> tuple[Sequence[Any], dict[Any, Any] | None, list[
         raise ValueError("targets has no key 'annotations': expected COCO's dictionary or its annotations")
     images = targets.get("images")
     if images is not None:
-        images = dict(zip(_column(images, "id", "images"), images, strict=True))
+        images = dict(zip(_ids(images, "id", "images"), images, strict=True))
     categories = targets.get("categories")
     if categories is not None:
-        categories = sorted(set(_column(categories, "id", "categories")))
+        categories = sorted(set(_ids(categories, "id", "categories")), key=_order)
     return targets["annotations"], images, categories
 
 
@@ -88,6 +88,20 @@ def _column(records: Sequence[Any], key: str, name: str) -> list[Any]:
             if not isinstance(record, Mapping) or key not in record:
                 raise ValueError(f"{name}[{k}] has no key {key!r}") from None
         raise
+
+
+def _ids(records: Sequence[Any], key: str, name: str) -> list[Any]:
+    """Return a column of ids: numbers or words."""
+    values = _column(records, key, name)
+    for k, value in enumerate(values):
+        if not isinstance(value, int | float | str | np.number):
+            raise ValueError(f"{name}[{k}] has {key} {value!r:.40}: expected a number or a word")
+    return values
+
+
+def _order(value: Any) -> tuple[bool, Any]:
+    """Return a key that sorts numbers before words."""
+    return isinstance(value, str), value
 
 
 def as_finite(values: list[Any], name: str) -> np.ndarray:

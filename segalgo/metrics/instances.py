@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.numbers import as_real_number
 from segalgo.metrics.overlaps import overlaps
 
 
@@ -82,6 +83,7 @@ def match_instances(target: Any, prediction: Any, threshold: float = 0.5) -> Ins
     >>> found.pairs.tolist(), found.ious.round(2).tolist()
     ([[1, 7], [2, 9]], [0.67, 0.5])
     """
+    threshold = as_real_number(threshold, "threshold")
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}: expected 0 to 1")
     shared = overlaps(target, prediction)

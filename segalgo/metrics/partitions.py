@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.numbers import as_real_number, as_score
 from segalgo.metrics.overlaps import Overlaps, overlaps
 
 
@@ -50,6 +51,7 @@ def adapted_rand_error(
     >>> adapted_rand_error(np.array([1, 1, 2, 2]), np.array([1, 1, 1, 2]))
     (0.6, 0.5, 0.3333333333333333)
     """
+    alpha, empty = as_real_number(alpha, "alpha"), as_score(empty, "empty")
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected 0 to 1")
     rows, columns, counts = _counted(overlaps(target, prediction), ignore_labels)

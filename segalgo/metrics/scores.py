@@ -13,6 +13,7 @@ import numpy as np
 
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array
+from segalgo._core.numbers import as_score
 
 
 def pixel_accuracy(matrix: Any, empty: float = np.nan) -> float:
@@ -270,11 +271,13 @@ def _counts(matrix: Any) -> np.ndarray:
 
 def _ratio(part: Any, whole: Any, empty: float) -> Any:
     """Return part / whole, `empty` where whole is 0."""
+    empty = as_score(empty, "empty")
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0, np.divide(part, whole), empty)
 
 
 def _mean(scores: np.ndarray, empty: float) -> float:
     """Return the mean of the scores that are not nan; `empty` where there is none."""
+    empty = as_score(empty, "empty")
     defined = scores[~np.isnan(scores)]
     return float(defined.mean()) if defined.size else float(empty)

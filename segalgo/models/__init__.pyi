@@ -12,7 +12,11 @@ from .graph.network import Network as Network
 from .graph.nodes import GraphError as GraphError
 from .graph.summary import Summary as Summary
 from .graph.summary import SummaryRow as SummaryRow
+from .networks.deeplabv3 import DeepLabV3 as DeepLabV3
+from .networks.fcn import FCN as FCN
 from .networks.imported import ImportedNetwork as ImportedNetwork
+from .networks.lraspp import LRASPP as LRASPP
+from .networks.segformer import SegFormer as SegFormer
 from .networks.segnet import SegNet as SegNet
 from .networks.segnet_basic import SegNetBasic as SegNetBasic
 from .networks.unet import UNet as UNet

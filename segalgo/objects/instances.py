@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from segalgo.datasets.errors import LabelWarning
+from segalgo._core.label_warning import LabelWarning
 from segalgo.labels.labeling import label
 from segalgo.objects.planes import as_integers, as_numbers, as_objects, as_plane, rank_values
 

@@ -1,5 +1,6 @@
 """TIFF: which page is read, and what its samples mean."""
 
+import logging
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -74,6 +75,8 @@ def _samples(file: BinaryIO, page: Page) -> np.ndarray:
     except NotImplementedError as error:
         import tifffile
 
+        log = logging.getLogger("tifffile")
+        before, log.disabled = log.disabled, True  # its remarks on tags would stand on stderr
         try:
             file.seek(0)
             with tifffile.TiffFile(file) as other:
@@ -82,6 +85,8 @@ def _samples(file: BinaryIO, page: Page) -> np.ndarray:
             raise UnreadableError(
                 f"its compression {error} needs imagecodecs (pip install imagecodecs), or another file"
             ) from None
+        finally:
+            log.disabled = before
 
 
 def _meaning(page: Page, photometric: int, stored: np.ndarray, labels: bool, decisions: list[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 
 import segalgo
 from segalgo._core.checks import as_array, one_of
+from segalgo._core.numbers import as_real_number
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
 WINDOW_METHODS = ("local", "niblack", "sauvola", "wolf", "bradley", "phansalkar")
@@ -67,7 +68,7 @@ def segment(
     window : int, default 25
         Side of the window of the methods that have one, odd, in pixels.
     offset : float, default 0
-        Added to the threshold, in grey values.
+        Added to the threshold, in grey values. The sum does not wrap, whatever the dtype of the picture.
 
     Returns
     -------
@@ -95,8 +96,9 @@ def segment(
     one_of(foreground, "foreground", ("above", "below"))
     if threshold is None:
         threshold = find_threshold(image, method, window)
-    if offset:
-        threshold = threshold + offset
+    else:
+        threshold = as_real_number(threshold, "threshold")
+    threshold = _with_offset(threshold, offset)
     return find_objects(
         image,
         image,
@@ -133,6 +135,22 @@ def find_objects(
     if clear_border or min_area > 1:
         labels = segalgo.relabel_sequential(labels)[0]
     return Segmentation(labels, threshold, segalgo.label_statistics(labels, grey))
+
+
+def _with_offset(threshold: Any, offset: Any) -> Any:
+    """Return threshold + offset, which never wraps: integers count in 64 bits, or as floats beyond them."""
+    step = as_real_number(offset, "offset")
+    if step == 0:
+        return threshold
+    if getattr(threshold, "ndim", 0):
+        return threshold + step if threshold.dtype.kind == "f" else threshold.astype(np.float64) + step
+    if getattr(threshold, "dtype", np.dtype(float)).kind == "f":
+        with np.errstate(over="ignore"):
+            return threshold + step
+    if not (step.is_integer() and isinstance(threshold, int | np.integer | np.bool_)):
+        return np.float64(as_real_number(threshold, "threshold") + step)
+    whole = int(threshold) + int(step)
+    return np.int64(whole) if -(2**63) <= whole < 2**63 else whole
 
 
 def find_threshold(image: Any, method: str, window: int = 25) -> Any:

@@ -17,9 +17,19 @@ from typing import Any
 
 import numpy as np
 
+from segalgo.simulated.translation import (
+    launch_bounds,
+    refuse_assembly,
+    with_headers,
+    with_shared_memory,
+    without_host_code,
+)
 from segalgo.simulated.watch import Watch
 
 HEADER = Path(__file__).parent / "simulated_device.h"
+# Headers of CUDA and PyTorch by their names: what is in them that we have.
+HEADERS = Path(__file__).parent / "include"
+INCLUDES = (f"-I{HEADER.parent}", f"-I{HEADERS}")
 # Hidden, so that each kernel has a threadIdx of its own.
 FLAGS = (
     "-std=c++17",
@@ -32,26 +42,9 @@ FLAGS = (
     "-U_FORTIFY_SOURCE",
 )
 # A watched kernel calls a hook before each of its accesses; ours, not those of the sanitizer's library.
-WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fsanitize=thread", "-gdwarf-4")
+WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fsanitize=thread", "-fsanitize=alignment", "-gdwarf-4")
 ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
 
-# The one thing of CUDA C++ that no macro can express: an unsized array of dynamic shared memory.
-DYNAMIC_SHARED = re.compile(
-    r"extern\s+__shared__\s+(?:__align__\s*\(\s*\d+\s*\)\s*|alignas\s*\(\s*\d+\s*\)\s*)?([\w:<>,\s]+?)\s+(\w+)\s*\[\s*\]\s*;"
-)
-# Headers that NVRTC and nvcc know; what is in them that we have is in ours.
-KNOWN_INCLUDE = re.compile(
-    r"^[ \t]*#[ \t]*include[ \t]*[<\"](cuda_runtime|cuda|cuda_fp16|cuda_runtime_api|device_launch_parameters|"
-    r"math_constants|cstdint|stdint|cmath|math|cfloat|float|climits|limits)(\.h)?[>\"]",
-    re.MULTILINE,
-)
-# Shared variables of a kernel: a type, and one name or more.
-SHARED = re.compile(
-    r"(?<!extern )(?<!extern\n)__shared__\s+(?:volatile\s+)?"
-    r"(?:__align__\s*\(\s*\d+\s*\)\s*|alignas\s*\(\s*\d+\s*\)\s*)?"
-    r"([\w:]+(?:\s*<[^;<>]*>)?(?:\s+(?:int|char|long|short))*)\s+"
-    r"(\w+\s*(?:\[[^\]\[]*\]\s*)*(?:,\s*\w+\s*(?:\[[^\]\[]*\]\s*)*)*);"
-)
 PARAMETERS = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
 
 
@@ -67,6 +60,10 @@ class Launch(ctypes.Structure):
         ("seed", ctypes.c_uint64),
         ("message", ctypes.c_char_p),
         ("message_bytes", ctypes.c_uint64),
+        ("switching", ctypes.c_int32),
+        ("cooperative", ctypes.c_int32),
+        ("shared_limit", ctypes.c_uint64),
+        ("switches", ctypes.c_uint64),
     )
 
 
@@ -95,42 +92,64 @@ def cache_folder() -> Path:
         return Path(tempfile.mkdtemp(prefix="segalgo-"))
 
 
-def translation_unit(source: str, file_name: str, kernel: str, watched: bool = False) -> str:
-    """Return what the host compiler reads: the header, the .cu text, and two C functions that reach the kernel."""
-    text = KNOWN_INCLUDE.sub("//", source)
-    text = DYNAMIC_SHARED.sub(lambda m: f"SIMULATED_DYNAMIC_SHARED({m[1]}, {m[2]});" + "\n" * m[0].count("\n"), text)
-    if watched:
-        text = SHARED.sub(_with_room, text)
+def translation_unit(
+    source: str,
+    file_name: str,
+    kernel: str,
+    watched: bool = False,
+    folders: Sequence[str | Path] = (),
+    defines: Sequence[str] = (),
+) -> str:
+    """Return what the host compiler reads: the header, the .cu text, and C functions that reach the kernel."""
+    text = without_host_code(with_headers(source, file_name, folders))
+    refuse_assembly(text, file_name)
+    text = with_shared_memory(text, watched)
+    macros = "".join(
+        "#define {} {}\n".format(*(one.partition("=")[::2] if "=" in one else (one, "1"))) for one in defines
+    )
+    bounds = launch_bounds(text, kernel)
+    limit = bounds if bounds.isidentifier() or bounds.isdigit() else "1024"
+    if "<" in kernel and not limit.isdigit():
+        limit = "1024"  # it may be a parameter of the template
     return (
-        f'#include "{HEADER.name}"\n#line 1 "{file_name}"\n{text}\n#line 1 "launch of {file_name}"\n'
+        f'#include "{HEADER.name}"\n{macros}#line 1 "{file_name}"\n{text}\n#line 1 "launch of {file_name}"\n'
         f"SIMULATED_ENTRY const char* segalgo_signature() {{ return simulated::signature({kernel}); }}\n"
-        "SIMULATED_ENTRY int segalgo_launch(const simulated::Launch* how, void** arguments)"
+        f"SIMULATED_ENTRY int segalgo_launch_bounds() {{ return int({limit}); }}\n"
+        "SIMULATED_ENTRY int segalgo_launch(simulated::Launch* how, void** arguments)"
         f" {{ return simulated::launch({kernel}, how, arguments); }}\n"
     )
 
 
-def _with_room(declaration: re.Match[str]) -> str:
-    """Return shared variables with room around each, on the same lines."""
-    names = (re.match(r"(\w+)\s*(.*)", one.strip(), re.DOTALL) for one in declaration[2].split(","))
-    each = " ".join(f"SIMULATED_SHARED(SIMULATED_TYPE({declaration[1]}), {name[1]}, {name[2]});" for name in names)
-    return each.replace("\n", " ") + "\n" * declaration[0].count("\n")
+# Parts that a source includes for itself.
+OPTIONAL = ("simulated_groups.h", "simulated_cub.h", "simulated_tensors.h")
 
 
-def header_text() -> str:
-    """Return all parts of the simulated device: what a compiled kernel depends on beside its own source."""
-    return "".join(path.read_text() for path in sorted(HEADER.parent.glob("simulated_*.h")))
+def header_text(source: str = "") -> str:
+    """Return the parts of the simulated device that a source is compiled with: what it depends on beside itself."""
+    parts = sorted(path for path in HEADER.parent.glob("simulated_*.h") if path.name not in OPTIONAL)
+    if "#include" in source.replace(f'#include "{HEADER.name}"', "").replace(" ", ""):
+        parts += sorted(HEADER.parent / name for name in OPTIONAL)
+        parts += sorted(path for path in HEADERS.rglob("*") if path.is_file())
+    return "".join(path.read_text() for path in parts)
 
 
-def compile_kernel(source: str, file_name: str, kernel: str, watched: bool = False) -> Path:
+def compile_kernel(
+    source: str,
+    file_name: str,
+    kernel: str,
+    watched: bool = False,
+    folders: Sequence[str | Path] = (),
+    defines: Sequence[str] = (),
+) -> Path:
     """Return the shared library of one kernel, compiled now or found in the cache."""
     compiler = find_compiler()
     if compiler is None:
         raise RuntimeError("no C++ compiler found; install g++ or clang++, or name one in CXX")
     if watched and not sys.platform.startswith("linux"):
         raise RuntimeError(f"watched kernels need Linux, this is {sys.platform}")
-    unit = translation_unit(source, file_name, kernel, watched)
+    unit = translation_unit(source, file_name, kernel, watched, folders, defines)
     flags = (*FLAGS, *watch_flags(compiler)) if watched else FLAGS
-    library = cached((unit, header_text(), *compiler, *flags, platform.machine()), ".so")
+    library = cached((unit, header_text(unit), *compiler, *flags, platform.machine()), ".so")
     if library.exists():
         return library
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
@@ -139,10 +158,10 @@ def compile_kernel(source: str, file_name: str, kernel: str, watched: bool = Fal
         what = f"{kernel} of {file_name}"
         if watched:
             part = unit_path.with_suffix(".o")
-            run_compiler([*compiler, *flags, f"-I{HEADER.parent}", "-c", str(unit_path), "-o", str(part)], what)
+            run_compiler([*compiler, *flags, *INCLUDES, "-c", str(unit_path), "-o", str(part)], what)
             inputs = [str(part), str(hooks_object(compiler))]
         else:
-            inputs = [f"-I{HEADER.parent}", str(unit_path)]
+            inputs = [*INCLUDES, str(unit_path)]
         run_compiler([*compiler, *FLAGS, "-shared", *inputs, "-o", str(built)], what)
         built.replace(library)  # atomic: two processes may compile the same kernel at once
     return library
@@ -186,11 +205,25 @@ def hooks_object(compiler: tuple[str, ...]) -> Path:
 class Kernel:
     """One kernel of the simulated device: checks arguments more strictly than a card, then runs the grid."""
 
-    def __init__(self, source: str, file_name: str, name: str, watched: bool = False) -> None:
-        path = compile_kernel(source, file_name, name, watched)
+    def __init__(
+        self,
+        source: str,
+        file_name: str,
+        name: str,
+        watched: bool = False,
+        folders: Sequence[str | Path] = (),
+        defines: Sequence[str] = (),
+        shared_limit: int = 48 * 1024,
+    ) -> None:
+        path = compile_kernel(source, file_name, name, watched, folders, defines)
         library = ctypes.CDLL(str(path))
         library.segalgo_signature.restype = ctypes.c_char_p
+        library.segalgo_launch_bounds.restype = ctypes.c_int
         self.name = name
+        self.switches = 0
+        self._most_threads = library.segalgo_launch_bounds()
+        self._shared_limit = shared_limit
+        self._cooperative = "this_grid" in source
         self.watch = Watch(library, path, file_name, parameter_names(source, name)) if watched else None
         self.signature: list[str] = library.segalgo_signature().decode().split()
         self._launch = library.segalgo_launch
@@ -205,18 +238,24 @@ class Kernel:
         order: str = "forward",
         seed: int = 0,
         os_threads: int | None = None,
+        switching: int = 0,
     ) -> None:
         """Run the kernel over the grid; raise RuntimeError with the first fault that a thread met.
 
-        A watched kernel runs on one OS thread, and leaves what it found in ``watch.findings``.
+        The blocks of a watched kernel run one after the other; what it found is left in ``watch.findings``, and the
+        number of its atomic and volatile accesses in ``switches``. `switching` lets threads go on in turns at these.
         """
         grid, block = _three(grid), _three(block)
         if not 1 <= block[0] * block[1] * block[2] <= 1024 or block[2] > 64:
             raise ValueError(f"{self.name}: block={block}, expected 1 to 1024 threads, at most 64 of them in z")
         if not (1 <= grid[0] < 2**31 and 1 <= grid[1] < 2**16 and 1 <= grid[2] < 2**16):
             raise ValueError(f"{self.name}: grid={grid}, expected 1 to (2**31 - 1, 65535, 65535) blocks")
-        if not 0 <= shared <= 48 * 1024:
-            raise ValueError(f"{self.name}: shared={shared} bytes, expected 0 to 49152")
+        if block[0] * block[1] * block[2] > self._most_threads:
+            raise ValueError(
+                f"{self.name}: block={block}, expected at most {self._most_threads} threads (__launch_bounds__)"
+            )
+        if not 0 <= shared <= self._shared_limit:
+            raise ValueError(f"{self.name}: shared={shared} bytes, expected 0 to {self._shared_limit}")
         slots = self._check(arguments)
         message = ctypes.create_string_buffer(768)
         how = Launch(
@@ -228,16 +267,20 @@ class Kernel:
             seed,
             ctypes.cast(message, ctypes.c_char_p),
             len(message),
+            switching,
+            int(self._cooperative),
+            self._shared_limit,
+            0,
         )
         pointers = (ctypes.c_void_p * max(len(slots), 1))(*(slot.ctypes.data for slot in slots))
         if self.watch is None:
             failed = self._launch(ctypes.byref(how), pointers)
             text = message.value.decode(errors="replace")
         else:
-            how.os_threads = 1
             with self.watch.over(arguments):
                 failed = self._launch(ctypes.byref(how), pointers)
             text = self.watch.with_lines(message.value.decode(errors="replace"))
+            self.switches = int(how.switches)
         if failed:
             raise RuntimeError(f"{self.name}: {text}")
 
@@ -248,7 +291,11 @@ class Kernel:
         slots = []
         for k, (argument, code) in enumerate(zip(arguments, self.signature, strict=True)):
             where = f"{self.name}: argument {k}"
-            if isinstance(argument, np.ndarray) and code[0] in "pc" and argument.ndim:
+            if code[0] == "a" and isinstance(argument, np.ndarray):
+                slots.append(accessor(argument, code, where))
+            elif code[0] == "x" and isinstance(argument, np.ndarray):
+                slots.append(argument)  # the bytes of a struct
+            elif isinstance(argument, np.ndarray) and code[0] in "pc" and argument.ndim:
                 if code[1] != "x" and code[1:] != f"{argument.dtype.kind}{argument.itemsize}":
                     raise TypeError(f"{where} is an array of {argument.dtype}, expected a pointer of kind {code[1:]}")
                 if not argument.flags.c_contiguous:
@@ -267,11 +314,22 @@ class Kernel:
         return slots
 
 
+def accessor(array: np.ndarray, code: str, where: str) -> np.ndarray:
+    """Return the bytes of a tensor accessor: the address, sizes and strides; the code tells type, axes and width."""
+    kind, axes, width = code[1:].split("_")
+    if kind != f"{array.dtype.kind}{array.itemsize}" or int(axes) != array.ndim:
+        raise TypeError(f"{where} is an array of {array.dtype} with {array.ndim} axes, expected {kind} with {axes}")
+    numbers = np.array([*array.shape, *(step // array.itemsize for step in array.strides)], f"i{width}")
+    return np.frombuffer(np.uint64(array.ctypes.data).tobytes() + numbers.tobytes() + bytes(8), np.uint8)
+
+
 def parameter_names(source: str, kernel: str) -> list[str]:
     """Return the names of a kernel's parameters as its source spells them; nothing if it is written in another way."""
     wanted = kernel.partition("<")[0].strip()
     for name, text in PARAMETERS.findall(source):
         if name == wanted:
+            while "<" in text and (plain := re.sub(r"<[^<>]*>", " ", text)) != text:
+                text = plain
             return [re.split(r"[\s*&]+", part.strip())[-1] for part in text.split(",") if part.strip()]
     return []
 

@@ -35,5 +35,15 @@ inline unsigned atomicDec(unsigned* a, unsigned v) { return simulated_update(a, 
 inline float atomicAdd(float* a, float v) { return simulated_update(a, [v](float o) { return o + v; }); }
 inline double atomicAdd(double* a, double v) { return simulated_update(a, [v](double o) { return o + v; }); }
 inline float atomicExch(float* a, float v) { return simulated_update(a, [v](float) { return v; }); }
+inline unsigned long long atomicSub(unsigned long long* a, unsigned long long v) { return __atomic_fetch_sub(a, v, __ATOMIC_RELAXED); }
+inline unsigned short atomicCAS(unsigned short* a, unsigned short expected, unsigned short v) {
+    __atomic_compare_exchange_n(a, &expected, v, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+    return expected;
+}
+template <class T, class V> T atomicAdd_block(T* a, V v) { return atomicAdd(a, T(v)); }
+template <class T, class V> T atomicAdd_system(T* a, V v) { return atomicAdd(a, T(v)); }
+template <class T, class V> T atomicMax_block(T* a, V v) { return atomicMax(a, T(v)); }
+template <class T, class V> T atomicMin_block(T* a, V v) { return atomicMin(a, T(v)); }
+inline void __threadfence_system() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 #endif

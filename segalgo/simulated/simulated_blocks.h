@@ -10,7 +10,11 @@ namespace simulated {
 constexpr size_t stack_bytes = 128 * 1024;
 constexpr size_t dynamic_shared_limit = 48 * 1024; /* what a card gives without being asked for more */
 
-/* Filled by the caller of a launch, read by every OS thread. Mirrored field by field in cuda/_compiler.py. */
+/* Filled by the caller of a launch, read by every OS thread. Mirrored field by field in compiler.py.
+ *
+ * `switching` says where threads give way beside barriers and warp operations: 0 nowhere but where they spin; 1 before
+ * every atomic and volatile access; k = 2 to 9 before their k-th; 100 before every second one at random, 101 before
+ * every sixteenth. `cooperative`: all blocks are there at once. `switches` counts atomic and volatile accesses. */
 struct Launch {
     unsigned grid[3], block[3];
     uint64_t dynamic_shared;
@@ -19,9 +23,12 @@ struct Launch {
     uint64_t seed;
     char* message;
     uint64_t message_bytes;
+    int32_t switching, cooperative;
+    uint64_t shared_limit; /* bytes of static and dynamic shared memory together */
+    uint64_t switches;
 };
 
-enum class State : unsigned char { unstarted, ready, at_barrier, at_warp, finished };
+enum class State : unsigned char { unstarted, ready, at_barrier, at_warp, converging, finished };
 
 struct Fiber {
     jmp_buf resume_point;
@@ -35,6 +42,7 @@ struct Thread {
     int line;         /* of the barrier or warp operation it waits at */
     uint64_t waits;   /* number of that rendezvous */
     unsigned lanes;   /* mask of that warp operation */
+    unsigned relaxed; /* atomic and volatile accesses so far */
     Fiber* fiber;
 };
 
@@ -47,7 +55,7 @@ struct Rendezvous {
 };
 
 struct Block {
-    const Launch* launch = nullptr;
+    Launch* launch = nullptr;
     void (*kernel)(const void*) = nullptr;
     const void* arguments = nullptr;
     std::vector<Thread> threads;
@@ -62,6 +70,9 @@ struct Block {
     jmp_buf scheduler;
     ucontext_t scheduler_birth;
     bool failed = false;
+    bool paused = false;     /* a thread gave way at an atomic: other blocks may go on */
+    unsigned since_switch = 0;
+    uint64_t random = 0;
     char message[512];
 
     ~Block() {
@@ -80,6 +91,13 @@ inline void set_thread(unsigned t) {
     block->current = t;
     SIMULATED_WATCHED(segalgo_watch.thread = t);
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
+}
+
+inline uint64_t mix(uint64_t& state) { /* splitmix64 */
+    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+    return z ^ (z >> 31);
 }
 
 /* Back to the scheduler; it returns here when it resumes this fiber. */
@@ -109,7 +127,7 @@ inline void fiber_body() {
         block->kernel(block->arguments);
         Thread& thread = block->threads[block->current];
         thread.state = State::finished;
-        if (block->next < block->order.size()) { /* no wait met: take the next CUDA thread without a switch */
+        if (block->next < block->order.size() && !block->failed) { /* no wait met: take the next CUDA thread without a switch */
             const unsigned t = block->order[block->next++];
             block->threads[t].fiber = thread.fiber;
             set_thread(t);
@@ -132,6 +150,7 @@ inline void resume(unsigned t) {
     }
     Fiber* fiber = thread.fiber;
     thread.state = State::ready;
+    block->since_switch = 0;
     set_thread(t);
     fiber->stack = fiber->stack ? fiber->stack : static_cast<char*>(malloc(stack_bytes));
     SIMULATED_WATCHED(segalgo_watch.stack = fiber->stack; segalgo_watch.stack_end = fiber->stack + stack_bytes);
@@ -147,11 +166,22 @@ inline void resume(unsigned t) {
     }
 }
 
-inline uint64_t mix(uint64_t& state) { /* splitmix64 */
-    uint64_t z = (state += 0x9e3779b97f4a7c15ull);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-    return z ^ (z >> 31);
+/* Before an atomic or volatile access of a watched kernel: perhaps let other threads go first. */
+SIMULATED_QUIET inline void pause_here() {
+    constexpr unsigned most_without_a_switch = 400; /* a thread that spins waits for another */
+    SIMULATED_UNWATCHED;
+    Thread& thread = block->threads[block->current];
+    const int how = block->launch->switching;
+    block->launch->switches++;
+    thread.relaxed++;
+    bool now = ++block->since_switch > most_without_a_switch;
+    if (how == 1) now = true;
+    else if (how >= 100) now = now || mix(block->random) % (how == 100 ? 2 : 16) == 0;
+    else if (how > 1) now = now || int(thread.relaxed) == how;
+    if (!now) return;
+    thread.state = State::ready;
+    block->paused = true;
+    give_way();
 }
 
 inline void put_in_order(std::vector<unsigned>& order, int how, uint64_t seed) {
@@ -159,6 +189,24 @@ inline void put_in_order(std::vector<unsigned>& order, int how, uint64_t seed) {
     for (size_t k = 0; k < n; k++) order[k] = unsigned(how == 1 ? n - 1 - k : k);
     if (how == 2)
         for (size_t k = n; k > 1; k--) std::swap(order[k - 1], order[mix(seed) % k]);
+}
+
+/* Lanes that came to the same __activemask() of their warp know of each other. */
+inline bool release_converging() {
+    bool any = false;
+    const unsigned n = unsigned(block->threads.size());
+    for (unsigned t = 0; t < n; t++) {
+        if (block->threads[t].state != State::converging) continue;
+        const int line = block->threads[t].line;
+        const unsigned end = (t / 32 + 1) * 32 < n ? (t / 32 + 1) * 32 : n;
+        unsigned mask = 0;
+        for (unsigned other = t; other < end; other++)
+            if (block->threads[other].state == State::converging && block->threads[other].line == line) mask |= 1u << other % 32;
+        for (unsigned other = t; other < end; other++)
+            if (mask >> other % 32 & 1) block->threads[other].state = State::ready, block->threads[other].lanes = mask;
+        any = true;
+    }
+    return any;
 }
 
 /* All that still run wait: let a complete barrier pass, call everything else a fault. */
@@ -200,31 +248,54 @@ inline void release_barrier() {
     for (Thread& thread : block->threads) thread.state = State::ready;
 }
 
-inline void run_block(const Launch* launch, uint64_t number) {
+/* Let each thread that can go on do so, once; return whether one could and whether some are unfinished. */
+inline void one_round(bool& progress, bool& unfinished) {
+    progress = unfinished = false;
+    const size_t n = block->order.size();
+    const bool at_random = block->launch->switching >= 100;
+    for (size_t k = 0; k < n && !block->failed; k++) {
+        const unsigned t = block->order[at_random ? (k + mix(block->random) % n) % n : k];
+        const State state = block->threads[t].state;
+        if (state == State::ready || state == State::unstarted) {
+            resume(t);
+            progress = true;
+        }
+        if (at_random && block->paused && mix(block->random) % 4 == 0) break;
+    }
+    for (const Thread& thread : block->threads) {
+        unfinished |= thread.state != State::finished;
+        progress |= thread.state == State::ready || thread.state == State::unstarted;
+    }
+}
+
+inline void let_other_blocks_go_on();
+inline bool another_failed();
+
+inline void run_block(Launch* launch, uint64_t number) {
     blockIdx = {unsigned(number % launch->grid[0]), unsigned(number / launch->grid[0] % launch->grid[1]),
                 unsigned(number / (uint64_t(launch->grid[0]) * launch->grid[1]))};
     put_in_order(block->order, launch->order, launch->seed ^ (number * 0x2545f4914f6cdd1dull));
-    for (Thread& thread : block->threads) thread = {State::unstarted, 0, 0, 0, nullptr};
+    for (Thread& thread : block->threads) thread = {State::unstarted, 0, 0, 0, 0, nullptr};
     memset(block->shared.data(), 0xff, block->shared.size()); /* NaN, and -1: unwritten shared memory shows */
     block->meetings.clear();
     SIMULATED_WATCHED(for (int k = 0; k < 3; k++) segalgo_watch.place[k] = (&blockIdx.x)[k]);
     SIMULATED_WATCHED(segalgo_watch_block(block->shared.data(), launch->dynamic_shared));
-    block->next = 0;
+    block->next = launch->switching ? block->order.size() : 0;
     block->barriers = 0;
+    block->paused = false;
+    block->random = launch->seed + 77 * number;
     block->vote[0] = block->vote[1] = 0;
     while (block->next < block->order.size() && !block->failed) resume(block->order[block->next++]);
     while (!block->failed) {
-        bool progress = false, unfinished = false;
-        for (unsigned t : block->order) {
-            if (block->threads[t].state == State::finished) continue;
-            unfinished = true;
-            if (block->threads[t].state != State::ready) continue;
-            resume(t);
-            progress = true;
-            if (block->failed) return;
+        bool progress, unfinished;
+        one_round(progress, unfinished);
+        if (block->failed || !unfinished || another_failed()) return;
+        if (block->paused) {
+            block->paused = false;
+            let_other_blocks_go_on();
+        } else if (!progress && !release_converging()) {
+            release_barrier();
         }
-        if (!unfinished) return;
-        if (!progress) release_barrier();
     }
 }
 

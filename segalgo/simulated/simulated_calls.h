@@ -2,12 +2,22 @@
 #ifndef SEGALGO_SIMULATED_CALLS_H
 #define SEGALGO_SIMULATED_CALLS_H
 
-#include "simulated_blocks.h"
+#include "simulated_baton.h"
 
 namespace simulated {
 
 /* One code a parameter: p for a pointer, c for a pointer to const, then f, i, u, b or x (anything) and the size. */
+template <class T, class = void> struct IsAccessor : std::false_type {};
+template <class T> struct IsAccessor<T, std::void_t<typename T::simulated_element>> : std::true_type {};
+/* A tensor accessor: a, its type, the number of its axes, the bytes of an index, with _ between. */
 template <class P> void describe(char*& at) {
+    if constexpr (IsAccessor<std::remove_cv_t<P>>::value) {
+        using T = std::remove_cv_t<typename std::remove_cv_t<P>::simulated_element>;
+        const char kind = std::is_same_v<T, bool> ? 'b' : std::is_floating_point_v<T> || std::is_same_v<T, half> ? 'f'
+                          : std::is_signed_v<T> ? 'i' : 'u';
+        at += sprintf(at, "a%c%zu_%zu_%zu ", kind, sizeof(T), P::simulated_axes, P::simulated_width);
+        return;
+    }
     using Pointee = std::remove_pointer_t<P>;
     if (std::is_pointer_v<P>) *at++ = std::is_const_v<Pointee> ? 'c' : 'p';
     using T = std::remove_cv_t<Pointee>;
@@ -17,22 +27,36 @@ template <class P> void describe(char*& at) {
     else at += sprintf(at, "%zu ", sizeof(T));
 }
 template <class... P> const char* signature(void (*)(P...)) {
-    static char text[8 * sizeof...(P) + 8];
+    static char text[24 * sizeof...(P) + 8];
     char* at = text;
     (describe<P>(at), ...);
     *at = 0;
     return text;
 }
 
-/* Run all blocks on up to `os_threads` OS threads. Returns 0, or 1 with the first fault in `message`. */
-inline int run(const Launch* launch, void (*kernel)(const void*), const void* arguments) {
+/* Run all blocks: on up to `os_threads` OS threads at once, or on OS threads that pass a baton.
+ * Returns 0, or 1 with the first fault in `message`. */
+inline int run(Launch* launch, void (*kernel)(const void*), const void* arguments) {
     const uint64_t blocks = uint64_t(launch->grid[0]) * launch->grid[1] * launch->grid[2];
     const size_t threads = size_t(launch->block[0]) * launch->block[1] * launch->block[2];
+    if (launch->cooperative && blocks > most_cooperative) {
+        snprintf(launch->message, launch->message_bytes, "a grid barrier over %llu blocks, here at most %llu are there at once",
+                 (unsigned long long)blocks, (unsigned long long)most_cooperative);
+        return 1;
+    }
     std::vector<unsigned> order(blocks);
     put_in_order(order, launch->order, launch->seed);
+    bool in_turns = launch->cooperative != 0;
+    SIMULATED_WATCHED(in_turns = true);
+    uint64_t crew_size = launch->cooperative ? blocks : in_turns ? most_at_once : launch->os_threads < 1 ? 1 : launch->os_threads;
+    crew_size = crew_size < blocks ? crew_size : blocks;
+    std::unique_ptr<Baton> turns(in_turns ? new Baton(int(crew_size), launch->seed) : nullptr);
+    baton = turns.get();
     uint64_t next = 0;
     int failed = 0;
-    auto work = [&] {
+    auto work = [&](int number) {
+        worker = number;
+        if (in_turns) wait_for_the_baton();
         Block mine;
         block = &mine;
         mine.launch = launch;
@@ -45,24 +69,34 @@ inline int run(const Launch* launch, void (*kernel)(const void*), const void* ar
         gridDim = {launch->grid[0], launch->grid[1], launch->grid[2]};
         SIMULATED_WATCHED(for (int k = 0; k < 3; k++) segalgo_watch.size[k] = launch->block[k]);
         SIMULATED_WATCHED(segalgo_watch.fail = [](const char* text) { fail("%s", text); });
+        SIMULATED_WATCHED(segalgo_watch.pause = pause_here);
+        SIMULATED_WATCHED(segalgo_watch.verdict_only = launch->switching != 0);
+        SIMULATED_WATCHED(segalgo_watch.shared_limit = launch->shared_limit);
         SIMULATED_WATCHED(segalgo_watch_run(reinterpret_cast<const void*>(kernel)));
         for (;;) {
             const uint64_t k = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
-            if (k >= blocks || __atomic_load_n(&failed, __ATOMIC_RELAXED)) break;
+            if (k >= blocks || __atomic_load_n(&failed, __ATOMIC_RELAXED) || another_failed()) break;
             run_block(launch, order[k]);
             if (mine.failed) {
+                if (in_turns) baton->failed = true;
                 if (!__atomic_exchange_n(&failed, 1, __ATOMIC_ACQ_REL))
                     snprintf(launch->message, launch->message_bytes, "%s", mine.message);
                 break;
             }
+            if (launch->switching) let_other_blocks_go_on();
         }
         block = nullptr;
+        if (in_turns) {
+            baton->alive[worker] = 0;
+            const int to = another(false);
+            if (to != worker) hand_over(to);
+        }
     };
     /* Fresh OS threads, never the caller's: dynamic shared pointers are thread-local and bound on first use. */
     std::vector<std::thread> crew;
-    const uint64_t wanted = launch->os_threads < 1 ? 1 : uint64_t(launch->os_threads);
-    for (uint64_t k = 0; k < (wanted < blocks ? wanted : blocks); k++) crew.emplace_back(work);
+    for (uint64_t k = 0; k < crew_size; k++) crew.emplace_back(work, int(k));
     for (std::thread& one : crew) one.join();
+    baton = nullptr;
     return failed;
 }
 
@@ -78,7 +112,7 @@ template <class... P> struct Call {
     }
     static void make(const void* call) { static_cast<const Call*>(call)->expand(std::index_sequence_for<P...>{}); }
 };
-template <class... P> int launch(void (*kernel)(P...), const Launch* how, void** arguments) {
+template <class... P> int launch(void (*kernel)(P...), Launch* how, void** arguments) {
     const Call<P...> call{kernel, arguments};
     return run(how, Call<P...>::make, &call);
 }

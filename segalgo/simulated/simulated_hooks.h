@@ -1,243 +1,13 @@
 /* The watch over a kernel's memory: compiled by itself, without the sanitizer, and linked to a watched kernel.
  *
- * gcc and clang put a call to one of these hooks before every load and store of a kernel. Each access is held against
- * the arrays that the launch was given and the shared variables that its blocks declared: outside of them it is out of
- * bounds; a shared cell that nobody wrote is uninitialised; and for every cell the last accesses are kept, so that two
- * of different threads with nothing that orders them show as a race, whatever the schedule.
- *
- * What orders two accesses of one block: a barrier between them, or a __syncwarp within a warp. Nothing orders blocks.
- * Atomics, and volatile accesses (PTX: relaxed), do not race with each other, but with plain accesses. Blocks run one
- * after the other here, which keeps the record short. Linux only (dl_iterate_phdr).
+ * gcc and clang put a call to one of these hooks before every load and store of a kernel; the record of them, and what
+ * is found in it, is in simulated_record.h. Atomic and volatile accesses may let other threads go first.
  */
-#include <link.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
-
-#include <map>
-#include <memory>
-#include <set>
-#include <string>
-#include <tuple>
-#include <type_traits>
-#include <vector>
-
-#include "simulated_watch.h"
+#include "simulated_record.h"
 
 extern "C" {
 SegalgoWatch segalgo_watch;
 }
-
-namespace watch {
-
-enum Kind : uint8_t { none, plain, relaxed };
-
-struct Access {
-    uint32_t pc = 0, barriers = 0, warp = 0;
-    uint16_t thread = 0;
-    Kind kind = none;
-};
-
-/* Of the block that runs: up to two threads that read and two that wrote; and one access of earlier blocks of each. */
-struct Cell {
-    uint32_t block = 0;
-    bool written = false;
-    Access reads[2], writes[2];
-    Access far_read, far_write;
-    uint32_t far_read_block = 0, far_write_block = 0;
-};
-
-constexpr size_t page_cells = 1024;
-
-struct Region {
-    std::string name;
-    const char *base, *end;
-    size_t item, unit;
-    bool shared;
-    std::vector<std::unique_ptr<Cell[]>> pages;
-    Region(const char* name, const void* base, size_t bytes, size_t item, bool shared)
-        : name(name), base(static_cast<const char*>(base)), end(this->base + bytes), item(item ? item : 1),
-          unit(this->item % 4 == 0 ? 4 : this->item % 2 == 0 ? 2 : 1), shared(shared),
-          pages((bytes / unit + page_cells) / page_cells) {}
-    Cell& cell(size_t k) {
-        auto& page = pages[k / page_cells];
-        if (!page) page.reset(new Cell[page_cells]);
-        return page[k % page_cells];
-    }
-};
-
-static std::vector<Region> arrays;  /* global memory: what the launch was given */
-static std::vector<Region> shared;  /* of the block that runs */
-static std::vector<std::string> findings;
-static std::set<std::tuple<int, uint32_t, uint32_t>> seen; /* what was found, and where in the code */
-static std::string listed;
-static const char *library = nullptr, *library_end = nullptr, *tls = nullptr, *tls_end = nullptr;
-static std::map<uint32_t, std::vector<unsigned>> places; /* blockIdx of the blocks that ran */
-static thread_local bool runs_blocks = false;              /* the thread that started it is in instrumented code too */
-constexpr size_t most_findings = 24;
-
-static std::string text(const char* format, ...) {
-    char buffer[600];
-    va_list rest;
-    va_start(rest, format);
-    vsnprintf(buffer, sizeof buffer, format, rest);
-    va_end(rest);
-    return buffer;
-}
-
-static std::string thread_name(uint32_t block, uint32_t thread) {
-    const unsigned* size = segalgo_watch.size;
-    const std::vector<unsigned>& at = places[block];
-    return text("thread (%u, %u, %u) of block (%u, %u, %u)", thread % size[0], thread / size[0] % size[1],
-                thread / (size[0] * size[1]), at[0], at[1], at[2]);
-}
-
-/* Whether a fault is new; the same one again need not be written down. */
-static bool is_new(int what, uint32_t pc, uint32_t other_pc = 0) {
-    return findings.size() < most_findings && seen.insert({what, pc, other_pc}).second;
-}
-
-static bool ordered(const Access& before, const Access& now) {
-    if (before.thread == now.thread || before.barriers != now.barriers) return true;
-    return before.thread / 32 == now.thread / 32 && before.warp < now.warp;
-}
-
-static bool clash(const Access& before, const Access& now) {
-    return before.kind != none && (before.kind == plain || now.kind == plain);
-}
-
-static void race(const Region& region, size_t element, const Access& before, uint32_t block, bool before_writes,
-                 const Access& now, bool now_writes) {
-    const bool far = block != segalgo_watch.block;
-    if (!is_new(far ? 1 : 0, before.pc, now.pc)) return;
-    findings.push_back( /* lines are written as @offset@ and looked up by Python */
-           text("race: %s[%zu] is %s by %s at @%x@ and %s by %s at @%x@, %s", region.name.c_str(), element,
-                before_writes ? "written" : "read", thread_name(block, before.thread).c_str(), before.pc,
-                now_writes ? "written" : "read", thread_name(segalgo_watch.block, now.thread).c_str(), now.pc,
-                far ? "and nothing orders blocks" : "with no __syncthreads() between them"));
-}
-
-static void remember(Access* slots, const Access& now) {
-    for (int k = 0; k < 2; k++) {
-        Access& slot = slots[k];
-        if (slot.kind == none || slot.barriers != now.barriers) {
-            slot = now;
-            return;
-        }
-        if (slot.thread == now.thread) {
-            if (now.kind == plain || slot.kind != plain) slot = now;
-            return;
-        }
-    }
-    if (now.kind == plain && slots[1].kind != plain) slots[1] = now;
-}
-
-static void touch(Region& region, Cell& cell, size_t element, const Access& now, bool reads, bool writes) {
-    if (cell.block != segalgo_watch.block) {
-        for (const Access& read : cell.reads)
-            if (read.kind != none && cell.far_read.kind != plain) cell.far_read = read, cell.far_read_block = cell.block;
-        for (const Access& write : cell.writes)
-            if (write.kind != none && cell.far_write.kind != plain)
-                cell.far_write = write, cell.far_write_block = cell.block;
-        for (int k = 0; k < 2; k++) cell.reads[k] = cell.writes[k] = Access();
-        cell.block = segalgo_watch.block;
-    }
-    if (region.shared && reads && !cell.written && is_new(2, now.pc))
-        findings.push_back(
-               text("uninitialised shared memory: %s[%zu] is read by %s at @%x@, and no thread has written it",
-                    region.name.c_str(), element, thread_name(segalgo_watch.block, now.thread).c_str(), now.pc));
-    for (const Access& write : cell.writes)
-        if (clash(write, now) && !ordered(write, now)) race(region, element, write, cell.block, true, now, writes);
-    if (clash(cell.far_write, now)) race(region, element, cell.far_write, cell.far_write_block, true, now, writes);
-    if (writes) {
-        for (const Access& read : cell.reads)
-            if (clash(read, now) && !ordered(read, now)) race(region, element, read, cell.block, false, now, true);
-        if (clash(cell.far_read, now)) race(region, element, cell.far_read, cell.far_read_block, false, now, true);
-    }
-    if (reads) remember(cell.reads, now);
-    if (writes) {
-        remember(cell.writes, now);
-        cell.written = true;
-    }
-}
-
-/* Leave the kernel before it touches memory that is not its own. */
-static void out_of_bounds(const char* at, size_t bytes, uint32_t pc, bool writes) {
-    const std::string who = thread_name(segalgo_watch.block, segalgo_watch.thread);
-    const Region* nearest = nullptr;
-    ptrdiff_t best = 1 << 20;
-    for (std::vector<Region>* list : {&shared, &arrays})
-        for (const Region& region : *list) {
-            const ptrdiff_t away = at < region.base ? region.base - at : at + bytes - region.end;
-            if (away < best) best = away, nearest = &region;
-        }
-    const char* verb = writes ? "writes" : "reads";
-    if (nearest == nullptr) {
-        findings.push_back(text("out of bounds: %s %s at @%x@ an address that belongs to no argument and no "
-                                         "shared variable", who.c_str(), verb, pc));
-    } else {
-        const ptrdiff_t count = (nearest->end - nearest->base) / ptrdiff_t(nearest->item);
-        ptrdiff_t index = at - nearest->base;
-        index = index < 0 ? -((-index + ptrdiff_t(nearest->item) - 1) / ptrdiff_t(nearest->item))
-                          : index / ptrdiff_t(nearest->item);
-        findings.push_back(
-               text("out of bounds: %s %s %s%s[%td] at @%x@, it has %td elements", who.c_str(), verb,
-                    nearest->shared ? "shared " : "", nearest->name.c_str(), index, pc, count));
-    }
-    segalgo_watch.on = false;
-    segalgo_watch.fail(findings.back().c_str());
-}
-
-static void access(const void* address, size_t bytes, const void* caller, bool reads, bool writes, Kind kind) {
-    if (!segalgo_watch.on || !runs_blocks) return;
-    const char* at = static_cast<const char*>(address);
-    if (at >= segalgo_watch.stack && at < segalgo_watch.stack_end) return; /* a local variable */
-    const uint32_t pc = uint32_t(static_cast<const char*>(caller) - library) - 1;
-    const Access now = {pc, segalgo_watch.barriers, segalgo_watch.warp_syncs[segalgo_watch.thread],
-                        uint16_t(segalgo_watch.thread), kind};
-    for (std::vector<Region>* list : {&shared, &arrays})
-        for (Region& region : *list) {
-            if (at < region.base || at >= region.end) continue;
-            if (at + bytes > region.end) return out_of_bounds(at, bytes, pc, writes);
-            const size_t first = size_t(at - region.base) / region.unit;
-            const size_t last = (size_t(at - region.base) + bytes - 1) / region.unit;
-            for (size_t k = first; k <= last; k++)
-                touch(region, region.cell(k), k * region.unit / region.item, now, reads, writes);
-            return;
-        }
-    if (at >= library && at < library_end && !writes) return; /* constants */
-    if (at >= library && at < library_end) return;            /* __device__ variables */
-    if (at >= tls && at < tls_end) {
-        /* threadIdx and its kind; but the room around shared variables lies here too. */
-        for (const Region& region : shared)
-            if (region.base >= tls && region.base < tls_end && at + 256 >= region.base && at < region.end + 256)
-                return out_of_bounds(at, bytes, pc, writes);
-        return;
-    }
-    out_of_bounds(at, bytes, pc, writes);
-}
-
-static int find_library(struct dl_phdr_info* info, size_t, void* inside) {
-    const char *low = nullptr, *high = nullptr;
-    for (int k = 0; k < info->dlpi_phnum; k++) {
-        const auto& part = info->dlpi_phdr[k];
-        if (part.p_type != PT_LOAD) continue;
-        const char* begin = reinterpret_cast<const char*>(info->dlpi_addr + part.p_vaddr);
-        if (!low || begin < low) low = begin;
-        if (begin + part.p_memsz > high) high = begin + part.p_memsz;
-    }
-    if (inside < low || inside >= high) return 0;
-    library = reinterpret_cast<const char*>(info->dlpi_addr);
-    library_end = high;
-    for (int k = 0; k < info->dlpi_phnum; k++)
-        if (info->dlpi_phdr[k].p_type == PT_TLS) {
-            tls = static_cast<const char*>(info->dlpi_tls_data);
-            tls_end = tls + info->dlpi_phdr[k].p_memsz;
-        }
-    return 1;
-}
-
-}  // namespace watch
 
 extern "C" {
 
@@ -249,7 +19,14 @@ __attribute__((visibility("default"))) void segalgo_watch_arrays(int count, cons
     watch::findings.clear();
     watch::seen.clear();
     watch::places.clear();
-    segalgo_watch.block = 0;
+    watch::workers.clear();
+    watch::blocks_started = watch::accesses = 0;
+    watch::flags.clear();
+    watch::seen_by_block.clear();
+    watch::seen_by_thread.clear();
+    watch::fences_of_block.clear();
+    watch::fences_of_thread.clear();
+    segalgo_watch = {};
     for (int k = 0; k < count; k++) watch::arrays.emplace_back(names[k], bases[k], bytes[k], items[k], false);
 }
 
@@ -266,20 +43,49 @@ void segalgo_watch_run(const void* in_library) {
 }
 
 void segalgo_watch_block(const void* dynamic_shared, size_t bytes) {
-    segalgo_watch.block++;
+    segalgo_watch.block = ++watch::blocks_started;
     segalgo_watch.barriers = 0;
     memset(segalgo_watch.warp_syncs, 0, sizeof segalgo_watch.warp_syncs);
     const unsigned* at = segalgo_watch.place;
     watch::places[segalgo_watch.block] = {at[0], at[1], at[2]};
     watch::shared.clear();
     if (bytes) watch::shared.emplace_back("dynamic shared memory", dynamic_shared, bytes, 1, true);
+    watch::check_shared_size(0);
 }
 
-void segalgo_watch_shared(void* base, size_t bytes, size_t item, const char* name, int) {
+void segalgo_watch_leave(int worker) {
+    watch::runs_blocks = false; /* until it has the baton again */
+    watch::Worker& one = watch::workers[worker];
+    one.state = segalgo_watch;
+    one.shared.swap(watch::shared);
+    one.tls = watch::tls, one.tls_end = watch::tls_end;
+}
+
+void segalgo_watch_enter(int worker) {
+    watch::runs_blocks = true;
+    if (watch::workers.size() <= size_t(worker)) watch::workers.resize(worker + 1);
+    watch::Worker& one = watch::workers[worker];
+    segalgo_watch = one.state;
+    watch::shared.clear();
+    one.shared.swap(watch::shared);
+    watch::tls = one.tls, watch::tls_end = one.tls_end;
+}
+
+void segalgo_watch_forget() {
+    for (watch::Region& region : watch::arrays)
+        for (auto& page : region.pages) page.reset();
+}
+
+void segalgo_watch_shared(void* base, size_t bytes, size_t item, const char* name, int line) {
     for (const watch::Region& region : watch::shared)
         if (region.base == base) return;
     memset(base, 0xff, bytes); /* NaN, and -1: what is not written shows in the answer too */
     watch::shared.emplace_back(name, base, bytes, item, true);
+    watch::check_shared_size(line);
+}
+
+void __ubsan_handle_type_mismatch_v1(void* what, void* address) {
+    watch::misaligned(static_cast<const watch::Mismatched*>(what), address);
 }
 
 #define CALLER __builtin_return_address(0)
@@ -319,7 +125,12 @@ void __tsan_func_entry(void*) {}
 void __tsan_func_exit() {}
 void __tsan_vptr_update(void**, void*) {}
 void __tsan_vptr_read(void**) {}
-void __tsan_atomic_thread_fence(int) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+void __tsan_atomic_thread_fence(int) {
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (!segalgo_watch.on || !watch::runs_blocks || segalgo_watch.verdict_only) return;
+    watch::fences_of_block[segalgo_watch.block] = watch::accesses;
+    watch::fences_of_thread[watch::own_thread(segalgo_watch.thread)] = watch::accesses;
+}
 void __tsan_atomic_signal_fence(int) {}
 
 /* Atomics come through here whole: the hook does the work. */

@@ -12,6 +12,8 @@
 #define __shared__ thread_local
 #define __forceinline__ inline
 #define __noinline__
+#define __grid_constant__
+#define __managed__
 #define __restrict__ __restrict
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
@@ -46,7 +48,15 @@ SIMULATED_VECTORS(long long, longlong)
 SIMULATED_VECTORS(unsigned long long, ulonglong)
 SIMULATED_VECTORS(float, float)
 SIMULATED_VECTORS(double, double)
-struct uint2 { unsigned x, y; };
+SIMULATED_VECTORS(long, long)
+SIMULATED_VECTORS(unsigned long, ulong)
+struct char1 { signed char x; };
+struct uchar1 { unsigned char x; };
+struct int1 { int x; };
+struct uint1 { unsigned x; };
+struct float1 { float x; };
+struct double1 { double x; };
+struct alignas(8) uint2 { unsigned x, y; };
 struct alignas(16) uint4 { unsigned x, y, z, w; };
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }

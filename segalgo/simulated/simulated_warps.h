@@ -97,8 +97,48 @@ SIMULATED_QUIET inline unsigned ballot(unsigned mask, bool predicate, int line) 
     return votes;
 }
 
+/* Wait until no other lane can come here, and return those that have. */
+SIMULATED_QUIET inline unsigned active_mask(int line) {
+    SIMULATED_UNWATCHED;
+    Thread& thread = block->threads[block->current];
+    thread.state = State::converging;
+    thread.line = line;
+    give_way();
+    return thread.lanes;
+}
+template <class T> SIMULATED_QUIET unsigned match_any(unsigned mask, T value, int line) {
+    SIMULATED_UNWATCHED;
+    const uint64_t* slot = meet(mask, to_bits(value), line);
+    unsigned same = 0;
+    for (int k = 0; k < 32; k++)
+        if (mask >> k & 1 && block->current / 32 * 32 + k < block->threads.size() && slot[k] == to_bits(value)) same |= 1u << k;
+    return same;
+}
+template <class T, class Join> SIMULATED_QUIET T reduce_lanes(unsigned mask, T value, Join join, int line) {
+    SIMULATED_UNWATCHED;
+    const uint64_t* slot = meet(mask, to_bits(value), line);
+    bool any = false;
+    T result = value;
+    for (int k = 0; k < 32; k++)
+        if (mask >> k & 1 && block->current / 32 * 32 + k < block->threads.size()) {
+            result = any ? join(result, from_bits<T>(slot[k])) : from_bits<T>(slot[k]);
+            any = true;
+        }
+    return result;
+}
+
 }  // namespace simulated
 
+#define __activemask() simulated::active_mask(__LINE__)
+#define __match_any_sync(mask, value) simulated::match_any(mask, value, __LINE__)
+#define SIMULATED_REDUCE(mask, value, join)                                                                          \
+    simulated::reduce_lanes(mask, value, [](auto a, auto b) { return decltype(a)(join); }, __LINE__)
+#define __reduce_add_sync(mask, value) SIMULATED_REDUCE(mask, value, a + b)
+#define __reduce_min_sync(mask, value) SIMULATED_REDUCE(mask, value, b < a ? b : a)
+#define __reduce_max_sync(mask, value) SIMULATED_REDUCE(mask, value, a < b ? b : a)
+#define __reduce_and_sync(mask, value) SIMULATED_REDUCE(mask, value, a & b)
+#define __reduce_or_sync(mask, value) SIMULATED_REDUCE(mask, value, a | b)
+#define __reduce_xor_sync(mask, value) SIMULATED_REDUCE(mask, value, a ^ b)
 #define __syncwarp(...) ((void)simulated::meet(simulated_mask(__VA_ARGS__), 0, __LINE__, true))
 inline unsigned simulated_mask(unsigned mask = 0xffffffffu) { return mask; }
 #define __ballot_sync(mask, predicate) simulated::ballot(mask, !!(predicate), __LINE__)

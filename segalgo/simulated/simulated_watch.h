@@ -25,11 +25,17 @@ struct SegalgoWatch {
     const char *stack, *stack_end;
     uint32_t warp_syncs[1024];      /* of each thread: stamps that grow with every __syncwarp */
     void (*fail)(const char* text); /* leaves the kernel */
+    void (*pause)();                /* before an atomic or volatile access */
+    bool verdict_only;              /* threads are switched at atomics: bounds alone are watched */
+    uint64_t shared_limit;
 };
 extern SegalgoWatch segalgo_watch;
 
 void segalgo_watch_run(const void* in_library); /* on the OS thread that will run the blocks */
 void segalgo_watch_block(const void* dynamic_shared, size_t bytes);
+void segalgo_watch_leave(int worker); /* another OS thread, with another block, goes on */
+void segalgo_watch_enter(int worker);
+void segalgo_watch_forget();          /* what was done before comes before what follows, in all blocks */
 void segalgo_watch_shared(void* base, size_t bytes, size_t item, const char* name, int line);
 }
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import is_cupy
+from segalgo._core.arrays import array_module
 from segalgo._core.checks import as_array, as_grey, one_of
 from segalgo._core.dispatch import wing
 
@@ -54,6 +54,8 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     below = one_of(foreground, "foreground", ("above", "below")) == "below"
     if isinstance(threshold, int):
         return _binarize_by_one(pixels, int(threshold), below)
+    if isinstance(threshold, str | bytes) or threshold is None:
+        raise TypeError(f"threshold={threshold!r}: expected real numbers")
     levels = as_array(threshold, "threshold")
     if levels.dtype.kind not in "biuf":
         raise TypeError(f"threshold has dtype {levels.dtype}: expected real numbers")
@@ -73,60 +75,11 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     return mask.reshape(pixels.shape)
 
 
-def apply_hysteresis_threshold(image: Any, low: Any, high: Any) -> Any:
-    """Return the regions above a low threshold that hold a pixel above a high one.
-
-    Components of ``image > min(low, high)``, neighbours sharing a face, that hold a pixel of ``image > high``.
-
-    Parameters
-    ----------
-    image : array of any shape
-        bool, integers, float16, float32 or float64; NumPy or CuPy. A NaN is above nothing.
-    low, high : scalar, or array of the shape of `image`
-
-    Returns
-    -------
-    mask : bool array of the shape of `image`
-
-    Raises
-    ------
-    ValueError
-        If `low` or `high` is an array of another shape.
-    TypeError
-        If `image`, `low` or `high` holds no real numbers.
-
-    Notes
-    -----
-    A flood from the high pixels: the cost grows with the regions taken, and up to 8 bytes of scratch for each of their
-    pixels. Grade: exact, and the mask of ``skimage.filters.apply_hysteresis_threshold``.
-
-    References
-    ----------
-    J. Canny, "A computational approach to edge detection", IEEE Transactions on Pattern Analysis and Machine
-    Intelligence 8(6), 679-698, 1986.
-
-    Examples
-    --------
-    >>> import numpy as np, segalgo
-    >>> segalgo.apply_hysteresis_threshold(np.array([1, 2, 3, 2, 1, 2, 1, 3, 2]), 1.5, 2.5).astype(int)
-    array([0, 1, 1, 1, 0, 0, 0, 1, 1])
-    """
-    levels = [as_array(level, name) for level, name in ((low, "low"), (high, "high"))]
-    for level, name in zip(levels, ("low", "high"), strict=True):
-        if level.dtype.kind not in "biuf":
-            raise TypeError(f"{name} has dtype {level.dtype}: expected real numbers")
-        if level.shape not in ((), np.shape(image) if not is_cupy(image) else image.shape):
-            raise ValueError(f"{name} has shape {level.shape}: expected a scalar or the shape of image")
-    lower = (_module_of(levels[0]) if levels[0].ndim else _module_of(levels[1])).minimum(*levels)
-    above_low = binarize(image, lower)
-    return wing("thresholds.hysteresis", above_low).hysteresis(above_low, binarize(image, high))
-
-
 def _binarize_by_one(pixels: Any, level: float, below: bool) -> Any:
     """Return the mask by one threshold for all pixels, given in full precision."""
     bound = _split_like(level, pixels.dtype)
     if isinstance(bound, bool):
-        return _module_of(pixels).full(pixels.shape, bound != below and level == level, bool)
+        return array_module(pixels).full(pixels.shape, bound != below and level == level, bool)
     mask = wing("thresholds.binarization", pixels).binarize(pixels.reshape(-1), np.asarray(bound, pixels.dtype), below)
     return mask.reshape(pixels.shape)
 
@@ -144,11 +97,3 @@ def _split_like(level: float, dtype: np.dtype) -> float | bool:
     if level >= limits.max:
         return False
     return math.floor(level) if level >= limits.min else True
-
-
-def _module_of(array: Any) -> Any:
-    if is_cupy(array):
-        import cupy
-
-        return cupy
-    return np

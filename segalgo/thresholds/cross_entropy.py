@@ -7,6 +7,7 @@ import numpy as np
 
 from segalgo._core.arrays import array_module
 from segalgo._core.dispatch import wing
+from segalgo._core.numbers import as_real_number, is_scalar
 from segalgo.thresholds import criteria as decide
 from segalgo.thresholds.histogram import histogram_of, integer_histogram, pixels_of, value_range
 
@@ -50,14 +51,16 @@ def threshold_li(
     Raises
     ------
     ValueError
-        If there is neither image nor histogram or no pixel in it, if a pixel is NaN, or if infinities meet other
-        values.
+        If there is neither image nor histogram or no pixel in it, if `tolerance` is negative, or if `initial_guess`
+        lies outside the values of the image.
+    TypeError
+        If `image` or `mask` has no dtype that fits, or an argument is not a number.
 
     Notes
     -----
     Integer images: one histogram. Float images: a pass a step, and a sort where `tolerance` is not given
-    and a sample of the pixels shows no two that rounding could hardly tell apart. Grade: exact
-    for integers (as ``skimage.filters.threshold_li``, bit for bit), rounded for floats.
+    and no two pixels of a sample lie closer together than the rounding error. Grade: exact for
+    integers (as ``skimage.filters.threshold_li``, bit for bit), rounded for floats.
 
     References
     ----------
@@ -74,7 +77,7 @@ def threshold_li(
     if hist is not None:
         counts, centers = histogram_of(image, 1, hist, mask)
         if counts.size == 1:
-            return centers[0]
+            return centers[0] if centers.dtype.kind == "f" else np.float64(centers[0])
         guess = _li_guess(initial_guess, centers[0], centers[-1], lambda: np.repeat(centers - centers[0], counts))
         return _li_over(counts, centers, centers.dtype, guess, tolerance, iter_callback)
     pixels, dtype = pixels_of(image, mask)
@@ -82,7 +85,7 @@ def threshold_li(
         return _li_of_floats(pixels, dtype, tolerance, initial_guess, iter_callback)
     counts, centers = integer_histogram(pixels)
     if counts.size == 1:
-        return dtype.type(centers[0])
+        return np.float64(centers[0])
     guess = _li_guess(initial_guess, centers[0], centers[-1], lambda: _from_smallest(pixels, dtype, centers))
     return _li_over(counts, centers, dtype, guess, tolerance, iter_callback)
 
@@ -153,16 +156,14 @@ def _guess_of_floats(guess: Any, pixels: Any, dtype: np.dtype, low: float, high:
             "initial_guess is a function, for an image whose differences from its smallest value "
             f"{dtype} does not hold: expected a number or None"
         )
-    if exponent and np.isscalar(guess):
-        guess = _scaled(guess, -exponent)
+    if exponent and guess is not None:
+        guess = _scaled(as_real_number(guess, "initial_guess"), -exponent)
     return _li_guess(guess, low, high, lambda: pixels.astype(dtype, copy=False) - dtype.type(low))
 
 
 def _tolerance_of(tolerance: float | None) -> float:
     """Return the tolerance, 0 where it is to be found."""
-    if tolerance is not None and not tolerance >= 0:
-        raise ValueError(f"tolerance={tolerance}: expected at least 0")
-    return tolerance or 0
+    return 0.0 if tolerance is None else as_real_number(tolerance, "tolerance", least=0)
 
 
 def _li_guess(guess: Any, low: np.generic, high: np.generic, values: Callable[[], Any]) -> float | None:
@@ -171,8 +172,8 @@ def _li_guess(guess: Any, low: np.generic, high: np.generic, values: Callable[[]
         return None
     if callable(guess):
         start = guess(values())
-    elif np.isscalar(guess):
-        start = guess - float(low)
+    elif is_scalar(guess):
+        start = as_real_number(guess, "initial_guess") - float(low)
         if isinstance(low, np.integer):
             start = float(int(start))  # scikit-image counts in the image's dtype
     else:

@@ -1,6 +1,8 @@
 """Global thresholds: one number, or a few, that split the values of a whole picture.
 
-Every one takes `mask`, the pixels that count, and `hist`, counts that the caller already has. A NaN is an error (but
+Every one takes `mask`, the pixels that count, and `hist`, counts that the caller already has. Elements that a
+`numpy.ma` array masks do not count. A threshold of integers is int64 (uint64 for uint64 images) whatever their values,
+of bool float64; `threshold_li` and `threshold_mean` return float64 for both. A NaN is an error (but
 `threshold_li` leaves it out, as scikit-image does). What the functions answer where little can be asked:
 
 ================================ ======================= ===================== =============== ================
@@ -11,7 +13,7 @@ no pixel (or none in the mask)   ValueError              ValueError            V
 one pixel, or one value          the value               the value             the value       ValueError
 two values, integer              low to high - 1 (2)     between the two       between         (low,), 2 classes
 two values, float or bool        a center between        between the two       between         center, 2 classes
-two neighbouring floats          a center between        between the two       between         ValueError
+two neighbouring floats          the lower               the lower             one of them     ValueError
 integers 2^28 or more apart      ValueError              ValueError            the mean        ValueError
 infinity alone                   the infinity            the infinity          the infinity    ValueError
 infinity among finite values     ValueError              of the finite ones    the infinity    ValueError
@@ -85,7 +87,7 @@ def threshold_otsu(image: Any = None, nbins: int = 256, *, hist: Any = None, mas
     >>> int(segalgo.threshold_otsu(np.array([[8, 9, 9], [1, 2, 2]], np.uint8)))
     2
     """
-    _warn_of_colour(image, "threshold_otsu")
+    _warn_of_color(image, "threshold_otsu")
     counts, centers = histogram_of(image, nbins, hist, mask)
     return centers[0] if counts.size == 1 else decide.otsu(counts, centers)
 
@@ -371,8 +373,8 @@ def threshold_mean(image: Any = None, *, hist: Any = None, mask: Any = None) -> 
     Raises
     ------
     ValueError
-        If there is neither image nor histogram or no pixel in it, if a pixel is NaN, or if infinities meet other
-        values.
+        If there is neither image nor histogram or no pixel in it, if a pixel is NaN, or if there are infinities of both
+        signs. One infinity is the mean.
 
     Notes
     -----
@@ -461,7 +463,7 @@ def threshold_multiotsu(
     >>> segalgo.threshold_multiotsu(np.array([1, 2, 2, 50, 51, 51, 90, 91, 91], np.uint8)).tolist()
     [2, 51]
     """
-    _warn_of_colour(image, "threshold_multiotsu")
+    _warn_of_color(image, "threshold_multiotsu")
     if positive(classes, "classes") < 2:
         raise ValueError(f"classes={classes}: expected at least 2")
     counts, centers = histogram_of(image, nbins, hist, mask)
@@ -486,9 +488,9 @@ def _beside(counts: np.ndarray, like: Any) -> Any:
     return counts
 
 
-def _warn_of_colour(image: Any, name: str) -> None:
+def _warn_of_color(image: Any, name: str) -> None:
     shape = np.shape(image)
     if len(shape) > 2 and shape[-1] in (3, 4):
         warnings.warn(
-            f"{name} takes an image of shape {shape} as grayscale, though it looks like a colour picture", stacklevel=3
+            f"{name} takes an image of shape {shape} as grayscale, though it looks like a color picture", stacklevel=3
         )

@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_grey
+from segalgo._core.checks import as_array, as_array_and_mask, as_grey
 from segalgo._core.dispatch import wing
+from segalgo._core.numbers import as_integer
 
-# The most bins of an integer image: 2 GiB of counts.
+# The most bins: 2 GiB of counts.
 MOST_BINS = 2**28
 
 
 def histogram_of(image: Any, nbins: int, hist: Any, mask: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and the centers of their bins, from the first to the last bin that is not empty.
 
-    An image of one value has one bin, and that value, in the image's dtype, is its center.
+    An image of one value has one bin, and that value is its center. Centers have one dtype whatever the values: that of
+    a float image, float64 for bool, uint64 for uint64 and int64 for other integers.
     """
     if hist is not None:
         if mask is not None:
@@ -23,13 +25,11 @@ def histogram_of(image: Any, nbins: int, hist: Any, mask: Any) -> tuple[np.ndarr
         return given_histogram(hist)
     pixels, dtype = pixels_of(image, mask)
     if dtype.kind == "f":
-        counts, centers = _float_histogram(pixels, dtype, positive(nbins, "nbins"))
+        counts, centers = _float_histogram(pixels, dtype, positive(nbins, "nbins", MOST_BINS))
     elif dtype.kind == "b":
-        counts, centers = _bool_histogram(pixels, positive(nbins, "nbins"))
+        counts, centers = _bool_histogram(pixels, positive(nbins, "nbins", MOST_BINS))
     else:
         counts, centers = integer_histogram(pixels)
-        if counts.size == 1:
-            centers = centers.astype(dtype)
     return counts, centers
 
 
@@ -37,10 +37,9 @@ def pixels_of(image: Any, mask: Any) -> tuple[Any, np.dtype]:
     """Return the chosen pixels, flat, in a dtype that kernels know, and the dtype of the image."""
     if image is None:
         raise ValueError("image and hist are both None: expected one of them")
-    array = as_array(image, "image")
+    array, chosen = as_array_and_mask(image, "image", mask)
     pixels = as_grey(array, "image")
-    if mask is not None:
-        chosen = as_array(mask, "mask")
+    if chosen is not None:
         if chosen.dtype.kind != "b" or chosen.shape != array.shape:
             raise ValueError(
                 f"mask has dtype {chosen.dtype} and shape {chosen.shape}: expected bool and {array.shape}, "
@@ -52,20 +51,14 @@ def pixels_of(image: Any, mask: Any) -> tuple[Any, np.dtype]:
     return pixels.reshape(-1), array.dtype.newbyteorder("=")
 
 
-def positive(value: Any, argument: str) -> int:
-    """Return the value as an integer of at least 1."""
-    try:
-        number = int(value.__index__())
-    except AttributeError:
-        raise TypeError(f"{argument}={value!r}: expected an integer") from None
-    if number < 1:
-        raise ValueError(f"{argument}={number}: expected at least 1")
-    return number
+def positive(value: Any, argument: str, most: int = 2**63 - 1) -> int:
+    """Return the value as an integer from 1 to `most`."""
+    return as_integer(value, argument, 1, most)
 
 
 def given_histogram(hist: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the caller's counts and centers without the empty bins at both ends."""
-    pair = isinstance(hist, tuple | list) and len(hist) == 2 and np.ndim(hist[0]) == 1
+    pair = isinstance(hist, tuple | list) and len(hist) == 2 and not np.isscalar(hist[0])
     counts, centers = hist if pair else (hist, None)
     counts = _on_host(as_array(counts, "hist"))
     if counts.ndim != 1 or counts.dtype.kind not in "buif":
@@ -73,8 +66,10 @@ def given_histogram(hist: Any) -> tuple[np.ndarray, np.ndarray]:
     centers = np.arange(counts.size) if centers is None else _on_host(as_array(centers, "hist"))
     if centers.shape != counts.shape:
         raise ValueError(f"hist has {counts.size} counts and centers of shape {centers.shape}: expected as many")
-    if not np.all(np.isfinite(counts) & (counts >= 0)):
-        raise ValueError("hist holds a negative or infinite count: expected counts of pixels")
+    if not (np.all(np.isfinite(counts) & (counts >= 0)) and counts.sum(dtype=np.float64) < 2.0**63):
+        raise ValueError("hist holds a negative or infinite count, or 2**63 pixels: expected counts of pixels")
+    if centers.dtype.kind not in "iuf" or not np.all(np.isfinite(centers)):
+        raise ValueError(f"hist has centers of dtype {centers.dtype}: expected finite integers or floats")
     filled = np.flatnonzero(counts)
     if filled.size == 0:
         raise ValueError("hist counts no pixel: expected at least one")
@@ -102,7 +97,7 @@ def integer_histogram(pixels: Any) -> tuple[np.ndarray, np.ndarray]:
     counts = module.histogram_integers(pixels, low, high - low + 1)
     filled = np.flatnonzero(counts)
     first, last = int(filled[0]), int(filled[-1])
-    dtype = np.int64 if low + last <= np.iinfo(np.int64).max else np.uint64
+    dtype = np.uint64 if pixels.dtype == np.uint64 else np.int64
     return counts[first : last + 1], np.arange(last - first + 1).astype(dtype) + dtype(low + first)
 
 
@@ -110,7 +105,7 @@ def _bool_histogram(pixels: Any, nbins: int) -> tuple[np.ndarray, np.ndarray]:
     """Return counts and centers of a bool image, which scikit-image bins as the floats 0 and 1."""
     values = wing("thresholds.histogram", pixels).histogram_integers(pixels, 0, 256)[:2]
     if np.count_nonzero(values) == 1:
-        return values[values > 0], np.flatnonzero(values).astype(bool)
+        return values[values > 0], np.flatnonzero(values).astype(np.float64)
     counts = np.zeros(nbins, np.int64)
     counts[0], counts[-1] = values[0], values[-1]
     if nbins == 1:

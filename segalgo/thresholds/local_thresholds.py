@@ -8,8 +8,8 @@ import numpy as np
 from segalgo._core.arrays import array_module, is_cupy
 from segalgo._core.checks import one_of
 from segalgo._core.dispatch import wing
+from segalgo._core.numbers import as_real_number
 from segalgo.reference.thresholds.window_filters import generic_filter
-from segalgo.thresholds.arguments import as_real_number
 from segalgo.thresholds.histogram import value_range
 from segalgo.thresholds.windows import (
     as_picture,
@@ -382,7 +382,8 @@ def threshold_local(
             threshold = filters.median_filter(pixels, window, sources, outside).astype(dtype, copy=False)
         else:
             threshold = _generic(pixels.astype(dtype), param, window, sources, outside)
-    return threshold - dtype.type(below) if below else threshold
+    with np.errstate(over="ignore"):
+        return threshold - dtype.type(below) if below else threshold
 
 
 def _border_value(cval: Any, dtype: np.dtype) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from segalgo._core.arrays import array_module
 from segalgo._core.checks import as_array, as_grey
-from segalgo.thresholds.arguments import as_real_number, is_sequence
+from segalgo._core.numbers import as_real_number, is_sequence
 from segalgo.thresholds.histogram import value_range
 
 # Cells of a window along one axis and in all: sums of squares of 16-bit pixels then fit into 63 bits.

@@ -184,6 +184,21 @@ def winograd_bound(
     return (weight.shape[1] + c) * np.finfo(x.dtype).eps * sums
 
 
+def transform_floor(x: Any, weight: Any, transposed: bool = False) -> Any:
+    """Return what a convolution by FFT or Winograd in float64 may leave where all products are zero, (N, K, 1, 1).
+
+    Transforms spread roundings of size eps over a whole plane: at most about ``log2(cells) * eps`` times the norms of
+    the picture and of the kernel, by Cauchy's inequality. It counts beside a bound whose S is zero or tiny.
+    """
+    pictures = np.sqrt((np.abs(x).astype(np.float64) ** 2).sum(axis=(1, 2, 3)))
+    axes = (0, 2, 3) if transposed else (1, 2, 3)
+    kernels = np.sqrt((np.abs(weight).astype(np.float64) ** 2).sum(axis=axes))
+    if transposed:  # groups share the channels of the output; the largest norm serves all
+        kernels = np.full(1, kernels.max(initial=0.0))
+    cells = max(int(np.prod(x.shape[1:])), 1)
+    return 4 * (1 + np.log2(cells)) * DOUBLE * (pictures[:, None] * kernels)[:, :, None, None]
+
+
 def window_moments_bound(image: Any, window: Sequence[int], total: float, squares: float) -> tuple[float, float]:
     """Return how far mean and mean square of windows may be off that are taken from running sums in float64.
 

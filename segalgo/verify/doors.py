@@ -1,12 +1,13 @@
 """Verification of files, in a process of its own: CUDA source, and functions of Python files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from segalgo.verify.cases.recipes import LAYOUTS
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.kernels.cuda_source import CudaKernel
+from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.processes.isolation import CASE_SECONDS, MOST_MEMORY, MOST_SECONDS, VerificationError, isolated
 from segalgo.verify.reports.report import Report
 from segalgo.verify.runner import DEFAULT_CASES
@@ -17,13 +18,18 @@ KERNEL_CASES = 80
 def check_kernel(
     path: str | Path,
     operation: str,
-    entry: str,
-    args: str,
-    grid: str,
+    entry: str = "",
+    args: str = "",
+    grid: str = "",
     block: str = "256",
     shared: str = "0",
     *,
     zeroed: Sequence[str] = (),
+    steps: Sequence[Mapping[str, Any]] = (),
+    scratch: Mapping[str, str] | None = None,
+    include: Sequence[str | Path] = (),
+    defines: Sequence[str] = (),
+    fix: Mapping[str, Any] | None = None,
     seed: int = 0,
     cases: int = KERNEL_CASES,
     dtypes: Sequence[str] | None = None,
@@ -55,7 +61,17 @@ def check_kernel(
     shared : str, default "0"
         Bytes of dynamic shared memory.
     zeroed : sequence of str, default ()
-        Outputs that are zero when the kernel starts.
+        Outputs and scratch arrays that are zero when the kernel starts.
+    steps : sequence of dict, default ()
+        In place of `entry`, `args` and `grid`: launches, copies, fills and repetitions, in order; see `CudaKernel`.
+    scratch : dict, optional
+        Further arrays by name, with dtype and size: ``{"partial": "T[rows]"}``.
+    include : sequence of str, default ()
+        Folders of headers, beside that of the file.
+    defines : sequence of str, default ()
+        Macros, ``"NAME=VALUE"``.
+    fix : dict, optional
+        Parameters of the operation that the kernel has built in; only cases with these values are made.
     seed, cases, dtypes, ndims
         As for `check`.
     device : {"cpu", "cuda"}, default "cpu"
@@ -91,8 +107,19 @@ def check_kernel(
         "block": block,
         "shared": shared,
         "zeroed": tuple(zeroed),
+        "steps": tuple(steps),
+        "scratch": dict(scratch or {}),
+        "include": tuple(str(folder) for folder in include),
+        "defines": tuple(defines),
+        "fix": dict(fix or {}),
         "device": device,
     }
+    try:
+        made = CudaKernel(**kernel)  # type: ignore[arg-type]
+    except LaunchError as error:
+        raise VerificationError(str(error)) from None
+    if not Path(path).is_file():
+        raise VerificationError(f"{path}: no such file")
     order = {
         "kernel": kernel,
         "operation": operation,
@@ -100,8 +127,9 @@ def check_kernel(
         "cases": cases,
         "dtypes": None if dtypes is None else list(dtypes),
         "ndims": None if ndims is None else list(ndims),
-        "name": entry,
-        "setup": CudaKernel(**kernel).setup(),  # type: ignore[arg-type]
+        "name": made.__name__,
+        "setup": made.setup(),
+        "fix": dict(fix or {}),
     }
     return isolated(order, case_seconds, seconds, memory)
 
@@ -117,6 +145,7 @@ def check_file(
     ndims: Sequence[int] | None = None,
     layouts: Sequence[str] = LAYOUTS,
     device: str = "cpu",
+    fix: Mapping[str, Any] | None = None,
     case_seconds: float = CASE_SECONDS,
     seconds: float = MOST_SECONDS,
     memory: int = MOST_MEMORY,
@@ -128,7 +157,7 @@ def check_file(
     path : str or Path
     function : str
         Its name in the file.
-    operation, seed, cases, dtypes, ndims, layouts, device
+    operation, seed, cases, dtypes, ndims, layouts, device, fix
         As for `check`.
     case_seconds, seconds, memory
         As for `check_kernel`.
@@ -156,6 +185,8 @@ def check_file(
         "layouts": list(layouts),
         "device": device,
         "name": function,
+        "setup": f"segalgo.verify.load({str(Path(path).resolve())!r}, {function!r})",
+        "fix": dict(fix or {}),
     }
     return isolated(order, case_seconds, seconds, memory)
 

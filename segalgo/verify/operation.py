@@ -91,6 +91,10 @@ class Operation:
         """Return "exact" where all outputs must be equal, else "rounded"."""
         return "exact" if self.bound is None else "rounded"
 
+    def output_name(self, k: int) -> str:
+        """Return the name of an output by its place."""
+        return self.outputs[k] if k < len(self.outputs) else f"output {k}"
+
     @property
     def door(self) -> Callable[..., Any]:
         """The public function of the library."""

@@ -1,23 +1,32 @@
 """Verify a function: every case, then the earlier ones again, then again after a loop."""
 
+import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from segalgo.verify.caller import Caller
 from segalgo.verify.cases.case import Case
-from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes
+from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes, fits
 from segalgo.verify.cases.shrinking import shrunk
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, Worst
-from segalgo.verify.judge import Caller, judge
-from segalgo.verify.reports.report import Finding, Report
+from segalgo.verify.judge import compared, judge, with_fresh_numbers
+from segalgo.verify.kernels.expressions import LaunchError
+from segalgo.verify.operation import Recipe
+from segalgo.verify.reports.report import Finding, Report, strongest
 
 DEFAULT_CASES = 250
 FRESH = 10
 AGAIN = 25
 LOOP = 20
+# How many cases are asked for each that is judged, and how many launches may fail before the first that works.
+MOST_ASKED = 8
+PATIENCE = 20
+# Arguments that a parameter of the recipes makes, under another name.
+MADE_FROM = {"axes": ("normalized_shape",), "affine": ("weight", "bias"), "target": ("size", "scale_factor")}
 
 
 def check(
@@ -32,6 +41,9 @@ def check(
     device: str = "cpu",
     shrink: bool = True,
     progress: Callable[[int, str], None] | None = None,
+    fix: Mapping[str, Any] | None = None,
+    seconds: float | None = None,
+    setup: str = "",
 ) -> Report:
     """Judge a function against the reference of an operation.
 
@@ -64,6 +76,12 @@ def check(
         Whether to look for a smaller failing case; takes up to some seconds.
     progress : callable, optional
         Called with the number of each case before it runs, and its description.
+    fix : dict, optional
+        Parameters that the function has built in: only cases with these values are made.
+    seconds : float, optional
+        No case is begun after so long; the report says how many were judged.
+    setup : str, default ""
+        The expression that makes the function again, for the lines of the report.
 
     Returns
     -------
@@ -73,7 +91,8 @@ def check(
     Raises
     ------
     ValueError
-        If there is no such operation, or no case of these dtypes and ranks.
+        If there is no such operation or parameter, no case of these dtypes and ranks, or a kernel's launch does not
+        fit any case.
 
     Notes
     -----
@@ -88,34 +107,68 @@ def check(
     >>> verify.check("relu", lambda x: np.maximum(x, 0, out=x), cases=40).findings[0].kind
     'changes its input'
     """
-    operation_of(operation)
-    chosen = chosen_recipes(operation, seed, cases, dtypes, layouts, ndims)
-    if not chosen:
-        known = operation_of(operation)
+    known = operation_of(operation)
+    fixed = dict(fix or {}) | dict(getattr(function, "fix", {}))
+    run = _Run(operation, Caller(function, device, fixed), seed, progress, until(seconds))
+    run.all(chosen_recipes(operation, seed, dtypes, layouts, ndims, fixed), cases)
+    if not run.asked:
         ranks = sorted({len(shape) for shape in known.shapes})
         raise ValueError(
-            f"dtypes={dtypes!r}, ndims={ndims!r}: expected some of {', '.join(known.dtypes)}, with {ranks} axes"
+            f"dtypes={dtypes!r}, ndims={ndims!r}, fix={fixed!r}: expected some of {', '.join(known.dtypes)}, "
+            f"with {ranks} axes"
         )
-    run = _Run(operation, Caller(function, device), seed, progress)
-    for recipe in chosen:
-        run.one(Case(recipe))
     run.again()
     run.after_a_loop()
-    return run.report(function, shrink)
+    return run.report(function, shrink, setup)
+
+
+def until(seconds: float | None) -> float:
+    """Return the time after which no further case is begun."""
+    return float("inf") if seconds is None else time.monotonic() + seconds
 
 
 class _Run:
     """What is known so far: passed cases, findings, the largest error."""
 
-    def __init__(self, operation: str, call: Caller, seed: int, progress: Callable[[int, str], None] | None) -> None:
-        self.operation, self.call, self.seed = operation, call, seed
+    def __init__(
+        self,
+        operation: str,
+        call: Caller,
+        seed: int,
+        progress: Callable[[int, str], None] | None,
+        end: float,
+    ) -> None:
+        self.operation, self.call, self.seed, self.end = operation, call, seed, end
         self.progress = progress or (lambda number, text: None)
         self.passed: list[Case] = []
         self.findings: list[Finding] = []
         self.uncovered: dict[str, int] = {}
         self.remarks: list[str] = []
         self.worst = Worst()
+        self.asked = self.judged = 0
+        self.described: set[str] = set()
         self.started = time.perf_counter()
+
+    def all(self, chosen: Iterable[Recipe], cases: int) -> None:
+        """Judge so many cases of those that the function covers."""
+        refused: LaunchError | None = None
+        for recipe in chosen:
+            if self.judged == cases or self.asked >= MOST_ASKED * cases:
+                break
+            if time.monotonic() > self.end:
+                self.remarks.insert(0, f"slow: {self.judged} of {cases} cases fitted into the time")
+                break
+            self.asked += 1
+            try:
+                self.one(Case(recipe))
+            except LaunchError as error:
+                refused = refused or error
+                text = f"cases that the launch does not fit ({error})"
+                self.uncovered[text] = self.uncovered.get(text, 0) + 1
+                if not self.judged and sum(self.uncovered.values()) >= PATIENCE:
+                    break
+        if refused is not None and not self.judged:
+            raise refused
 
     def one(self, case: Case) -> None:
         """Judge one case, and some a second time in the same memory."""
@@ -123,41 +176,39 @@ class _Run:
         if missing:
             for name in missing:
                 self.uncovered[name] = self.uncovered.get(name, 0) + 1
-            return
+            nearest = self._without(case.recipe, missing)
+            if nearest is None:
+                return
+            case = nearest
+        self.described.add(case.recipe.describe())
         self.progress(case.recipe.number, case.recipe.describe())
         wrong, worst, remarks, first = judge(case, self.call)
+        self.judged += 1
         self.remarks += remarks
         if not wrong:
             self.worst |= worst
             if len(self.passed) < FRESH:
-                wrong = self._with_fresh_numbers(case, first)
+                wrong = with_fresh_numbers(case, self.call, first)
         if wrong:
             self.findings += [Finding.of(case, mismatch, self.worst | worst) for mismatch in wrong[:3]]
         else:
             self.passed.append(case)
 
-    def _with_fresh_numbers(self, case: Case, first: Any) -> list[Mismatch]:
-        """Other numbers in the memory of an earlier call: an answer kept by address or by shape shows."""
-        other = Case(_with_seed(case))
-        if any(
-            np.shape(value) != np.shape(case.arguments[name])
-            for name, value in other.arguments.items()
-            if isinstance(value, np.ndarray)
-        ):
-            return []
-        kept = [np.array(result) for result in first.results]
-        attempt = self.call(other, reuse=first.guarded)
-        if attempt.faults:
-            return attempt.faults
-        for k, (now, before) in enumerate(zip(first.results, kept, strict=True)):
-            if np.asarray(now).tobytes() != before.tobytes():
-                name = case.operation.outputs[k] if k < len(case.operation.outputs) else f"output {k}"
-                return [Mismatch("overwrites an earlier answer", f"{name} of one call was written by the next", name)]
-        wrong = other.compare(attempt.outputs)
-        if wrong and not judge(other, self.call)[0]:
-            text = f"an earlier answer for other numbers in the same memory: {wrong[0].message}"
-            return [Mismatch("state between calls", text, wrong[0].output, wrong[0].wrong)]
-        return []
+    def _without(self, recipe: Recipe, missing: set[str]) -> Case | None:
+        """Return the case with other choices where the function does not take its own, unless it was judged already."""
+        operation = operation_of(recipe.operation)
+        names = [name for name in recipe.parameters if missing & {name, *MADE_FROM.get(name, ())}]
+        for name in names:
+            changed = (recipe.changed(**{name: choice}) for choice in operation.choices.get(name, ()))
+            covered = (one for one in changed if fits(operation, one) and name not in self._lacking(one, name))
+            recipe = next(covered, recipe)
+        if not fits(operation, recipe) or recipe.describe() in self.described or self.call.missing(Case(recipe)):
+            return None
+        return Case(recipe)
+
+    def _lacking(self, recipe: Recipe, name: str) -> set[str]:
+        missing = self.call.missing(Case(recipe))
+        return {name} if missing & {name, *MADE_FROM.get(name, ())} else set()
 
     def again(self) -> None:
         """Run earlier cases in another order; what was right must be right again."""
@@ -176,17 +227,40 @@ class _Run:
 
     def _once_more(self, case: Case, text: str) -> None:
         self.progress(case.recipe.number, case.recipe.describe())
-        attempt = self.call(case)
-        wrong = attempt.faults or case.compare(attempt.outputs)
-        if wrong:
-            found = Mismatch("state between calls", text + wrong[0].message, wrong[0].output, wrong[0].wrong)
-            self.findings.append(Finding.of(case, found, self.worst))
+        wrong = self._wrong_now(case)
+        if not wrong:
+            return
+        # Wrong each time from now on is state; wrong now and then is not.
+        steady = all(self._wrong_now(case) for _ in range(3))
+        kind, text = ("state between calls", text) if steady else ("not repeatable", "right, then wrong, then right: ")
+        found = Mismatch(kind, text + wrong[0].message, wrong[0].output, wrong[0].wrong)
+        self.findings.append(Finding.of(case, found, self.worst, after=self.judged))
 
-    def report(self, function: Any, shrink: bool) -> Report:
-        """Shrink the first finding and put everything together."""
+    def _wrong_now(self, case: Case) -> list[Mismatch]:
+        attempt = self.call(case)
+        return attempt.faults or compared(case, attempt)[0]
+
+    def _leave_out_refused_dtypes(self) -> None:
+        """Take integers that a function of floats refuses each time as not covered."""
+        if np.dtype(operation_of(self.operation).dtypes[0]).kind != "f":
+            return
+        right = {case.recipe.dtype for case in self.passed}
+        for name in {finding.case.recipe.dtype for finding in self.findings} - right:
+            of_it = [finding for finding in self.findings if finding.case.recipe.dtype == name]
+            if np.dtype(name).kind != "f" and all(finding.kind == "raises" for finding in of_it):
+                self.findings = [finding for finding in self.findings if finding.case.recipe.dtype != name]
+                self.uncovered[f"dtype {name} (refused: {of_it[0].message})"] = len(of_it)
+
+    def report(self, function: Any, shrink: bool, setup: str) -> Report:
+        """Shrink the strongest finding and put everything together."""
         smallest = None
+        self._leave_out_refused_dtypes()
         if self.findings:
-            smallest = shrunk(self.findings[0], self.call) if shrink else self.findings[0]
+            first = strongest(self.findings)
+            smallest = shrunk(first, self.call) if shrink and not first.after else first
+        left_out = function.left_out() if hasattr(function, "left_out") else []
+        for name in left_out:
+            self.uncovered[f"output {name}"] = self.judged
         return Report(
             operation=self.operation,
             function=_name_of(function),
@@ -198,14 +272,57 @@ class _Run:
             uncovered=self.uncovered,
             remarks=self.remarks,
             seconds=time.perf_counter() - self.started,
-            setup=function.setup() if hasattr(function, "setup") else "",
+            setup=setup or (function.setup() if hasattr(function, "setup") else ""),
+            asked=self.asked,
+            fixed=dict(getattr(function, "fix", {})),
+            source=_source_of(function),
         )
 
 
-def _with_seed(case: Case) -> Any:
-    from dataclasses import replace
+def judged(case: Case, function: Callable[..., Any], after: int = 0, device: str = "cpu") -> list[Mismatch]:
+    """Judge one case as `check` does, in the same sequence of calls; the lines of a report use it.
 
-    return replace(case.recipe, seed=case.recipe.seed + 1, values=case.recipe.values)
+    Parameters
+    ----------
+    case : Case
+    function : callable or CudaKernel
+    after : int, default 0
+        Judge so many cases first, as `check` did: for what only shows after other calls.
+    device : {"cpu", "cuda"}, default "cpu"
+
+    Returns
+    -------
+    list of Mismatch
+        Empty if the function is right.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from segalgo import verify
+    >>> verify.judged(verify.case("relu", 0), np.abs)[0].kind
+    'wrong values'
+    """
+    if after:
+        recipe = case.recipe
+        options: dict[str, Any] = {"cases": after, "shrink": False, "device": device}
+        if hasattr(function, "dtypes"):
+            options |= {"dtypes": function.dtypes(), "layouts": ("C",)}
+        report = check(recipe.operation, function, recipe.seed, **options)
+        same = [finding for finding in report.findings if finding.case.recipe.number == recipe.number]
+        return [Mismatch(finding.kind, finding.message, finding.output, finding.wrong) for finding in same]
+    call = Caller(function, device)
+    wrong, _, _, first = judge(case, call)
+    return wrong or with_fresh_numbers(case, call, first)
+
+
+def _source_of(function: Any) -> str:
+    """Return the source of a kernel or a function; nothing where it has none."""
+    if hasattr(function, "source"):
+        return function.source()
+    try:
+        return inspect.getsource(function)
+    except (OSError, TypeError):
+        return ""
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -47,7 +47,7 @@ def test_remove_small_objects_against_scikit_image(backend, rng, shape):
         got = segalgo.remove_small_objects(backend.array(labels), min_size=max_size + 1)
         equal(backend, got, morphology.remove_small_objects(labels, max_size=max_size))
     for connectivity in range(1, len(shape) + 1):
-        got = segalgo.remove_small_objects(backend.array(labels > 4), connectivity, max_size=3)
+        got = segalgo.remove_small_objects(backend.array(labels > 4), connectivity=connectivity, max_size=3)
         equal(backend, got, morphology.remove_small_objects(labels > 4, connectivity=connectivity, max_size=3))
 
 
@@ -261,7 +261,7 @@ def test_threads_and_simulated_orders_agree(rng):
     [
         (lambda: segalgo.remove_small_objects([1.0]), TypeError, "labels has dtype float64"),
         (lambda: segalgo.remove_small_objects([1, -2]), ValueError, "negative label -2"),
-        (lambda: segalgo.remove_small_objects([1], 64), ValueError, "connectivity=64"),
+        (lambda: segalgo.remove_small_objects([1], connectivity=64), ValueError, "connectivity=64"),
         (lambda: segalgo.remove_small_objects([1], max_size=-1), ValueError, "max_size=-1: expected at least 0"),
         (lambda: segalgo.remove_small_objects([1], min_size=0.5), TypeError, "min_size=0.5: expected an integer"),
         (lambda: segalgo.largest_components([1], -1), ValueError, "k=-1"),

@@ -48,6 +48,7 @@ CASES = [
     ("average_precision", ([BOX], [{**BOX, "bbox": [0, 0, 10**400, 1]}], "bbox"), ValueError, r"detections\[0\]"),
     ("average_precision", ([BOX], [{**BOX, "score": np.nan}], "bbox"), ValueError, "score"),
     ("average_precision", ([BOX], [{**BOX, "score": "a"}], "bbox"), ValueError, "score"),
+    ("average_precision", ([BOX], [{**BOX, "image_id": [1]}], "bbox"), ValueError, r"detections\[0\] has image_id"),
     ("average_precision", ([BOX], [BOX], "segm"), ValueError, "segmentation"),
     ("average_precision", ([BOX], [BOX], "bbox", []), ValueError, "thresholds"),
     ("average_precision", ([BOX], [BOX], "bbox", [0.5], [1, 0]), ValueError, "recall_points"),

@@ -288,7 +288,7 @@ def test_bad_types():
         Preprocessing("cmyk")
     with pytest.raises(ValueError, match="reduction=0"):
         Preprocessing(reduction=0)
-    with pytest.raises(ValueError, match="2 names and 1 colours"):
+    with pytest.raises(ValueError, match="2 names and 1 colors"):
         Classes(("a", "b"), ((0, 0, 0),))
     with pytest.raises(ValueError, match="objects='cell'"):
         Classes(("a",), ((0, 0, 0),), "cell")

@@ -300,8 +300,8 @@ def test_weights_of_another_architecture(tmp_path):
     with pytest.raises(WeightsError, match=r"down1_conv1\.weight: of shape \(3,\), expected the four axes of a kernel"):
         from_checkpoint(tmp_path / "flat.npz")
     made.save(tmp_path / "made.safetensors")
-    with pytest.raises(WeightsError, match="unexpected keyword argument 'colour'"):
-        from_checkpoint(tmp_path / "made.safetensors", colour=3)
+    with pytest.raises(WeightsError, match="unexpected keyword argument 'color'"):
+        from_checkpoint(tmp_path / "made.safetensors", color=3)
 
 
 @pytest.mark.parametrize(

@@ -115,11 +115,11 @@ def test_label_maps_survive_the_file(tmp_path, highest, name, dtype):
     np.testing.assert_array_equal(back, labels)
 
 
-def test_overlay_colours_objects_and_leaves_ground():
+def test_overlay_colors_objects_and_leaves_ground():
     image = np.full((40, 50), 100, np.uint8)
     labels = np.zeros((40, 50), np.int32)
     labels[5:20, 5:20] = 1
-    labels[25:35, 30:45] = 9  # the colours repeat every seven labels: 9 has the colour of 2
+    labels[25:35, 30:45] = 9  # the colors repeat every seven labels: 9 has the color of 2
     drawn = segalgo.overlay(image, labels, numbers=False, scale=1)
     ground = labels == 0
     np.testing.assert_array_equal(drawn[ground], 100)

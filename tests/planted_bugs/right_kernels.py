@@ -203,7 +203,7 @@ def label_of_scikit_image(image, background=0, return_num=True, connectivity=Non
 
 @right("find_boundaries")
 def boundaries_of_scikit_image(label_img, connectivity=1, mode="thick"):
-    if mode == "subpixel" or label_img.dtype == np.uint64:
+    if mode == "subpixel" or label_img.dtype.itemsize == 8:  # it compares them as float64
         return segalgo.find_boundaries(label_img, connectivity, mode)
     if label_img.size == 0:
         return np.zeros(label_img.shape, bool)

@@ -155,20 +155,20 @@ def test_segment_with_model_in_python(tissue):
 
 def test_overlay_classes():
     labels = np.array([[0, 1], [2, 1]])
-    names, colours = ["a", "b", "c"], [(0, 0, 0), (200, 0, 0), (0, 0, 100)]
-    drawn = overlay_classes(np.zeros((2, 2), np.uint8), labels, names, colours, alpha=0.5)
+    names, colors = ["a", "b", "c"], [(0, 0, 0), (200, 0, 0), (0, 0, 100)]
+    drawn = overlay_classes(np.zeros((2, 2), np.uint8), labels, names, colors, alpha=0.5)
     assert drawn[0, 1].tolist() == [100, 0, 0]
     assert drawn[1, 0].tolist() == [0, 0, 50]
     wide = np.zeros((3, 400), int)
-    one = overlay_classes(np.zeros((3, 400), np.uint8), wide, names, colours)
+    one = overlay_classes(np.zeros((3, 400), np.uint8), wide, names, colors)
     many = overlay_classes(np.zeros((3, 400), np.uint8), np.arange(1200).reshape(3, 400) % 40, [f"number {k}" for k in range(40)], [(k, k, k) for k in range(40)])  # fmt: skip
     assert one.shape[0] < many.shape[0]  # the legend takes the lines it needs
     assert (one[3:] != 255).any()
     for bad, words in (
         ({"labels": labels[:1]}, "expected integers"),
         ({"labels": labels + 1}, "3 names"),
-        ({"colors": colours[:2]}, "2 colors"),
+        ({"colors": colors[:2]}, "2 colors"),
         ({"alpha": 2}, "alpha=2"),
     ):
         with pytest.raises(ValueError, match=words):
-            overlay_classes(**{"image": np.zeros((2, 2)), "labels": labels, "names": names, "colors": colours, **bad})
+            overlay_classes(**{"image": np.zeros((2, 2)), "labels": labels, "names": names, "colors": colors, **bad})

@@ -59,7 +59,7 @@ def test_errors_name_the_argument(options, message):
         segalgo.segment(data.coins(), **options)
 
 
-def test_a_colour_picture_is_refused_with_advice():
+def test_a_color_picture_is_refused_with_advice():
     with pytest.raises(ValueError, match=r"image has shape \(300, 451, 3\): expected \(H, W\), a grey picture"):
         segalgo.segment(data.chelsea())
 

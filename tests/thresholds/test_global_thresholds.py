@@ -71,7 +71,9 @@ def test_as_scikit_image(fast_backend, picture, name):
         assert got.dtype == expected.dtype
     else:
         assert got == expected
-        assert got.dtype == expected.dtype
+        # scikit-image's dtype of a uint64 image depends on its values.
+        unsigned = picture.dtype == np.uint64 and expected.dtype == np.int64
+        assert got.dtype == (np.uint64 if unsigned else expected.dtype)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -278,7 +280,7 @@ def test_scikit_images_own_numbers(backend):
 
 
 @pytest.mark.parametrize("name", ["otsu", "multiotsu"])
-def test_colour_pictures_warn(name):
+def test_color_pictures_warn(name):
     picture = np.random.default_rng(0).integers(0, 255, (9, 8, 3)).astype(np.uint8)
     with pytest.warns(UserWarning, match="grayscale"):
         of(segalgo, name)(picture)

@@ -22,7 +22,7 @@ NOT_VERIFIED = {
     *("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture", "Segmentation", "segment"),
     *("blur_background", "legend", "show_confusion", "show_histogram", "show_instances", "show_trace", "side_by_side"),
     *("Instances", "Panoptic", "InstanceRecognizer", "semantic_to_instances", "instances_to_semantic"),
-    *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects"),
+    *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects", "anchors"),
 }
 
 
@@ -155,7 +155,7 @@ def test_the_report(tmp_path):
     assert len(lines) == 3
     scope = {"segalgo": segalgo, "my_relu": my_relu}
     exec("\n".join(lines[:2]), scope)
-    assert scope["case"].compare(scope["result"])[0].kind == "wrong values"
+    assert verify.judged(scope["case"], scope["function"])[0].kind == "wrong values"
     data = json.loads(report.to_json())
     assert (data["passed"], data["operation"], data["cases"]["failed"] > 0) == (False, "relu", True)
     page = report.to_html(tmp_path / "report.html").read_text()
@@ -192,3 +192,15 @@ def test_dtypes_and_layouts_are_chosen():
     assert seen == {("float16", True)}
     with pytest.raises(ValueError, match="dtypes="):
         verify.check("relu", segalgo.relu, dtypes=["int8"], cases=5)
+
+
+def test_integers_that_a_function_of_floats_refuses_are_not_covered():
+    def floats_only(x, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        if x.dtype.kind != "f":
+            raise TypeError(f"not implemented for {x.dtype}")
+        return segalgo.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+    report = verify.check("max_pool2d", floats_only, cases=40)
+    assert report.passed, str(report)
+    assert any(name.startswith("dtype") and "not implemented" in name for name in report.uncovered)
+    assert all(np.dtype(recipe.dtype).kind == "f" for recipe in report.passed_recipes)

@@ -1,6 +1,7 @@
 """Verification of files in a process of its own: CUDA source and Python, the command line, and what may go wrong."""
 
 import sys
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -63,6 +64,12 @@ def test_a_right_kernel_passes(file):
     assert {recipe.dtype for recipe in report.passed_recipes} == {"float32"}
 
 
+def test_a_launch_that_no_card_takes_is_wrong(file):
+    report = verify.check_kernel(file, "relu", "right", "x, out, n", "n", "2048", cases=5)
+    assert list(report.kinds) == ["invalid launch"]
+    assert "block=(2048, 1, 1)" in report.headline
+
+
 def test_half_and_dynamic_shared_memory(file):
     report = verify.check_kernel(file, "relu", "halves", *LAUNCH, cases=20)
     assert report.passed, str(report)
@@ -75,11 +82,12 @@ def test_a_finding_names_line_block_and_thread(file):
     report = verify.check_kernel(file, "relu", "beyond", *LAUNCH, cases=10)
     line = 1 + next(k for k, text in enumerate(KERNELS.splitlines()) if "k <= n" in text)
     assert report.kinds == {"out of bounds": len(report.failed_recipes)}
+    assert report.headline.startswith("out of bounds: thread")
     assert f"reads x[63] at line {line}, it has 63 elements" in report.findings[0].message
     assert "thread (63, 0, 0) of block (0, 0, 0)" in report.findings[0].message
     scope = {"segalgo": segalgo}
-    with pytest.raises(Exception, match="out of bounds"):
-        exec(report.smallest.code("", report.setup), scope)
+    exec("\n".join(report.smallest.code("", report.setup).splitlines()[:2]), scope)
+    assert [found.kind for found in verify.judged(scope["case"], scope["function"])] == ["out of bounds"]
 
 
 def test_an_endless_loop_ends_that_process(file):
@@ -94,8 +102,7 @@ def test_an_endless_loop_ends_that_process(file):
         (("nothing", *LAUNCH), "nothing"),
         (("right", "x, out", *LAUNCH[1:]), "args has 2 arguments: expected 3"),
         (("right", "x, out, elements", *LAUNCH[1:]), "no 'elements' here, expected one of"),
-        (("right", "x, out, n", "n", "2048"), "block="),
-        (("right", "x, n, n", *LAUNCH[1:]), "expected an array"),
+        (("right", "n, out, n", *LAUNCH[1:]), "expected an array"),
         (("right", "x, out, n", "n ** 2", "1"), "more than names, numbers and arithmetic"),
     ],
 )
@@ -256,3 +263,125 @@ def test_what_is_a_race(kernel, blocks, found):
             run((blocks,), (32,), (y,), order=order)
         wrong.append([line for line in run.watch.findings if line.startswith("race")])
     assert all(bool(lines) == found for lines in wrong), wrong
+
+
+SUM_IN_ANY_ORDER = """
+import numpy as np
+rng = np.random.default_rng()
+def linear(x, weight, bias=None):
+    wide = x.astype(np.float32) if x.dtype == np.float16 else x
+    out = np.zeros((*x.shape[:-1], weight.shape[0]), wide.dtype)
+    for k in rng.permutation(x.shape[-1]):
+        out += wide[..., k : k + 1] * weight[:, k].astype(wide.dtype)
+    return (out if bias is None else out + bias).astype(x.dtype)
+def rows(x):
+    wide = x - x.max(-1, keepdims=True) if x.size else x
+    with np.errstate(all="ignore"):
+        return (np.exp(wide) / np.exp(wide).sum(-1, keepdims=True)).astype(x.dtype)
+def bilinear(x, size=None, scale_factor=None):
+    import segalgo
+    return segalgo.interpolate(x, size, scale_factor, "bilinear", True)
+"""
+
+
+def test_right_functions_get_no_invented_reason(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SUM_IN_ANY_ORDER)
+    for seed in range(3):
+        report = verify.check_file(path, "linear", "linear", cases=100, seed=seed)
+        assert report.passed, str(report)
+        assert "order changes" in str(report)
+
+
+def test_built_in_parameters_are_left_out_or_fixed(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(SUM_IN_ANY_ORDER)
+    report = verify.check_file(path, "rows", "softmax", cases=60, dtypes=["float64", "float32"])
+    assert report.passed, str(report)
+    assert "axis" in report.uncovered
+    fixed = {"mode": "bilinear", "align_corners": True}
+    report = verify.check_file(path, "bilinear", "interpolate", cases=40, fix=fixed)
+    assert report.passed, str(report)
+    assert not report.uncovered
+    given = {"cases": 20, "fix": fixed}
+    report = verify.check("interpolate", segalgo.interpolate, **given)
+    assert report.passed
+    assert {(r["mode"], r["align_corners"]) for r in report.passed_recipes} == {("bilinear", True)}
+    with pytest.raises(ValueError, match="fix=colour"):
+        verify.check("relu", segalgo.relu, fix={"colour": 1})
+
+
+def test_a_template_that_does_not_compile_is_told_once(tmp_path):
+    path = tmp_path / "broken.cu"
+    path.write_text(
+        "template <class T> __global__ void act(const T* x, T* y, int n) { int k = threadIdx.x if (k) y[k] = 0; }"
+    )
+    with pytest.raises(verify.VerificationError, match=r"(?s)does not compile:\n.*broken\.cu:1:.*expected"):
+        verify.check_kernel(path, "relu", "act<T>", *LAUNCH)
+
+
+def test_assembly_is_refused_by_name(tmp_path):
+    path = tmp_path / "ptx.cu"
+    path.write_text('__global__ void act(const float* x, float* y, int n) {\n  asm volatile("bar.sync 0;");\n}')
+    with pytest.raises(verify.VerificationError, match="line 2: inline PTX"):
+        verify.check_kernel(path, "relu", "act", *LAUNCH)
+
+
+def test_own_headers_and_toml(tmp_path):
+    (tmp_path / "include").mkdir()
+    (tmp_path / "include" / "positive.cuh").write_text(
+        "#pragma once\n#include <cfloat>\ntemplate <class T> __device__ T positive(T v) { return v > T(0) || v != v ? v : T(0); }\n"
+    )
+    (tmp_path / "act.cu").write_text(
+        '#include "positive.cuh"\n#include <torch/extension.h>\n#include <cstdint>\n'
+        "__global__ void act(const float* x, float* y, int64_t n) {\n"
+        "  int64_t k = blockIdx.x * (int64_t)blockDim.x + threadIdx.x;\n  if (k < n) y[k] = positive(x[k]);\n}\n"
+        "void act_launcher(torch::Tensor x, torch::Tensor y) { act<<<1, 64>>>(x.data_ptr<float>(), y.data_ptr<float>(), 1); }\n"
+        'int main() { printf("%d", 1); return 0; }\n'
+    )
+    (tmp_path / "act.toml").write_text(
+        'operation = "relu"\nsource = "act.cu"\ninclude = ["include"]\n[scratch]\ncopy_of_x = "float32[n]"\n'
+        '[[launch]]\ncopy = "copy_of_x, x"\n'
+        '[[launch]]\nentry = "act"\nargs = "copy_of_x, out, n"\ngrid = "ceil_div(n, 64)"\nblock = 64\n'
+    )
+    junit = tmp_path / "report.xml"
+    arguments = ["verify", str(tmp_path / "act.toml"), "--cases", "10", "--dtype", "float32", "--junit", str(junit)]
+    result = CliRunner().invoke(main, arguments)
+    assert (result.exit_code, "passed" in result.output) == (0, True), result.output
+    assert 'failures="0"' in junit.read_text()
+
+
+def test_annotations_and_what_cannot_be_checked(tmp_path, file):
+    launch = ("--args", "x, out, n", "--grid", "ceil_div(n, 64)", "--block", "64", "--cases", "6")
+    result = CliRunner().invoke(
+        main, ["verify", str(file), "--op", "relu", "--entry", "beyond", *launch, "--annotations"]
+    )
+    assert result.exit_code == 1
+    assert f"::error file={file},line=" in result.output
+    path = tmp_path / "mine.py"
+    path.write_text("def pool(x): return x\n")
+    result = CliRunner().invoke(main, ["verify", f"{path}:pool", "--op", "max_pool2d", "--cases", "5"])
+    assert (result.exit_code, "NOT CHECKED" in result.output) == (2, True), result.output
+
+
+pytest_plugins = ["pytester"]
+
+
+def test_the_plugin_of_pytest(pytester):
+    pytester.makepyfile(
+        """
+        import numpy as np, pytest
+
+        @pytest.mark.segalgo_verify("relu", cases=20)
+        def test_right(segalgo_verify):
+            segalgo_verify(lambda x: np.maximum(x, 0))
+
+        def test_wrong(segalgo_verify):
+            segalgo_verify(np.abs, "relu", cases=20)
+        """
+    )
+    installed = "segalgo_verify" in {entry.name for entry in entry_points(group="pytest11")}
+    by_hand = () if installed else ("-p", "segalgo.verify.pytest_plugin")
+    result = pytester.runpytest_inprocess(*by_hand, "-p", "no:xdist")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*relu: absolute FAILED*"])

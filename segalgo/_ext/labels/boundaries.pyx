@@ -9,6 +9,7 @@ import itertools
 
 import numpy as np
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.grid cimport MOST_AXES, Grid, grid_of, line_at
 from segalgo._ext.labels.label_runs cimport cell
 
@@ -148,12 +149,14 @@ cdef void _boundaries_of_line(const cell* labels, int64_t line, int mode, cell b
 
 
 cdef void _boundaries(const cell* labels, int mode, uint64_t background, bint signed, const Grid* grid,
-                      const Neighbours* neighbours, uint8_t* boundaries) noexcept nogil:
+                      const Neighbours* neighbours, uint8_t* boundaries, Interruption* watch) noexcept nogil:
     cdef int64_t line
     cdef cell turn = 0
     if signed:
         turn = <cell> (<uint64_t> 1 << (8 * sizeof(cell) - 1))
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, (neighbours.count + 1) * grid.width):
+            continue
         _boundaries_of_line(labels, line, mode, <cell> background, turn, grid, neighbours, boundaries)
 
 
@@ -186,14 +189,18 @@ cdef bint _between_line(const cell* labels, int64_t line, const Grid* grid, uint
     return False
 
 
-cdef int64_t _between_cells(const cell* labels, int64_t lines, const Grid* grid, uint8_t* boundaries) noexcept nogil:
+cdef int64_t _between_cells(const cell* labels, int64_t lines, const Grid* grid, uint8_t* boundaries,
+                           Interruption* watch) noexcept nogil:
     cdef int64_t line, failed = 0
     for line in prange(lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         failed += _between_line(labels, line, grid, boundaries)
     return failed
 
 
 def _find_between_cells(cnp.ndarray labels):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Grid grid = grid_of(labels)
     shape = [2 * n - 1 for n in (<object> labels).shape]
     cdef cnp.ndarray boundaries = np.empty(shape, bool)
@@ -202,15 +209,16 @@ def _find_between_cells(cnp.ndarray labels):
     cdef int64_t lines = boundaries.size // (2 * grid.width - 1), itemsize = labels.itemsize, failed
     with nogil:
         if itemsize == 1:
-            failed = _between_cells(<const uint8_t*> x, lines, &grid, target)
+            failed = _between_cells(<const uint8_t*> x, lines, &grid, target, &watch)
         elif itemsize == 2:
-            failed = _between_cells(<const uint16_t*> x, lines, &grid, target)
+            failed = _between_cells(<const uint16_t*> x, lines, &grid, target, &watch)
         elif itemsize == 4:
-            failed = _between_cells(<const uint32_t*> x, lines, &grid, target)
+            failed = _between_cells(<const uint32_t*> x, lines, &grid, target, &watch)
         else:
-            failed = _between_cells(<const uint64_t*> x, lines, &grid, target)
+            failed = _between_cells(<const uint64_t*> x, lines, &grid, target, &watch)
     if failed:
         raise MemoryError("find_boundaries: no memory for a line of flags")
+    end_interruption(&watch)
     return boundaries
 
 
@@ -218,6 +226,7 @@ def find_boundaries(cnp.ndarray labels, connectivity, mode, background):
     """See `segalgo.find_boundaries`."""
     if mode == "subpixel":
         return _find_between_cells(labels)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Grid grid = grid_of(labels)
     cdef Neighbours neighbours
     every = list(itertools.product((-1, 0, 1), repeat=labels.ndim - 1))
@@ -240,11 +249,12 @@ def find_boundaries(cnp.ndarray labels, connectivity, mode, background):
     cdef int64_t itemsize = labels.itemsize
     with nogil:
         if itemsize == 1:
-            _boundaries(<const uint8_t*> x, kind, behind, signed, &grid, &neighbours, target)
+            _boundaries(<const uint8_t*> x, kind, behind, signed, &grid, &neighbours, target, &watch)
         elif itemsize == 2:
-            _boundaries(<const uint16_t*> x, kind, behind, signed, &grid, &neighbours, target)
+            _boundaries(<const uint16_t*> x, kind, behind, signed, &grid, &neighbours, target, &watch)
         elif itemsize == 4:
-            _boundaries(<const uint32_t*> x, kind, behind, signed, &grid, &neighbours, target)
+            _boundaries(<const uint32_t*> x, kind, behind, signed, &grid, &neighbours, target, &watch)
         else:
-            _boundaries(<const uint64_t*> x, kind, behind, signed, &grid, &neighbours, target)
+            _boundaries(<const uint64_t*> x, kind, behind, signed, &grid, &neighbours, target, &watch)
+    end_interruption(&watch)
     return boundaries

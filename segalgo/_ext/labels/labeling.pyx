@@ -8,6 +8,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 from functools import cache
@@ -102,6 +103,8 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     rule.delta = 0 if dtype.kind == "f" else delta
     rule.wide_delta = delta
 
+    cdef Interruption watch = NOT_INTERRUPTED
+    w.watch = &watch
     w.axes = image.ndim - 1
     w.width, w.itemsize = shape[w.axes], dtype.itemsize
     w.rows, w.words = image.size // w.width, (w.width + 63) // 64
@@ -137,6 +140,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     cdef char* value_of = <char*> cnp.PyArray_DATA(values)
     for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
         several[s] = _pack_stripe(&w, fore_row, s, value_of + s * w.itemsize, known + s)
+    end_interruption(&watch)
     found = values[report[1] != 0]
     w.binary = not report[0].any() and (found == found[:1]).all()
     if not w.binary:
@@ -147,6 +151,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
         w.start = <uint64_t*> cnp.PyArray_DATA(start)
         for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
             _start_stripe(&w, s)
+        end_interruption(&watch)
     _first_runs(&w)
 
     cdef int64_t number = w.first[w.strips]
@@ -158,11 +163,13 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     linked.roots, linked.length, linked.room = NULL, 0, 0
     for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
         several[s] = not _join_stripe(&w, s, roots + s)
+    end_interruption(&watch)
     cdef bint fits = not report[0].any()
     try:
         if fits and (w.stripes > 1 or any(wrap)):
             with nogil:
                 fits = _join_seams(&w, firsts, &linked)
+            end_interruption(&watch)
         if not fits:
             raise MemoryError("label: no memory for the touches of two rows")
         count = _number(&w, firsts, roots, threads, &linked)
@@ -176,6 +183,7 @@ def _label(cnp.ndarray image, background, int connectivity, wrap, delta, out, bi
     cdef bint wide_labels = out.dtype.itemsize == 8
     for s in prange(w.stripes, schedule="dynamic", num_threads=threads, nogil=True):
         _write_stripe(&w, s, labels, wide_labels)
+    end_interruption(&watch)
     return out, count
 
 

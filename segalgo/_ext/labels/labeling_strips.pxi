@@ -20,6 +20,7 @@ cdef struct Work:
     bint wrap_row
     const int64_t* steps
     const uint8_t* diagonal
+    Interruption* watch
 
 
 cdef inline int64_t _stripe_start(const Work* w, int64_t stripe) noexcept nogil:
@@ -56,6 +57,8 @@ cdef bint _pack_stripe(const Work* w, ForeRow fore_row, int64_t stripe, void* va
     cdef const uint64_t* top
     cdef const uint64_t* bottom
     for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
+        if is_interrupted(w.watch, w.width):
+            break
         for row in range(_top(w, r), _bottom(w, r) + 1):
             odd |= fore_row(w.image + row * w.width * w.itemsize, w.width, w.rule, value, known, w.fore + row * w.words)
         runs = w.runs + r * w.words
@@ -75,6 +78,8 @@ cdef void _start_stripe(const Work* w, int64_t stripe) noexcept nogil:
     cdef const uint64_t* fore
     cdef const char* row
     for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
+        if is_interrupted(w.watch, w.width):
+            break
         start, fore = w.start + r * w.words, w.fore + r * w.words
         row = w.image + r * w.width * w.itemsize
         w.mark(row - w.itemsize, row, w.width, 1, w.rule, start)
@@ -195,6 +200,8 @@ cdef bint _join_stripe(const Work* w, int64_t stripe, int64_t* roots) noexcept n
     cdef void* touches = marks + 3 * w.words
     _place_of(w, begin, at)
     for r in range(begin, end):
+        if is_interrupted(w.watch, w.width):
+            break
         if w.wide:
             runs64_start(<int64_t*> w.parent, w.first[r], w.first[r + 1])
         else:
@@ -210,6 +217,8 @@ cdef bint _join_stripe(const Work* w, int64_t stripe, int64_t* roots) noexcept n
                 runs32_join_all(<int32_t*> w.parent, <runs32_Touch*> touches, count)
         _next_place(w, at)
     free(marks)
+    if is_interrupted(w.watch, 0):
+        return True
     if w.wide:
         roots[0] = runs64_count_roots(<int64_t*> w.parent, w.first[begin], w.first[end])
     else:
@@ -270,6 +279,8 @@ cdef bint _join_seams(const Work* w, const int64_t* firsts, Linked* linked) noex
     for stripe in range(w.stripes):
         _place_of(w, _stripe_start(w, stripe), at)
         for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
+            if is_interrupted(w.watch, w.words):
+                break
             for n in range(w.neighbours):
                 a = _neighbour(w, at, n)
                 if a < 0:
@@ -314,6 +325,8 @@ cdef void _write_stripe(const Work* w, int64_t stripe, char* labels, bint wide_l
     cdef const uint64_t* start = NULL
     cdef char* target
     for r in range(_stripe_start(w, stripe), _stripe_start(w, stripe + 1)):
+        if is_interrupted(w.watch, w.width):
+            break
         if not w.binary:
             start = w.start + r * w.words
         if w.wide:

@@ -14,6 +14,7 @@ from segalgo._ext.labels.label_runs cimport (
     SEGALGO_PIECE, cell, find_runs_of, segalgo_bits_of_64_flags, segalgo_count_bits, segalgo_find_contacts_uint8_t,
     segalgo_find_contacts_uint16_t, segalgo_find_contacts_uint32_t, segalgo_find_contacts_uint64_t, segalgo_runs,
 )
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 cnp.import_array()
@@ -90,7 +91,7 @@ cdef void _add_runs(const segalgo_runs* runs, int32_t count, int64_t left, const
 
 cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* values, int64_t begin, int64_t end,
                           int64_t rows, const Grid* grid, const segalgo_intensity_kind* kind,
-                          Stripe* stripe) noexcept nogil:
+                          Stripe* stripe, Interruption* watch) noexcept nogil:
     cdef int64_t at[MOST_AXES]
     cdef int64_t line, left, n
     cdef int32_t count
@@ -105,6 +106,8 @@ cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* valu
         while begin < end:
             line, left = begin // grid.width, begin % grid.width
             coordinates_of_line(line, grid, at)
+            if is_interrupted(watch, min(grid.width, end - begin)):
+                break
             while left < grid.width and begin < end:
                 n = min(<int64_t> SEGALGO_PIECE, min(grid.width - left, end - begin))
                 count = find_runs_of(labels, itemsize, begin, n, runs)
@@ -172,6 +175,7 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
     cdef int64_t* area_at = <int64_t*> cnp.PyArray_DATA(area)
     cdef int64_t* box_at = <int64_t*> cnp.PyArray_DATA(box)
     cdef int64_t* sum_at = <int64_t*> cnp.PyArray_DATA(coordinate_sum)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Stripe* parts = <Stripe*> calloc(count, sizeof(Stripe))
     cdef bint failed = parts == NULL
     if failed:
@@ -179,7 +183,7 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
     with nogil:
         for s in prange(count, schedule="dynamic"):
             _measure_stripe(cells, itemsize, values, grid.size * s // count, grid.size * (s + 1) // count, rows, &grid,
-                            &kind, parts + s)
+                            &kind, parts + s, &watch)
         for s in range(count):
             failed = failed or parts[s].failed
         if not failed:
@@ -189,6 +193,7 @@ def label_statistics(cnp.ndarray labels, cnp.ndarray intensity_image, num_labels
             segalgo_release_zeroed(parts[s].records, rows * (3 * grid.ndim + 1) * sizeof(int64_t))
             segalgo_release_zeroed(parts[s].intensities, rows * kind.record_bytes if values != NULL else 0)
         free(parts)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("label_statistics: no memory for the tables of the stripes")
     return area, box, coordinate_sum, total, low, high
@@ -232,7 +237,8 @@ cdef void _count_contacts(const cell* here, const cell* there, int64_t n, bint b
 # Lines begin ... end - 1 against the lines that each offset (ndim numbers) leads to; the first of an offset's numbers
 # that is not zero is positive, so no pair of cells is seen twice.
 cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, const int64_t* offsets, int64_t count,
-                             bint background, const Grid* grid, segalgo_pair_table* table) noexcept nogil:
+                             bint background, const Grid* grid, segalgo_pair_table* table,
+                             Interruption* watch) noexcept nogil:
     cdef int64_t line, other, k, along
     cdef const cell* here
     cdef const cell* there
@@ -242,6 +248,8 @@ cdef void _contacts_of_lines(const cell* labels, int64_t begin, int64_t end, con
         table.failed = True
         return
     for line in range(begin, end):
+        if is_interrupted(watch, 16 * count * grid.width):
+            break
         here = labels + line * grid.width
         for k in range(count):
             other = line_at(line, offsets + k * grid.ndim, grid)
@@ -267,6 +275,7 @@ def contacts(cnp.ndarray labels, connectivity, bint background):
     cdef int64_t count = len(steps), itemsize = labels.itemsize, t, found = 0
     cdef int64_t parts = max(min(<int64_t> omp_get_max_threads(), grid.lines), 1)
     cdef const void* cells = cnp.PyArray_DATA(labels)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef segalgo_pair_table* tables = <segalgo_pair_table*> calloc(parts, sizeof(segalgo_pair_table))
     cdef bint failed = tables == NULL
     if failed:
@@ -274,16 +283,16 @@ def contacts(cnp.ndarray labels, connectivity, bint background):
     for t in prange(parts, nogil=True, schedule="static"):
         if itemsize == 1:
             _contacts_of_lines(<const uint8_t*> cells, grid.lines * t // parts, grid.lines * (t + 1) // parts,
-                               offsets_at, count, background, &grid, tables + t)
+                               offsets_at, count, background, &grid, tables + t, &watch)
         elif itemsize == 2:
             _contacts_of_lines(<const uint16_t*> cells, grid.lines * t // parts, grid.lines * (t + 1) // parts,
-                               offsets_at, count, background, &grid, tables + t)
+                               offsets_at, count, background, &grid, tables + t, &watch)
         elif itemsize == 4:
             _contacts_of_lines(<const uint32_t*> cells, grid.lines * t // parts, grid.lines * (t + 1) // parts,
-                               offsets_at, count, background, &grid, tables + t)
+                               offsets_at, count, background, &grid, tables + t, &watch)
         else:
             _contacts_of_lines(<const uint64_t*> cells, grid.lines * t // parts, grid.lines * (t + 1) // parts,
-                               offsets_at, count, background, &grid, tables + t)
+                               offsets_at, count, background, &grid, tables + t, &watch)
     for t in range(parts):
         failed = failed or tables[t].failed
         found += tables[t].used
@@ -302,6 +311,7 @@ def contacts(cnp.ndarray labels, connectivity, bint background):
                     at += 1
         free(tables[t].cells)
     free(tables)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("contacts: no memory for the tables of pairs")
     entries = entries[:, np.lexsort((entries[1], entries[0]))]
@@ -384,12 +394,14 @@ cdef int64_t _runs_at(const uint64_t* bits, int64_t position, bint full, const G
 
 
 cdef int64_t _runs_of_part(const uint64_t* bits, int64_t begin, int64_t end, bint full, const Grid* grid,
-                           const uint64_t* empty) noexcept nogil:
+                           const uint64_t* empty, Interruption* watch) noexcept nogil:
     cdef int64_t position, total = 0
     cdef const uint64_t** lines = <const uint64_t**> malloc((<int64_t> 1 << (grid.ndim - 1)) * sizeof(uint64_t*))
     if lines == NULL:
         return 0
     for position in range(begin, end):
+        if is_interrupted(watch, grid.width << grid.ndim):
+            break
         total += _runs_at(bits, position, full, grid, lines, empty)
     free(lines)
     return total
@@ -403,6 +415,7 @@ def euler_number(cnp.ndarray image, bint full):
     cdef const uint64_t* empty = bits + grid.lines * scratch.shape[1]
     cdef const void* cells = cnp.PyArray_DATA(image)
     cdef int code = image.itemsize * 2 + (image.dtype.kind == "i")
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t positions = 1, parts = omp_get_max_threads(), total = 0, t
     for axis in range(grid.ndim - 1):
         positions *= grid.shape[axis] + 1
@@ -424,5 +437,6 @@ def euler_number(cnp.ndarray image, bint full):
         else:
             _pack(<const int64_t*> cells, &grid, bits)
         for t in prange(parts, schedule="static"):
-            total += _runs_of_part(bits, positions * t // parts, positions * (t + 1) // parts, full, &grid, empty)
+            total += _runs_of_part(bits, positions * t // parts, positions * (t + 1) // parts, full, &grid, empty, &watch)
+    end_interruption(&watch)
     return total

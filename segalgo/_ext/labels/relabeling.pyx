@@ -10,6 +10,7 @@ import numpy as np
 
 from segalgo._ext.shared.grid cimport Grid, grid_of, line_at
 from segalgo._ext.labels.label_runs cimport SEGALGO_PIECE, cell, find_runs_of, segalgo_runs
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 cnp.import_array()
@@ -66,7 +67,8 @@ cdef struct Labels:
     bint failed
 
 
-cdef void _collect(const void* x, int64_t itemsize, int64_t begin, int64_t end, Labels* labels) noexcept nogil:
+cdef void _collect(const void* x, int64_t itemsize, int64_t begin, int64_t end, Labels* labels,
+                   Interruption* watch) noexcept nogil:
     cdef segalgo_runs* runs = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     cdef uint64_t* lately = <uint64_t*> calloc(FILTER, sizeof(uint64_t))  # holds 0, a label that need not be found
     cdef uint64_t* larger
@@ -74,7 +76,7 @@ cdef void _collect(const void* x, int64_t itemsize, int64_t begin, int64_t end, 
     cdef int64_t n
     cdef uint64_t value, at
     labels.failed = runs == NULL or lately == NULL
-    while begin < end and not labels.failed:
+    while begin < end and not labels.failed and not is_interrupted(watch, SEGALGO_PIECE):
         n = min(<int64_t> SEGALGO_PIECE, end - begin)
         count = find_runs_of(x, itemsize, begin, n, runs)
         if labels.count + count > labels.room:
@@ -100,12 +102,13 @@ def distinct_labels(cnp.ndarray labels):
     """Return the labels that occur, ascending, with 0 before them. Scratch: at most 8 bytes a run."""
     cdef int64_t size = labels.size, parts = _parts(size), itemsize = labels.itemsize, t, k, at = 0
     cdef const void* x = cnp.PyArray_DATA(labels)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Labels* found = <Labels*> calloc(parts, sizeof(Labels))
     cdef bint failed = found == NULL
     if failed:
         raise MemoryError("distinct_labels: no memory for the list of parts")
     for t in prange(parts, nogil=True, schedule="static"):
-        _collect(x, itemsize, size * t // parts, size * (t + 1) // parts, found + t)
+        _collect(x, itemsize, size * t // parts, size * (t + 1) // parts, found + t, &watch)
     for t in range(parts):
         failed = failed or found[t].failed
         at += found[t].count
@@ -117,6 +120,7 @@ def distinct_labels(cnp.ndarray labels):
             target += 1
         free(found[t].values)
     free(found)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("distinct_labels: no memory for the lists of labels")
     return np.unique(values).astype(labels.dtype)
@@ -135,7 +139,7 @@ cdef int64_t _place(uint64_t value, const uint64_t* values, int64_t count) noexc
 
 # One binary search a run, or none where the same label was seen lately.
 cdef bint _rank(const void* x, int64_t itemsize, int64_t begin, int64_t end, const uint64_t* values, int64_t count,
-                part* ranks) noexcept nogil:
+                part* ranks, Interruption* watch) noexcept nogil:
     cdef segalgo_runs* runs = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     cdef uint64_t* lately = <uint64_t*> calloc(FILTER, sizeof(uint64_t))
     cdef int64_t* places = <int64_t*> calloc(FILTER, sizeof(int64_t))  # 0 is the rank of 0, which `lately` holds
@@ -144,7 +148,7 @@ cdef bint _rank(const void* x, int64_t itemsize, int64_t begin, int64_t end, con
     cdef int64_t n
     cdef uint64_t at
     cdef part rank
-    while begin < end and not failed:
+    while begin < end and not failed and not is_interrupted(watch, SEGALGO_PIECE):
         n = min(<int64_t> SEGALGO_PIECE, end - begin)
         found = find_runs_of(x, itemsize, begin, n, runs)
         for k in range(found):
@@ -172,26 +176,29 @@ def rank_labels(cnp.ndarray labels, values):
     cdef const uint64_t* sorted_values = <const uint64_t*> cnp.PyArray_DATA(wide)
     cdef void* target = cnp.PyArray_DATA(ranks)
     cdef int64_t failed = 0
+    cdef Interruption watch = NOT_INTERRUPTED
     for t in prange(parts, nogil=True, schedule="static"):
         if narrow:
             failed += _rank(x, itemsize, size * t // parts, size * (t + 1) // parts, sorted_values, count,
-                            <uint32_t*> target)
+                            <uint32_t*> target, &watch)
         else:
             failed += _rank(x, itemsize, size * t // parts, size * (t + 1) // parts, sorted_values, count,
-                            <uint64_t*> target)
+                            <uint64_t*> target, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("rank_labels: no memory for the scratch of runs")
     return ranks
 
 
 # Zero to begin with; the pages of labels that do not occur in the part stay untouched.
-cdef int64_t* _count(const void* x, int64_t itemsize, int64_t begin, int64_t end, int64_t labels) noexcept nogil:
+cdef int64_t* _count(const void* x, int64_t itemsize, int64_t begin, int64_t end, int64_t labels,
+                     Interruption* watch) noexcept nogil:
     cdef segalgo_runs* runs = <segalgo_runs*> malloc(sizeof(segalgo_runs))
     cdef int64_t* areas = <int64_t*> calloc(labels, sizeof(int64_t))
     cdef int32_t count, k
     cdef int64_t n
     if runs != NULL and areas != NULL:
-        while begin < end:
+        while begin < end and not is_interrupted(watch, SEGALGO_PIECE):
             n = min(<int64_t> SEGALGO_PIECE, end - begin)
             count = find_runs_of(x, itemsize, begin, n, runs)
             for k in range(count):
@@ -210,11 +217,12 @@ def label_areas(cnp.ndarray labels, num_labels):
     cdef cnp.ndarray areas = np.zeros(count, np.int64)
     cdef int64_t* target = <int64_t*> cnp.PyArray_DATA(areas)
     cdef const void* x = cnp.PyArray_DATA(labels)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t** tables = <int64_t**> calloc(parts, sizeof(int64_t*))
     cdef bint failed = tables == NULL
     if not failed:
         for t in prange(parts, nogil=True, schedule="static"):
-            tables[t] = _count(x, itemsize, size * t // parts, size * (t + 1) // parts, count)
+            tables[t] = _count(x, itemsize, size * t // parts, size * (t + 1) // parts, count, &watch)
         for t in range(parts):
             failed = failed or tables[t] == NULL
         if not failed:
@@ -224,6 +232,7 @@ def label_areas(cnp.ndarray labels, num_labels):
         for t in range(parts):
             free(tables[t])
         free(tables)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("label_areas: no memory for the tables of the threads")
     return areas
@@ -338,7 +347,8 @@ cdef inline void _meet(const cell* x, int64_t begin, int64_t end, Meeting* meeti
 # Runs of background in lines begin ... end - 1, each with what lies around it. Of an offset only the outer axes
 # count; reach[k] says whether neighbours one further along the last axis count as well.
 cdef bint _meet_lines(const cell* labels, const part* components, int64_t begin, int64_t end, const int64_t* offsets,
-                      const uint8_t* reach, int64_t count, const Grid* grid, Meeting* table) noexcept nogil:
+                      const uint8_t* reach, int64_t count, const Grid* grid, Meeting* table,
+                      Interruption* watch) noexcept nogil:
     cdef int64_t line, k, a, b, width = grid.width
     cdef const part* component
     cdef const cell* x
@@ -348,6 +358,8 @@ cdef bint _meet_lines(const cell* labels, const part* components, int64_t begin,
     if lines == NULL:
         return True
     for line in range(begin, end):
+        if is_interrupted(watch, width * count):
+            break
         component = components + line * width
         edge = False
         for k in range(count):
@@ -387,14 +399,18 @@ cdef bint _on_edge(int64_t line, const Grid* grid) noexcept nogil:
 
 cdef bint _meet_lines_of(const void* x, int64_t itemsize, const part* components, int64_t begin, int64_t end,
                          const int64_t* offsets, const uint8_t* reach, int64_t count, const Grid* grid,
-                         Meeting* table) noexcept nogil:
+                         Meeting* table, Interruption* watch) noexcept nogil:
     if itemsize == 1:
-        return _meet_lines(<const uint8_t*> x, components, begin, end, offsets, reach, count, grid, table)
+        return _meet_lines(<const uint8_t*> x, components, begin, end, offsets, reach, count, grid, table,
+                           watch)
     elif itemsize == 2:
-        return _meet_lines(<const uint16_t*> x, components, begin, end, offsets, reach, count, grid, table)
+        return _meet_lines(<const uint16_t*> x, components, begin, end, offsets, reach, count, grid, table,
+                           watch)
     elif itemsize == 4:
-        return _meet_lines(<const uint32_t*> x, components, begin, end, offsets, reach, count, grid, table)
-    return _meet_lines(<const uint64_t*> x, components, begin, end, offsets, reach, count, grid, table)
+        return _meet_lines(<const uint32_t*> x, components, begin, end, offsets, reach, count, grid, table,
+                           watch)
+    return _meet_lines(<const uint64_t*> x, components, begin, end, offsets, reach, count, grid, table,
+                           watch)
 
 
 def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity):
@@ -413,6 +429,7 @@ def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity)
     cdef const void* x = cnp.PyArray_DATA(labels)
     cdef const void* cells = cnp.PyArray_DATA(components)
     cdef bint narrow = components.itemsize == 4
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Meeting* tables = <Meeting*> calloc(parts * rows, sizeof(Meeting))
     if tables == NULL:
         raise MemoryError("hole_owners: no memory for the tables of the threads")
@@ -421,11 +438,11 @@ def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity)
             if narrow:
                 failed += _meet_lines_of(x, itemsize, <const uint32_t*> cells, grid.lines * t // parts,
                                          grid.lines * (t + 1) // parts, offsets_at, reach, number, &grid,
-                                         tables + t * rows)
+                                         tables + t * rows, &watch)
             else:
                 failed += _meet_lines_of(x, itemsize, <const uint64_t*> cells, grid.lines * t // parts,
                                          grid.lines * (t + 1) // parts, offsets_at, reach, number, &grid,
-                                         tables + t * rows)
+                                         tables + t * rows, &watch)
         for k in prange(1, rows, schedule="static"):
             for t in range(1, parts):
                 tables[k].most = max(tables[k].most, tables[t * rows + k].most)
@@ -435,6 +452,7 @@ def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity)
             if not tables[k].border and tables[k].most + tables[k].least_turned == 0:
                 owner[k] = tables[k].most
         free(tables)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("hole_owners: no memory for the neighbouring lines")
     return owners.astype(labels.dtype)

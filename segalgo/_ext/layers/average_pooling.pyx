@@ -4,6 +4,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -92,28 +94,33 @@ cdef void _avg_pool_row(const real* plane, real* output, double* down, int64_t i
 
 
 # Output rows first to last, counted over all planes. Returns whether there was memory for the column sums.
-cdef bint _avg_pool_rows(const real* x, real* output, int64_t first, int64_t last, Windows* w) noexcept nogil:
+cdef bint _avg_pool_rows(const real* x, real* output, int64_t first, int64_t last, Windows* w,
+                         Interruption* watch) noexcept nogil:
     cdef double* down = <double*> malloc((w.width + 1) * sizeof(double))
     cdef int64_t k
     if down == NULL:
         return False
     for k in range(first, last):
+        if is_interrupted(watch, (w.row_last[k % w.oh] - w.row_first[k % w.oh]) * w.width):
+            break
         _avg_pool_row(x + k // w.oh * w.height * w.width, output + k * w.ow, down, k % w.oh, w)
     free(down)
     return True
 
 
-cdef bint _avg_pool(const real* x, real* output, int64_t planes, Windows* w) noexcept nogil:
+cdef bint _avg_pool(const real* x, real* output, int64_t planes, Windows* w,
+                    Interruption* watch) noexcept nogil:
     cdef int64_t rows = planes * w.oh, part
     cdef int64_t at_once = max(1, min(ROWS_AT_ONCE, rows // 64)), failures = 0
     for part in prange((rows + at_once - 1) // at_once, schedule="static"):
-        failures += not _avg_pool_rows(x, output, part * at_once, min(rows, (part + 1) * at_once), w)
+        failures += not _avg_pool_rows(x, output, part * at_once, min(rows, (part + 1) * at_once), w, watch)
     return failures == 0
 
 
 def avg_pool2d(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray row_counts,
                cnp.ndarray column_counts):
     """See `segalgo.avg_pool2d`."""
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Windows w
     cdef bint done
     w.height, w.width = x.shape[2], x.shape[3]
@@ -133,10 +140,11 @@ def avg_pool2d(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns, cnp.ndarray
         return output
     if x.dtype == np.float32:
         with nogil:
-            done = _avg_pool(<const float*> source, <float*> target, planes, &w)
+            done = _avg_pool(<const float*> source, <float*> target, planes, &w, &watch)
     else:
         with nogil:
-            done = _avg_pool(<const double*> source, <double*> target, planes, &w)
+            done = _avg_pool(<const double*> source, <double*> target, planes, &w, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("avg_pool2d: no memory for the column sums of one row")
     return output

@@ -5,6 +5,8 @@ This file plans (which tile, which rows, which offsets); convolution.h and the h
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
+from segalgo._ext.shared.interruption cimport (
+    NOT_INTERRUPTED, WORK_PER_LOOK, Interruption, end_interruption, is_interrupted)
 from segalgo._ext.shared.threads cimport omp_get_max_threads, omp_get_thread_num
 
 from itertools import pairwise
@@ -438,13 +440,17 @@ def _direct(cnp.ndarray x, products, phases, steps, before, grid, out_steps, bia
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)
+    cdef Interruption watch = NOT_INTERRUPTED
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
+        if is_interrupted(&watch, WORK_PER_LOOK):
+            continue
         if single:
             direct_unit_float(&g, rows, count, <const float*> source, <float*> target,
                               <float*> work + omp_get_thread_num() * cells, sums_at, unit)
         else:
             direct_unit_double(&g, rows, count, <const double*> source, <double*> target,
                                <double*> work + omp_get_thread_num() * cells, sums_at, unit)
+    end_interruption(&watch)
 
 
 def _pointwise(cnp.ndarray x, packed, cnp.ndarray output):
@@ -469,13 +475,17 @@ def _pointwise(cnp.ndarray x, packed, cnp.ndarray output):
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)
+    cdef Interruption watch = NOT_INTERRUPTED
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
+        if is_interrupted(&watch, WORK_PER_LOOK):
+            continue
         if single:
             pointwise_unit_float(&g, &rows, <const float*> source, <float*> target,
                                  <float*> work + omp_get_thread_num() * cells, unit)
         else:
             pointwise_unit_double(&g, &rows, <const double*> source, <double*> target,
                                   <double*> work + omp_get_thread_num() * cells, unit)
+    end_interruption(&watch)
 
 
 cdef const int64_t* _indices(cnp.ndarray array) except NULL:
@@ -541,10 +551,14 @@ def _winograd(cnp.ndarray x, packed, padding, cnp.ndarray output, spent):
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef void* work = cnp.PyArray_DATA(scratch)
+    cdef Interruption watch = NOT_INTERRUPTED
     for unit in prange(units, nogil=True, schedule="dynamic", num_threads=thread_count):
+        if is_interrupted(&watch, WORK_PER_LOOK):
+            continue
         if single:
             winograd_unit_float(&g, &rows, dilation, block, <const float*> source, <float*> target,
                                 <float*> work + omp_get_thread_num() * cells, unit)
         else:
             winograd_unit_double(&g, &rows, dilation, block, <const double*> source, <double*> target,
                                  <double*> work + omp_get_thread_num() * cells, unit)
+    end_interruption(&watch)

@@ -4,6 +4,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -26,9 +28,11 @@ cdef enum:
 
 # Output columns first to `last` of all rows: products of rows of x with rows of weight.
 cdef void _by_dots(const real* x, const real* weight, const real* bias, real* output, int64_t rows, int64_t columns,
-                   int64_t depth) noexcept nogil:
+                   int64_t depth, Interruption* watch) noexcept nogil:
     cdef int64_t i, j
     for j in prange(columns, schedule="static"):
+        if is_interrupted(watch, rows * depth):
+            continue
         for i in range(rows):
             if real is float:
                 output[i * columns + j] = dot_float(x + i * depth, weight + j * depth, depth) + bias[j]
@@ -73,7 +77,7 @@ cdef bint _multiply_rows(const real* x, const real* packed, const real* bias, re
 
 
 cdef bint _by_tiles(const real* x, const real* weight, const real* bias, real* output, int64_t rows, int64_t columns,
-                    int64_t depth) noexcept nogil:
+                    int64_t depth, Interruption* watch) noexcept nogil:
     cdef int64_t wide = PANEL_float if real is float else PANEL_double
     cdef int64_t panels = (columns + wide - 1) // wide, tiles = (rows + TILE_ROWS - 1) // TILE_ROWS
     cdef int64_t panel, tile, first, stretch, failures = 0
@@ -85,6 +89,8 @@ cdef bint _by_tiles(const real* x, const real* weight, const real* bias, real* o
     for stretch in range((depth + DEPTH_AT_ONCE - 1) // DEPTH_AT_ONCE):
         first = stretch * DEPTH_AT_ONCE
         for tile in prange(tiles, schedule="static"):
+            if is_interrupted(watch, columns * DEPTH_AT_ONCE):
+                continue
             failures += not _multiply_rows(x + tile * TILE_ROWS * depth, packed, bias,
                                            output + tile * TILE_ROWS * columns, rows - tile * TILE_ROWS, columns,
                                            depth, first, min(depth, first + DEPTH_AT_ONCE), wide)
@@ -94,6 +100,7 @@ cdef bint _by_tiles(const real* x, const real* weight, const real* bias, real* o
 
 def linear(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias):
     """See `segalgo.linear`. Scratch: a packed copy of the weights."""
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t rows = x.shape[0], columns = weight.shape[0], depth = x.shape[1]
     cdef cnp.ndarray output = np.empty((rows, columns), x.dtype)
     cdef void* a = cnp.PyArray_DATA(x)
@@ -104,16 +111,18 @@ def linear(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias):
     with nogil:
         if rows < FEW_ROWS or depth == 0:
             if single:
-                _by_dots(<const float*> a, <const float*> b, <const float*> c, <float*> target, rows, columns, depth)
+                _by_dots(<const float*> a, <const float*> b, <const float*> c, <float*> target, rows, columns, depth,
+                         &watch)
             else:
                 _by_dots(<const double*> a, <const double*> b, <const double*> c, <double*> target, rows, columns,
-                         depth)
+                         depth, &watch)
         elif single:
             done = _by_tiles(<const float*> a, <const float*> b, <const float*> c, <float*> target, rows, columns,
-                             depth)
+                             depth, &watch)
         else:
             done = _by_tiles(<const double*> a, <const double*> b, <const double*> c, <double*> target, rows, columns,
-                             depth)
+                             depth, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("linear: no memory for packed weights")
     return output

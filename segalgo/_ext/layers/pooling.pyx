@@ -5,6 +5,8 @@ from libc.stdint cimport int64_t, uint8_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -29,12 +31,14 @@ cdef enum:
 
 # Output rows first to last, counted over all planes. Returns whether there was memory for the places of a row.
 cdef bint _max_pool_rows(MaxPoolRow row_of, int64_t itemsize, const char* x, char* values, int64_t* indices,
-                         int64_t first, int64_t last, const Window* w) noexcept nogil:
+                         int64_t first, int64_t last, const Window* w, Interruption* watch) noexcept nogil:
     cdef void* at = malloc((w.ow + 1) * sizeof(int64_t))
     cdef int64_t row
     if at == NULL:
         return False
     for row in range(first, last):
+        if is_interrupted(watch, w.kh * w.kw * w.ow):
+            break
         row_of(x + row // w.oh * w.height * w.width * itemsize, values + row * w.ow * itemsize, indices + row * w.ow,
                at, row % w.oh, w)
     free(at)
@@ -43,6 +47,7 @@ cdef bint _max_pool_rows(MaxPoolRow row_of, int64_t itemsize, const char* x, cha
 
 def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_size):
     """See `segalgo.max_pool2d`."""
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Window w
     w.height, w.width = x.shape[2], x.shape[3]
     w.kh, w.kw = kernel_size
@@ -63,7 +68,8 @@ def max_pool2d(cnp.ndarray x, kernel_size, stride, padding, dilation, output_siz
         raise TypeError(f"input has dtype {x.dtype}: no kernel")
     for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static", nogil=True):
         failures += not _max_pool_rows(row_of, itemsize, source, target, places, part * ROWS_AT_ONCE,
-                                       min(rows, (part + 1) * ROWS_AT_ONCE), &w)
+                                       min(rows, (part + 1) * ROWS_AT_ONCE), &w, &watch)
+    end_interruption(&watch)
     if failures:
         raise MemoryError("max_pool2d: no memory for the places of one row")
     return values, indices

@@ -4,6 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int64_t, uint8_t, uint32_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
@@ -242,11 +243,13 @@ def totals(const uint32_t[::1] counts, const int64_t[::1] offsets):
 cdef void _group(const int64_t* ends, const int64_t* offsets, const int64_t* boxes, const int64_t* sizes,
                  const int64_t* other_ends, const int64_t* other_offsets, const int64_t* other_boxes,
                  const int64_t* other_sizes, const uint8_t* crowd, int64_t n, int64_t others,
-                 double* ious) noexcept nogil:
+                 double* ious, Interruption* watch) noexcept nogil:
     cdef int64_t k, m, common, union_size
     cdef const int64_t* a
     cdef const int64_t* b
     for k in range(n):
+        if is_interrupted(watch, 100 * others):
+            break
         a = boxes + 4 * k
         for m in range(others):
             b = other_boxes + 4 * m
@@ -269,6 +272,7 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
     for g in range(groups):
         cells += (first[g + 1] - first[g]) * (other_first[g + 1] - other_first[g])
         at[g + 1] = cells
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef double[::1] ious = np.empty(cells + 1)
     if cells:
         for g in prange(groups, nogil=True, schedule="guided"):
@@ -276,7 +280,8 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
                 _group(&ends[0], &offsets[first[g]], &boxes[first[g], 0], &sizes[first[g]], &other_ends[0],
                        &other_offsets[other_first[g]], &other_boxes[other_first[g], 0], &other_sizes[other_first[g]],
                        &crowd[other_first[g]], first[g + 1] - first[g], other_first[g + 1] - other_first[g],
-                       &ious[at[g]])
+                       &ious[at[g]], &watch)
+        end_interruption(&watch)
     return np.asarray(ious)[:cells]
 
 

@@ -1,6 +1,8 @@
 """Boundary pixels matched one to one: the Cython wing of `segalgo.metrics.boundary_f1`."""
 from libc.stdint cimport int32_t, int64_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 
@@ -56,6 +58,7 @@ def match_points(const int64_t[::1] points, const int64_t[::1] others, const int
     cdef int32_t[::1] free = np.arange(n, dtype=np.int32), stack = np.empty(n + 1, np.int32)
     cdef int32_t[::1] next_offset = np.empty(n + 1, np.int32), chosen = np.empty(n + 1, np.int32)
     cdef bint gained = True
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t still = n
     with nogil:
         for k in range(m):
@@ -63,6 +66,8 @@ def match_points(const int64_t[::1] points, const int64_t[::1] others, const int
         for o in range(count):
             left = 0
             for k in range(still):
+                if k % 4096 == 0 and is_interrupted(&watch, 4096):
+                    break
                 other = _at(points[free[k]], &offsets[o, 0], &grid[0], height, width)
                 if other >= 0 and partner[other] < 0:
                     partner[other] = free[k]
@@ -76,6 +81,9 @@ def match_points(const int64_t[::1] points, const int64_t[::1] others, const int
             round_number += 1
             left = 0
             for k in range(still):
+                if is_interrupted(&watch, 100 * count):
+                    gained = False
+                    break
                 if _augment(free[k], &points[0], &offsets[0, 0], count, &grid[0], height, width, &partner[0], &seen[0],
                             round_number, &stack[0], &next_offset[0], &chosen[0]):
                     matched += 1
@@ -84,4 +92,5 @@ def match_points(const int64_t[::1] points, const int64_t[::1] others, const int
                     free[left] = free[k]
                     left += 1
             still = left
+    end_interruption(&watch)
     return int(matched)

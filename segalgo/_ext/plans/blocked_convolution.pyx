@@ -6,6 +6,8 @@ input size, packs its weights, and then runs over arrays that the plan owns. All
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t
+from segalgo._ext.shared.interruption cimport (
+    NOT_INTERRUPTED, WORK_PER_LOOK, Interruption, end_interruption, is_interrupted)
 from segalgo._ext.shared.threads cimport omp_get_max_threads, omp_get_thread_num
 
 import numpy as np
@@ -141,6 +143,7 @@ class Winograd:
     def run(self, planes, out, pooled, winner, scratch):
         """Fill `out` and `pooled` (each may be None) and `winner` from the planes of the input."""
         cdef WinogradLayer g
+        cdef Interruption watch = NOT_INTERRUPTED
         cdef int64_t first, room = self.room, tiles = self.tile_count, unit, units, private = self.private, part
         cdef int64_t panels, chunk_end
         cdef const int64_t* offset = _indices(self.offset)
@@ -160,8 +163,11 @@ class Winograd:
         if self.few:
             units = _up(tiles, room)
             for unit in prange(units, nogil=True, schedule="dynamic", num_threads=threads):
+                if is_interrupted(&watch, WORK_PER_LOOK):
+                    continue
                 winograd_few(&g, offset, room, tiles * unit // units, tiles * (unit + 1) // units,
                              work + omp_get_thread_num() * private)
+            end_interruption(&watch)
             return
         work += <int64_t> self.shared
         panels = _up(g.out_blocks, 2)
@@ -169,10 +175,15 @@ class Winograd:
         for first in range(0, tiles, room):
             chunk_end = min(first + room, tiles)
             for unit in prange(g.in_blocks, nogil=True, schedule="dynamic", num_threads=threads):
+                if is_interrupted(&watch, WORK_PER_LOOK):
+                    continue
                 winograd_inputs(&g, first, chunk_end, unit, unit + 1, room, inputs, winograd_pitch(g.in_blocks, room))
             for unit in prange(panels, nogil=True, schedule="dynamic", num_threads=threads):
+                if is_interrupted(&watch, WORK_PER_LOOK):
+                    continue
                 winograd_many(&g, offset, room, first, chunk_end, 2 * unit, part, inputs,
                               work + omp_get_thread_num() * private)
+            end_interruption(&watch)
 
 
 def _winograd_weights(cnp.ndarray weight, few):
@@ -274,6 +285,7 @@ class Direct:
     def run(self, planes, out, logits, scratch):
         """Fill `out`, or `logits` (N, channels, OH, OW), from the planes of the input."""
         cdef DirectLayer g
+        cdef Interruption watch = NOT_INTERRUPTED
         cdef int64_t unit, units, private = self.private
         cdef float* work = _floats(scratch)
         cdef int threads
@@ -295,7 +307,10 @@ class Direct:
         threads = max(1, min(omp_get_max_threads(), scratch.size // private))
         units = self.batch * _up(g.grid_h, g.tile_h) * _up(g.grid_w, g.tile_w)
         for unit in prange(units, nogil=True, schedule="dynamic", num_threads=threads):
+            if is_interrupted(&watch, WORK_PER_LOOK):
+                continue
             blocked_direct(&g, work + omp_get_thread_num() * private, unit)
+        end_interruption(&watch)
 
 
 def max_pool2d(cnp.ndarray x, cnp.ndarray pooled, winner):

@@ -3,6 +3,8 @@ cimport numpy as cnp
 from libc.stdint cimport int64_t, uint8_t
 from libc.stdlib cimport free, realloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -15,17 +17,23 @@ cdef enum:
 
 # Flood from every high cell over low cells, along the axis strides; cells of the margin are 0 and stop it. A cell is
 # pushed once, when it is taken; the stack grows as it must, to 8 bytes a taken cell at worst.
-cdef int _flood(uint8_t* state, int64_t count, const int64_t* strides, int64_t axes) noexcept nogil:
+cdef int _flood(uint8_t* state, int64_t count, const int64_t* strides, int64_t axes,
+                Interruption* watch) noexcept nogil:
     cdef int64_t* stack = NULL
     cdef int64_t* larger
-    cdef int64_t capacity = 0, depth = 0, seed, cell, near, axis
+    cdef int64_t capacity = 0, depth = 0, taken = 0, seed, cell, near, axis
     cdef int side
     for seed in range(count):
+        if seed % 65536 == 0 and is_interrupted(watch, 65536):
+            break
         if state[seed] != HIGH:
             continue
         state[seed] = TAKEN
         cell = seed
         while True:
+            taken += 1
+            if taken % 65536 == 0 and is_interrupted(watch, 1000000):
+                break
             if depth + 2 * axes > capacity:
                 capacity = 2 * capacity + 2 * axes + 1024
                 larger = <int64_t*> realloc(stack, capacity * sizeof(int64_t))
@@ -50,8 +58,10 @@ cdef int _flood(uint8_t* state, int64_t count, const int64_t* strides, int64_t a
 
 def _flood_cells(uint8_t[::1] state, const int64_t[::1] strides):
     cdef int failed
+    cdef Interruption watch = NOT_INTERRUPTED
     with nogil:
-        failed = _flood(&state[0], state.shape[0], &strides[0], strides.shape[0])
+        failed = _flood(&state[0], state.shape[0], &strides[0], strides.shape[0], &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("hysteresis: no memory for the stack of cells to visit")
 

@@ -5,6 +5,7 @@ from libc.math cimport exp, sqrt
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.pixel_types cimport real
 
 import numpy as np
@@ -174,7 +175,7 @@ cdef void _finish_row(const sums* once, const sums* squares, real* output, const
 
 # Rows first ... last - 1 of the output; sums start anew at the first, so errors of floats never travel farther.
 cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last, const Windows* w, sums unit,
-                 double* largest) noexcept nogil:
+                 double* largest, Interruption* watch) noexcept nogil:
     cdef bint squared = w.rule >= NIBLACK
     cdef int64_t i, q, padded = w.width + w.ww
     cdef sums* once = <sums*> malloc(2 * (w.width + padded) * sizeof(sums))
@@ -189,6 +190,8 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
     for q in range(first, first + w.wh):
         _add_row(image + w.rows[q] * w.width if w.rows[q] >= 0 else NULL, w.outside, shift, w.width, 1, once, squares)
     for i in range(first, last):
+        if is_interrupted(watch, 4 * padded):
+            break
         if i > first:
             if w.rows[i + w.wh - 1] >= 0 and w.rows[i - 1] >= 0:
                 _slide_rows(image + w.rows[i + w.wh - 1] * w.width, image + w.rows[i - 1] * w.width, shift,
@@ -206,17 +209,20 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
     return 0
 
 
-cdef int _sweep(const narrow* image, real* output, const Windows* w, sums unit, double* largest) noexcept nogil:
+cdef int _sweep(const narrow* image, real* output, const Windows* w, sums unit, double* largest,
+                Interruption* watch) noexcept nogil:
     # The height of a stripe depends on the window alone, so sums of floats never depend on the number of threads.
     cdef int64_t height = max(<int64_t> 128, 4 * w.wh), part
     cdef int failed = 0
     for part in prange((w.height + height - 1) // height, schedule="dynamic"):
-        failed += _stripe(image, output, part * height, min((part + 1) * height, w.height), w, unit, largest + part)
+        failed += _stripe(image, output, part * height, min((part + 1) * height, w.height), w, unit, largest + part,
+                          watch)
     return failed
 
 
 def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int64_t[::1] columns, double outside,
                  double shift, double origin, window, int rule, parameters, real[:, ::1] output):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef Windows w
     cdef int k, failed
     w.height, w.width = image.shape[0], image.shape[1]
@@ -231,11 +237,12 @@ def _sweep_image(const narrow[:, ::1] image, const int64_t[::1] rows, const int6
     cdef bint small = w.wh * w.ww * 65536 < 2147483647
     with nogil:
         if narrow is float or narrow is double:
-            failed = _sweep(&image[0, 0], &output[0, 0], &w, <double> 1, &largest[0])
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <double> 1, &largest[0], &watch)
         elif (narrow is uint8_t or narrow is int8_t) and small:
-            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint32_t> 1, &largest[0])
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint32_t> 1, &largest[0], &watch)
         else:
-            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint64_t> 1, &largest[0])
+            failed = _sweep(&image[0, 0], &output[0, 0], &w, <uint64_t> 1, &largest[0], &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("window_threshold: no memory for the sums of a stripe")
     return float(deviations.max())
@@ -265,15 +272,15 @@ def window_threshold(image, window, sources, cval, shift, origin, rule, paramete
 
 
 cdef void _sums_of_lines(const sums* x, sums* y, int64_t outer, int64_t n, int64_t inner, const int64_t* source,
-                         int64_t width, sums outside) noexcept nogil:
+                         int64_t width, sums outside, Interruption* watch) noexcept nogil:
     cdef int64_t o
     for o in prange(outer, schedule="static"):
-        _sums_of_line(x + o * n * inner, y + o * n * inner, n, inner, source, width, outside)
+        _sums_of_line(x + o * n * inner, y + o * n * inner, n, inner, source, width, outside, watch)
 
 
 # Sums over `width` rows of n, each row of `inner` cells: the first by additions, the next by a slide.
 cdef void _sums_of_line(const sums* x, sums* y, int64_t n, int64_t inner, const int64_t* source, int64_t width,
-                        sums outside) noexcept nogil:
+                        sums outside, Interruption* watch) noexcept nogil:
     cdef int64_t i, j, q
     for j in range(inner):
         y[j] = 0
@@ -281,6 +288,8 @@ cdef void _sums_of_line(const sums* x, sums* y, int64_t n, int64_t inner, const 
         for j in range(inner):
             y[j] += outside if source[q] < 0 else x[source[q] * inner + j]
     for i in range(1, n):
+        if is_interrupted(watch, 2 * inner):
+            break
         for j in range(inner):
             q = source[i + width - 1]
             y[i * inner + j] = y[(i - 1) * inner + j] + (outside if q < 0 else x[q * inner + j])
@@ -289,6 +298,7 @@ cdef void _sums_of_line(const sums* x, sums* y, int64_t n, int64_t inner, const 
 
 
 def _sum_windows(sums[::1] x, shape, window, sources, double outside):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef sums[::1] y
     cdef const int64_t[::1] source
     cdef int64_t n, width, inner = x.shape[0], outer = 1
@@ -298,7 +308,8 @@ def _sum_windows(sums[::1] x, shape, window, sources, double outside):
         source = sources[axis]
         y = np.empty(x.shape[0], np.asarray(x).dtype)
         with nogil:
-            _sums_of_lines(&x[0], &y[0], outer, n, inner, &source[0], width, <sums> outside)
+            _sums_of_lines(&x[0], &y[0], outer, n, inner, &source[0], width, <sums> outside, &watch)
+        end_interruption(&watch)
         x = y
         outer *= n
         outside *= width

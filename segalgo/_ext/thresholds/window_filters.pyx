@@ -5,6 +5,7 @@ from libc.stdint cimport int8_t, int16_t, int64_t, uint8_t, uint16_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memset
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.pixel_types cimport real
 
 import numpy as np
@@ -86,10 +87,12 @@ cdef int _gaussian_rows(const narrow* image, real* output, int64_t first, int64_
 
 cdef int _gaussian(const narrow* image, real* output, int64_t height, int64_t width, const double* down, int64_t rh,
                    const int64_t* rows, const double* along, int64_t rw, const int64_t* columns,
-                   double beyond) noexcept nogil:
+                   double beyond, Interruption* watch) noexcept nogil:
     cdef int64_t part, parts = (height + BLOCK - 1) // BLOCK
     cdef int failed = 0
     for part in prange(parts, schedule="dynamic"):
+        if is_interrupted(watch, BLOCK * width * (rh + rw + 1)):
+            continue
         failed += _gaussian_rows(image, output, part * BLOCK, min(<int64_t> BLOCK, height - part * BLOCK), width, down,
                                  rh, rows, along, rw, columns, beyond)
     return failed
@@ -99,9 +102,11 @@ def _gaussian_plane(const narrow[:, ::1] image, const double[::1] down, const in
                     const double[::1] along, const int64_t[::1] columns, double cval, real[:, ::1] output):
     """Weigh one plane down its columns and along its rows; `output` may not be the image."""
     cdef int failed
+    cdef Interruption watch = NOT_INTERRUPTED
     with nogil:
         failed = _gaussian(&image[0, 0], &output[0, 0], image.shape[0], image.shape[1], &down[0], down.shape[0] - 1,
-                           &rows[0], &along[0], along.shape[0] - 1, &columns[0], cval)
+                           &rows[0], &along[0], along.shape[0] - 1, &columns[0], cval, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("gaussian_filter: no memory for the rows of a window")
 
@@ -109,7 +114,7 @@ def _gaussian_plane(const narrow[:, ::1] image, const double[::1] down, const in
 # The median of 8-bit windows along one row (Perreault and Hebert): a histogram for each column, moved down by a pixel,
 # and one for the window, moved along by a column; both also in 16 coarse bins, where the search begins.
 cdef int _median_rows(const uint8_t* padded, uint8_t* output, int64_t first, int64_t last, int64_t width, int64_t wh,
-                      int64_t ww, uint8_t flip) noexcept nogil:
+                      int64_t ww, uint8_t flip, Interruption* watch) noexcept nogil:
     cdef int64_t columns = width + ww - 1, i, j, q, rank = wh * ww // 2, bin
     cdef uint16_t* fine = <uint16_t*> calloc(columns, 256 * 2)
     cdef uint16_t* coarse = <uint16_t*> calloc(columns, 16 * 2)
@@ -129,6 +134,8 @@ cdef int _median_rows(const uint8_t* padded, uint8_t* output, int64_t first, int
             fine[256 * q + x] += 1
             coarse[16 * q + (x >> 4)] += 1
     for i in range(first, last):
+        if is_interrupted(watch, 64 * columns):
+            break
         for q in range(columns):
             x = padded[(i + wh - 1) * columns + q] ^ flip
             fine[256 * q + x] += 1
@@ -178,9 +185,13 @@ def _median_bytes(const uint8_t[:, ::1] padded, int64_t wh, int64_t ww, uint8_t 
     # Each part fills its histograms anew with wh rows, so parts are tall.
     cdef int64_t rows = max(<int64_t> 64, 4 * wh)
     cdef int failed = 0
+    cdef Interruption watch = NOT_INTERRUPTED
     for part in prange((height + rows - 1) // rows, schedule="dynamic", nogil=True):
+        if is_interrupted(&watch, 1):
+            continue
         failed += _median_rows(&padded[0, 0], &output[0, 0], part * rows, min((part + 1) * rows, height), width, wh, ww,
-                               flip)
+                               flip, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("median_filter: no memory for the histograms of the columns")
 
@@ -212,13 +223,15 @@ cdef narrow _select(narrow* values, int64_t n, int64_t k) noexcept nogil:
     return values[k]
 
 
-cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count, narrow* output,
-                     int64_t width) noexcept nogil:
+cdef int _select_row(const narrow* corner, const int64_t* offsets, int64_t count, narrow* output, int64_t width,
+                     Interruption* watch) noexcept nogil:
     cdef narrow* values = <narrow*> malloc(count * sizeof(narrow))
     cdef int64_t j, q
     if values == NULL:
         return 1
     for j in range(width):
+        if j % 16 == 0 and is_interrupted(watch, 64 * count):
+            break
         for q in range(count):
             values[q] = corner[j + offsets[q]]
         output[j] = _select(values, count, count // 2) + <narrow> 0
@@ -231,8 +244,12 @@ def _median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, c
     """Write the median of each window; corners: where the first window of each row of the last axis begins."""
     cdef int64_t row, width = output.shape[1]
     cdef int failed = 0
+    cdef Interruption watch = NOT_INTERRUPTED
     for row in prange(output.shape[0], schedule="dynamic", nogil=True):
-        failed += _select_row(&padded[0] + corners[row], &offsets[0], offsets.shape[0], &output[row, 0], width)
+        if is_interrupted(&watch, 1):
+            continue
+        failed += _select_row(&padded[0] + corners[row], &offsets[0], offsets.shape[0], &output[row, 0], width, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("median_filter: no memory for the pixels of a window")
 

@@ -16,15 +16,21 @@ from segalgo.models.files.tflite_files import from_tflite
 from segalgo.models.files.weights import as_path, load_weights, read_record
 from segalgo.models.files.weights_error import DAMAGE, WeightsError, quoted
 from segalgo.models.graph.network import IGNORED, Network
-from segalgo.models.graph.other_names import renamed
 from segalgo.models.networks import architectures
-from segalgo.models.networks.segnet import BATCH_NORM_EPS, ENCODER, SegNet, vgg16
 
 GRAPHS = {".onnx": from_onnx, ".tflite": from_tflite}
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 MOST_GROUPS = 64
 LEAST_LIMIT = 1024  # no argument of a small network is refused for its size
 LONGEST_MESSAGE = 20_000
+# Classification networks, by a parameter of each.
+ENCODERS = {
+    "features.0.weight": "VGG16",
+    "features.0.0.weight": "MobileNet",
+    "layer4.0.conv1.weight": "ResNet",
+    "patch_embed1.proj.weight": "Mix Transformer",
+    "segformer.encoder.patch_embeddings.0.proj.weight": "Mix Transformer",
+}
 
 
 def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> Network:
@@ -36,18 +42,21 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         A file that `load_weights` reads, with names of segalgo or of another implementation of its networks: those of
         U-Net in milesial/Pytorch-UNet (both forms), mateuszbuda/brain-segmentation-pytorch, aladdinpersson's tutorial
         and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
-        (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on). Where the names of the
-        network have a prefix in front, beside parameters of other things, those of the network are taken. Also a file
-        that `from_onnx` or `from_tflite` reads.
+        (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on), of FCN, DeepLabV3 and
+        LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
+        transformers of Hugging Face and in NVlabs/SegFormer. Where the names of the network have a prefix in front,
+        beside parameters of other things, those of the network are taken. Also a file that `from_onnx` or
+        `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
-        Of `from_onnx` and `from_tflite` for files of these kinds. Else of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
-        ``"same"``. Files that `Network.save` wrote need none.
+        Of `from_onnx` and `from_tflite` for files of these kinds. Else of the architecture, against or beyond what the
+        file says: weights do not tell ``padding="valid"`` from ``"same"``. Files that `Network.save` wrote need none.
 
     Returns
     -------
-    SegNet, SegNetBasic, UNet or ImportedNetwork
+    Network
+        One of the classes of `segalgo.models`: SegNet, UNet, FCN and so on.
 
     Raises
     ------
@@ -96,20 +105,22 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         raise WeightsError(f"{path}: {str(error)[:LONGEST_MESSAGE]}{shard}") from None
 
 
-def load_encoder(model: SegNet, source: Any) -> SegNet:
-    """Put the parameters of torchvision's VGG16, with batch normalization or without, into SegNet's encoder.
+def load_encoder(model: Network, source: Any) -> Network:
+    """Put the parameters of a classification network into the encoder of a segmentation network.
 
     Parameters
     ----------
-    model : SegNet
-        Of VGG16's widths; its decoder keeps its weights.
+    model : Network
+        SegNet and the networks on VGG16 take torchvision's ``vgg16`` (SegNet also ``vgg16_bn``); those on ResNet and
+        MobileNetV3 take torchvision's network of the same form; SegFormer takes a MiT of Hugging Face or NVlabs. The
+        rest of the model keeps its weights.
     source : str, Path or mapping of str to array
-        ``torchvision.models.vgg16().state_dict()`` or ``vgg16_bn``, or a file of it. The classifier is passed over.
-        Without batch normalization the encoder's changes nothing: means 0, and variances such that it divides by 1.
+        A state dict such as ``torchvision.models.resnet50().state_dict()``, or a file of it. The classifier is passed
+        over.
 
     Returns
     -------
-    SegNet
+    Network
         The model itself.
 
     Raises
@@ -119,7 +130,7 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
     ValueError
         If names or shapes do not fit; the mismatches are listed.
     TypeError
-        If `model` is no SegNet, or `source` neither a path nor a mapping.
+        If `model` has no such encoder, or `source` is neither a path nor a mapping.
 
     Examples
     --------
@@ -131,31 +142,26 @@ def load_encoder(model: SegNet, source: Any) -> SegNet:
     ValueError: state_dict does not fit SegNet(...), 16 mismatches:
       ...
     """
-    if not isinstance(model, SegNet):
-        raise TypeError(f"model is a {type(model).__name__}: expected a SegNet")
+    if not isinstance(model, Network):
+        raise TypeError(f"model is a {type(model).__name__}: expected a network")
+    if not any(map(model.in_encoder, model.parameter_shapes())):
+        raise TypeError(f"model is a {type(model).__name__}: expected a network whose encoder can classify")
     if not isinstance(source, Mapping | str | os.PathLike):
         raise TypeError(f"source is a {type(source).__name__}: expected a path or a mapping from names to arrays")
     weights = dict(source) if isinstance(source, Mapping) else load_weights(source)
-    features = {name: value for name, value in weights.items() if name.startswith("features.")}
-    encoder = renamed(features, vgg16(set(features)))
-    if not any(name.startswith("conv1_1_bn.") for name in encoder):
-        for name in ENCODER:
-            shape = model.parameter_shapes()[f"{name}_bn.weight"]
-            encoder |= {f"{name}_bn.{entry}": np.zeros(shape, np.float32) for entry in ("bias", "running_mean")}
-            encoder |= {f"{name}_bn.weight": np.ones(shape, np.float32)}
-            encoder |= {f"{name}_bn.running_var": np.full(shape, 1 - BATCH_NORM_EPS, np.float32)}
-    decoder = {name: value for name, value in model.parameters.items() if name.partition(".")[0].find("_D") >= 0}
-    return model.load_state_dict({**encoder, **decoder})
+    rest = {name: value for name, value in model.parameters.items() if not model.in_encoder(name)}
+    return model.load_state_dict({**rest, **model.encoder_parameters(weights)})
 
 
 def recognise(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Return architecture and arguments as the names and shapes of weights tell them."""
     shapes = {name: tuple(value.shape) for name, value in weights.items() if not name.endswith(IGNORED)}
     for word, network in architectures().items():
-        if network.mark in shapes:
+        if network.has_mark(shapes):
             return {"architecture": word, "arguments": network.arguments_of(shapes)}
-    if "features.0.weight" in shapes:
-        raise ValueError("an encoder alone (VGG16): load_encoder puts it into a SegNet")
+    for name, encoder in ENCODERS.items():
+        if name in shapes:
+            raise ValueError(f"an encoder alone ({encoder}): load_encoder puts it into a network that has one")
     some = ", ".join(list(shapes)[:3])
     raise ValueError(f"no architecture has parameters of these names ({some} ...): expected {_listed_networks()}")
 
@@ -179,7 +185,7 @@ def _network_of(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 def _is_known(weights: Mapping[str, np.ndarray]) -> bool:
     """Return whether names are those of a network here or of another implementation."""
     return any(
-        network.mark in weights or any(other.fits(weights) for other in network.other_names)
+        network.has_mark(weights) or any(other.fits(weights) for other in network.other_names)
         for network in architectures().values()
     )
 
@@ -211,11 +217,11 @@ def _check_arguments(arguments: Any, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def _listed_networks() -> str:
-    return ", ".join(network.__name__ for network in architectures().values())
+    return ", ".join(network.__name__ for network in architectures().values() if network.mark)
 
 
 def _suited(record: dict[str, Any]) -> dict[str, Any]:
-    """Take the usual colours of an implementation away from a network that takes another number of channels."""
+    """Take the usual colors of an implementation away from a network that takes another number of channels."""
     preprocessing = record.get("preprocessing")
     channels = record["arguments"]["in_channels"]
     if preprocessing and channels != 3:

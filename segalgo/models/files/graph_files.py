@@ -83,11 +83,11 @@ def named_classes(names: Any, count: int) -> Classes:
         raise ValueError(f"{len(names)} names: expected {count}, as the network has classes")
     if count == 1 and len(names) == 1:
         names = ("background", *names)
-    return Classes(tuple(names), default_classes(len(names)).colours)
+    return Classes(tuple(names), default_classes(len(names)).colors)
 
 
 def read_names(text: str) -> list[str] | None:
-    """Return the names of classes that a file's metadata hold as a list or a mapping from numbers; None if they do not."""
+    """Return the names of classes that metadata hold as a list or a mapping from numbers; None if they do not."""
     if len(text) > LONGEST_NAMES:
         return None
     try:

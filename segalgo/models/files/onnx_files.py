@@ -1,7 +1,7 @@
 """Read ONNX files: the graph as nodes and constants.
 
-The package ``onnx`` reads the container; tensors are checked and taken here: sizes are held against the bytes there are,
-and external data against the folder of the file.
+The package ``onnx`` reads the container; tensors are checked and taken here: sizes are held against the bytes there
+are, and external data against the folder of the file.
 """
 
 import math
@@ -25,8 +25,8 @@ from segalgo.models.files.mapped_file import MappedFile
 from segalgo.models.files.small_floats import widen
 from segalgo.models.files.weights import as_path, errors_of
 from segalgo.models.files.weights_error import RefusedError, quoted, reason
-from segalgo.models.graph.nodes import Graph, Node
 from segalgo.models.graph.network import Network
+from segalgo.models.graph.nodes import Graph, Node
 
 OLDEST_OPSET = 7
 # Number of a type: its dtype, the field of values that are not raw, and the dtype of that field.
@@ -63,8 +63,8 @@ def from_onnx(
 
     The file's nodes become layers of segalgo, so the network runs on every backend, and `trace`, `summary`, `plan`,
     `predict`, `save` and `to_source` serve it as any other. A final choice of the largest class (ArgMax) is left out:
-    `predict` makes it. Free sizes of the picture and the batch stay free; a file for one size gets pictures of that size
-    from `predict`, which resizes them and enlarges the scores.
+    `predict` makes it. Free sizes of the picture and the batch stay free; a file for one size gets pictures of that
+    size from `predict`, which resizes them and enlarges the scores.
 
     Parameters
     ----------
@@ -168,7 +168,9 @@ class _Reader:
         kind = inputs[0].type.tensor_type
         if kind.elem_type not in INPUT_TYPES:
             raise RefusedError(f"its input has the type {kind.elem_type}: expected float or uint8")
-        dims = [d.dim_value if d.WhichOneof("value") == "dim_value" and d.dim_value > 0 else None for d in kind.shape.dim]
+        dims = [
+            d.dim_value if d.WhichOneof("value") == "dim_value" and d.dim_value > 0 else None for d in kind.shape.dim
+        ]
         if len(dims) != 4:
             raise RefusedError(f"its input has {len(dims)} axes: expected (N, C, H, W) or (N, H, W, C)")
         return inputs[0].name, tuple(dims)
@@ -263,7 +265,13 @@ def _listed(tensor: Any, kind: str, field: str, shape: Sequence[int], count: int
 
 def _constant(attributes: dict[str, Any], name: str) -> np.ndarray:
     """Return the array of a Constant node."""
-    kinds = {"value": None, "value_float": "float32", "value_floats": "float32", "value_int": "int64", "value_ints": "int64"}
+    kinds = {
+        "value": None,
+        "value_float": "float32",
+        "value_floats": "float32",
+        "value_int": "int64",
+        "value_ints": "int64",
+    }
     for key, value in attributes.items():
         if key in kinds and value is not None:
             return np.asarray(value, kinds[key])

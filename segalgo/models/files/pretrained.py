@@ -59,7 +59,7 @@ def load(name: str, folder: Any = FOLDER) -> Network:
     Returns
     -------
     Network
-        With its preprocessing and the names and colours of its classes.
+        With its preprocessing and the names and colors of its classes.
 
     Raises
     ------

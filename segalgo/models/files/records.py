@@ -19,8 +19,8 @@ def record_of(model: Any) -> dict[str, Any]:
         "arguments": model.arguments,
         "preprocessing": model.preprocessing.record(),
         "classes": [
-            {"name": name, "colour": colour}
-            for name, colour in zip(model.classes.names, model.classes.colours, strict=True)
+            {"name": name, "color": color}
+            for name, color in zip(model.classes.names, model.classes.colors, strict=True)
         ],
         "objects": model.classes.objects,
     }
@@ -44,11 +44,11 @@ def model_from_record(record: Mapping[str, Any]) -> Any:
     if "classes" in record:
         entries = record["classes"]
         if not isinstance(entries, list) or not all(
-            isinstance(e, dict) and {"name", "colour"} <= set(e) for e in entries
+            isinstance(e, dict) and {"name", "color"} <= set(e) for e in entries
         ):
-            raise ValueError("classes: expected a list of objects with name and colour")
-        names, colours = ([e[key] for e in entries] for key in ("name", "colour"))
-        classes = Classes(names, colours, record.get("objects"))
+            raise ValueError("classes: expected a list of objects with name and color")
+        names, colors = ([e[key] for e in entries] for key in ("name", "color"))
+        classes = Classes(names, colors, record.get("objects"))
         # One class may have a name for its absence too.
         if len(classes) != model.num_classes and (len(classes), model.num_classes) != (2, 1):
             raise ValueError(f"{len(classes)} classes: expected {model.num_classes}, as the network has")

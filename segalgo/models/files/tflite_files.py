@@ -14,9 +14,9 @@ import numpy as np
 from segalgo.models.files.graph_files import MOST_NODES, checked_path, network_of, package
 from segalgo.models.files.limits import checked_shape
 from segalgo.models.files.mapped_file import MappedFile
+from segalgo.models.files.tflite_operators import OPTIONS, Reading, read_operator
 from segalgo.models.files.weights import as_path, errors_of
 from segalgo.models.files.weights_error import DAMAGE, RefusedError, quoted, reason
-from segalgo.models.files.tflite_operators import OPTIONS, Reading, read_operator
 from segalgo.models.graph.network import Network
 from segalgo.models.graph.nodes import Graph
 
@@ -69,8 +69,8 @@ def from_tflite(
     Raises
     ------
     WeightsError
-        If the file is missing, damaged or no such file; if it is quantized; if it has operators that are not known here,
-        all named with their nodes in one error; if its graph is cyclic or its sizes do not fit.
+        If the file is missing, damaged or no such file; if it is quantized; if it has operators that are not known
+        here, all named with their nodes in one error; if its graph is cyclic or its sizes do not fit.
     TypeError, ValueError
         If an option does not fit.
     ImportError
@@ -126,7 +126,10 @@ class _Reader(Reading):
         self._bound(part.OperatorsLength(), "operators", MOST_NODES)
         for k in range(part.TensorsLength()):
             self._tensor(k, part.Tensors(k))
-        inputs, outputs = self._places(part.Inputs, part.InputsLength()), self._places(part.Outputs, part.OutputsLength())
+        inputs, outputs = (
+            self._places(part.Inputs, part.InputsLength()),
+            self._places(part.Outputs, part.OutputsLength()),
+        )
         if len(inputs) != 1 or not outputs:
             raise RefusedError(f"{len(inputs)} inputs and {len(outputs)} outputs: expected one picture, and a result")
         shape = self.shapes[self.tensor_name(inputs[0])]

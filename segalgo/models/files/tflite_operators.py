@@ -13,7 +13,12 @@ TO_NCHW = (0, 3, 1, 2)
 TO_NHWC = (0, 2, 3, 1)
 AXIS = (0, 2, 3, 1)
 """Where an axis of (N, H, W, C) lies in (N, C, H, W)."""
-ACTIVATIONS = {1: ("Relu", {}), 2: ("Clip", {"min": -1.0, "max": 1.0}), 3: ("Clip", {"min": 0.0, "max": 6.0}), 4: ("Tanh", {})}
+ACTIVATIONS = {
+    1: ("Relu", {}),
+    2: ("Clip", {"min": -1.0, "max": 1.0}),
+    3: ("Clip", {"min": 0.0, "max": 6.0}),
+    4: ("Tanh", {}),
+}
 SAME = {0: "SAME_UPPER", 1: "VALID"}
 CUSTOM_SAME = {1: "SAME_UPPER", 2: "VALID"}  # TfLitePadding, in options of custom operators
 OPTIONS = {
@@ -122,7 +127,7 @@ Reader = Callable[[Reading, str, str, list[str], list[str], Any, bytes], None]
 def read_operator(
     r: Reading, kind: str, name: str, inputs: list[str], outputs: list[str], options: Any, custom: bytes
 ) -> None:
-    """Add the nodes of one operator; one that is not known here becomes a node of its own name, which is refused later."""
+    """Add the nodes of one operator; one that is not known becomes a node of its own name, which is refused later."""
     for tensor in (*inputs, *outputs):
         if tensor in r.faults:
             kind = f"{kind} with {r.faults[tensor]}"
@@ -208,7 +213,9 @@ def _pool(r: Reading, kind: str, name: str, inputs: list[str], outputs: list[str
     r.emit(operation, name, inputs, outputs, auto_pad=SAME[o.Padding()], **attributes)
 
 
-def _argmax_pool(r: Reading, kind: str, name: str, inputs: list[str], outputs: list[str], o: Any, custom: bytes) -> None:
+def _argmax_pool(
+    r: Reading, kind: str, name: str, inputs: list[str], outputs: list[str], o: Any, custom: bytes
+) -> None:
     padding, columns, rows, width, height = struct.unpack_from("<5i", custom)
     attributes = {"kernel_shape": [height, width], "strides": [rows, columns], "auto_pad": CUSTOM_SAME[padding]}
     r.emit("MaxPool", name, inputs, outputs, **attributes)

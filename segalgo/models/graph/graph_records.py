@@ -30,7 +30,11 @@ def graph_record(graph: Graph, read: frozenset[str]) -> dict[str, Any]:
             for node in graph.nodes
         ],
         "constants": {
-            name: [value.dtype.name, list(value.shape), *([value.ravel().tolist()] if name in read or value.dtype.kind != "f" else [])]
+            name: [
+                value.dtype.name,
+                list(value.shape),
+                *([value.ravel().tolist()] if name in read or value.dtype.kind != "f" else []),
+            ]
             for name, value in graph.constants.items()
         },
     }

@@ -77,7 +77,9 @@ class Lowering:
             self.known.update(zip(node.outputs, results, strict=False))
             return
         if node.operation in ("Shape", "Size"):
-            shape = np.array(self.shape(node, 0)[node.attributes.get("start", 0) : node.attributes.get("end")], np.int64)
+            shape = np.array(
+                self.shape(node, 0)[node.attributes.get("start", 0) : node.attributes.get("end")], np.int64
+            )
             self.known[node.outputs[0]] = shape if node.operation == "Shape" else shape.prod()
             return
         try:
@@ -103,7 +105,9 @@ class Lowering:
         """Return an input whose numbers must be known."""
         name = node.inputs[k]
         if name not in self.known:
-            raise GraphError(f"node {node}: its input {k} ({name!r:.80}) is computed from the picture, expected a constant")
+            raise GraphError(
+                f"node {node}: its input {k} ({name!r:.80}) is computed from the picture, expected a constant"
+            )
         self.read.add(name)
         return self.known[name]
 
@@ -111,7 +115,9 @@ class Lowering:
         """Return an input that becomes a parameter: its shape is certain, its numbers are only passed on."""
         name = node.inputs[k]
         if name not in self.known:
-            raise GraphError(f"node {node}: its input {k} ({name!r:.80}) is computed from the picture, expected weights")
+            raise GraphError(
+                f"node {node}: its input {k} ({name!r:.80}) is computed from the picture, expected weights"
+            )
         return as_float(self.known[name])
 
     def value(self, node: Node, k: int) -> Any:
@@ -226,5 +232,6 @@ def check_operators(graph: Graph) -> None:
         more = f"\n  ... and {len(unknown) - MOST_LISTED} more" if len(unknown) > MOST_LISTED else ""
         kinds = ", ".join(sorted({node.operation for node in unknown}))[:400]
         raise GraphError(
-            f"{len(unknown)} of {len(graph.nodes)} nodes have operators that are not known here ({kinds}):\n  {listed}{more}"
+            f"{len(unknown)} of {len(graph.nodes)} nodes have operators that are not known here ({kinds}):\n"
+            f"  {listed}{more}"
         )

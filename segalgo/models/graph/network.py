@@ -3,7 +3,7 @@
 import inspect
 import math
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -44,10 +44,18 @@ class Network:
 
     architecture: ClassVar[str | None] = None
     """The word for this network in files; None for one that files cannot name."""
-    mark: ClassVar[str | None] = None
-    """The name of a parameter by which its weights are told from those of other networks."""
+    mark: ClassVar[str | tuple[str, ...] | None] = None
+    """The parameter, or parameters, by whose names its weights are told from those of other networks."""
+    unused: ClassVar[tuple[str, ...]] = ()
+    """How the names of parameters begin that serve training alone: weights may hold them, and they are left out."""
     other_names: ClassVar[tuple[OtherNames, ...]] = ()
     """Implementations elsewhere whose weight files it takes."""
+
+    @classmethod
+    def has_mark(cls, names: Container[str]) -> bool:
+        """Return whether the names of parameters are those of this network."""
+        marks = (cls.mark,) if isinstance(cls.mark, str) else cls.mark
+        return bool(marks) and all(mark in names for mark in marks)
 
     @classmethod
     def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -63,7 +71,7 @@ class Network:
     preprocessing: Preprocessing
     """What `predict` does to pictures before the network sees them."""
     classes: Classes
-    """Names and colours of the classes."""
+    """Names and colors of the classes."""
     probabilities: bool = False
     """Whether the network's output is probabilities already, and not logits."""
     input_size: tuple[int, int] | None = None
@@ -117,7 +125,8 @@ class Network:
         ----------
         state_dict : mapping of str to array
             Arrays of the names and shapes of `parameters`, NumPy or CuPy. float32 and float64 are kept; float16 is
-            widened to float32. Names that end in ``num_batches_tracked`` are ignored.
+            widened to float32. Names that end in ``num_batches_tracked``, and those of heads that only training uses
+            (``aux_classifier`` of torchvision), are ignored.
 
         Returns
         -------
@@ -133,7 +142,11 @@ class Network:
         """
         if not isinstance(state_dict, Mapping) or not all(isinstance(name, str) for name in state_dict):
             raise TypeError(f"state_dict is a {type(state_dict).__name__}: expected a mapping from names to arrays")
-        given = {name: as_array(value, name) for name, value in state_dict.items() if not name.endswith(IGNORED)}
+        given = {
+            name: as_array(value, name)
+            for name, value in state_dict.items()
+            if not name.endswith(IGNORED) and not name.startswith(self.unused)
+        }
         shapes = self.parameter_shapes()
         faults = state_dict_faults({name: tuple(value.shape) for name, value in given.items()}, shapes)
         if faults:
@@ -145,6 +158,14 @@ class Network:
         self._placed = {}
         self._plans = {}
         return self
+
+    def in_encoder(self, name: str) -> bool:
+        """Return whether a parameter belongs to the encoder, which `segalgo.models.load_encoder` replaces."""
+        return False
+
+    def encoder_parameters(self, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the parameters of the encoder, of weights of a classification network, by our names."""
+        raise NotImplementedError
 
     def save(self, path: Any) -> None:
         """Write parameters, architecture, preprocessing and classes to a safetensors file, for `from_checkpoint`."""

@@ -128,9 +128,7 @@ def with_gelu(graph: Graph) -> Graph:
     return pruned(replace(graph, nodes=nodes)) if found else graph
 
 
-def _gelu(
-    graph: Graph, erf: Node, producers: Mapping[str, Node], readers: Mapping[str, list[Node]]
-) -> Node | None:
+def _gelu(graph: Graph, erf: Node, producers: Mapping[str, Node], readers: Mapping[str, list[Node]]) -> Node | None:
     """Return the Gelu node of which an Erf is a part, under the name of the last node that it replaces."""
     inner = producers.get(erf.inputs[0])
     factor = inner and _scalar(graph, inner.inputs[1:])

@@ -346,7 +346,12 @@ def _tile(g: Lowering, node: Node) -> Any:
     return g.layers.tile(g.value(node, 0), g.name_of(node), tuple(int(n) for n in g.array(node, 1)))
 
 
-REDUCTIONS = {"ReduceMean": "reduce_mean", "ReduceSum": "reduce_sum", "ReduceMax": "reduce_max", "ReduceMin": "reduce_min"}
+REDUCTIONS = {
+    "ReduceMean": "reduce_mean",
+    "ReduceSum": "reduce_sum",
+    "ReduceMax": "reduce_max",
+    "ReduceMin": "reduce_min",
+}
 
 
 @operator(*REDUCTIONS)

@@ -142,9 +142,7 @@ def _max_unpool(g: Lowering, node: Node) -> Any:
     if any(a.get("pads") or NO_BORDER):
         raise GraphError(f"pads={a['pads']}: expected none")
     size = tuple(int(n) for n in g.array(node, 2)[-2:]) if g.given(node, 2) else a.get("size")
-    return g.layers.max_unpool2d(
-        x, indices, g.name_of(node), size, _one(a["kernel_shape"]), _one(_pair(a, "strides"))
-    )
+    return g.layers.max_unpool2d(x, indices, g.name_of(node), size, _one(a["kernel_shape"]), _one(_pair(a, "strides")))
 
 
 @operator("AveragePool")
@@ -321,7 +319,9 @@ def _sizes_of(g: Lowering, node: Node, x: Any) -> tuple[tuple[int, int], tuple[f
     a = node.attributes
     axes = [k % 4 for k in a["axes"]] if a.get("axes") else list(range(4))
     places = {"Upsample": (1, None)}.get(node.operation, (2, 3) if g.graph.opset >= 11 else (1, None))
-    given = [None if k is None or not g.given(node, k) or not g.array(node, k).size else g.array(node, k) for k in places]
+    given = [
+        None if k is None or not g.given(node, k) or not g.array(node, k).size else g.array(node, k) for k in places
+    ]
     factors, sizes = given
     if factors is None and sizes is None:
         factors = a.get("scales")

@@ -151,6 +151,26 @@ class SegNet(Network):
         self.dropout, self.ceil_mode, self.bare = dropout, bool(ceil_mode), bool(bare)
         super().__init__(in_channels, num_classes, seed)
 
+    def in_encoder(self, name: str) -> bool:
+        """Return whether a parameter belongs to the thirteen convolutions of VGG16."""
+        return name.partition(".")[0].removesuffix("_bn") in ENCODER
+
+    def encoder_parameters(self, weights: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the encoder of torchvision's VGG16, with batch normalization or without.
+
+        Without it, the encoder's changes nothing: means 0, and variances such that it divides by 1.
+        """
+        features = {name: value for name, value in weights.items() if name.startswith("features.")}
+        encoder = renamed(features, vgg16(set(features)))
+        if not any(name.startswith("conv1_1_bn.") for name in encoder):
+            shapes = self.parameter_shapes()
+            for name in ENCODER:
+                shape = shapes[f"{name}_bn.weight"]
+                encoder |= {f"{name}_bn.{entry}": np.zeros(shape, np.float32) for entry in ("bias", "running_mean")}
+                encoder |= {f"{name}_bn.weight": np.ones(shape, np.float32)}
+                encoder |= {f"{name}_bn.running_var": np.full(shape, 1 - BATCH_NORM_EPS, np.float32)}
+        return encoder
+
     def forward(self, layers: Any, x: Any) -> Any:
         """Return logits: the network, layer by layer."""
         pooled = []

@@ -231,7 +231,10 @@ def _check_whole(given: Any, option: str) -> None:
 
 
 def _on_own_grid(model: Any, image: Any, augment: bool) -> Any:
-    """Return scores (classes, H, W) on the network's own grid; averaged ones are probabilities on that of the picture."""
+    """Return scores (classes, H, W) on the network's own grid.
+
+    Averaged ones are probabilities on the grid of the picture.
+    """
     seen = model.preprocessing.reduced(image)
     if not augment:
         return _own_scores(model, seen)

@@ -86,6 +86,10 @@ class Preprocessing:
         return planes[::-1] if self.channels == "bgr" else planes
 
 
+IMAGENET = Preprocessing("rgb", mean=(123.675, 116.28, 103.53), scale=(58.395, 57.12, 57.375))
+"""That of networks whose encoder was trained on ImageNet, by torchvision's means and deviations."""
+
+
 def is_batch(image: Any) -> bool:
     """Return whether these are several pictures: an array (N, H, W, C), or a list of arrays."""
     if isinstance(image, list | tuple):

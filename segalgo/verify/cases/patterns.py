@@ -1,6 +1,7 @@
 """What failing cases have in common and passing cases have not."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 
@@ -14,7 +15,24 @@ LARGEST_SHARE = 0.8
 
 
 def patterns(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> list[str]:
-    """Return features that every failing case has and that chance would hardly give them all, the clearest first."""
+    """Return features, or pairs of them, that every failing case has and no passing case has; the shortest first."""
+    if not failed or not passed:
+        return []
+    common = set.intersection(*(features(recipe) for recipe in failed))
+    others = [features(recipe) for recipe in passed]
+    clear = sorted((len(name), name) for name in common if not any(name in other for other in others))
+    if clear:
+        return [f"{name} ({_count(failed, passed)})" for _, name in clear][:MOST]
+    pairs = sorted(
+        (len(one) + len(two), one, two)
+        for one, two in combinations(sorted(common), 2)
+        if not any(one in other and two in other for other in others)
+    )
+    return [f"{one} and {two} ({_count(failed, passed)})" for _, one, two in pairs][:MOST]
+
+
+def in_common(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> list[str]:
+    """Return features that every failing case has, and some others too, though chance would hardly give them to all."""
     if not failed or not passed:
         return []
     common = set.intersection(*(features(recipe) for recipe in failed))
@@ -22,11 +40,13 @@ def patterns(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> list[str]:
     clear = sorted(
         (count, len(name), name)
         for name, count in counts.items()
-        if (count / len(passed)) ** len(failed) <= CHANCE and count <= LARGEST_SHARE * len(passed)
+        if count and (count / len(passed)) ** len(failed) <= CHANCE and count <= LARGEST_SHARE * len(passed)
     )
-    return [
-        f"{name} ({len(failed)} of {len(failed)}; {count} of the {len(passed)} others)" for count, _, name in clear
-    ][:MOST]
+    return [f"{name} (and {count} of the {len(passed)} others)" for count, _, name in clear][:MOST]
+
+
+def _count(failed: Sequence[Recipe], passed: Sequence[Recipe]) -> str:
+    return f"all {len(failed)} failing cases, none of the {len(passed)} others"
 
 
 def features(recipe: Recipe) -> set[str]:
@@ -40,7 +60,7 @@ def features(recipe: Recipe) -> set[str]:
     if recipe.layout not in ("C", "offset", "readonly"):
         found.add("memory is not C-contiguous")
     found.add(f"memory is {recipe.layout}")
-    if recipe.values in ("infinite", "nan"):
+    if recipe.values in ("infinite", "nan", "infinite patches"):
         found.add("values are not finite")
     for name, value in recipe.parameters.items():
         found.add(f"{name} is {value!r}")

@@ -1,6 +1,6 @@
 """The list of cases of an operation: every choice of every field once, then every pair, then random ones."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import combinations
 from typing import Any
@@ -8,10 +8,15 @@ from typing import Any
 import numpy as np
 
 from segalgo.verify.catalogue.registry import operation_of
-from segalgo.verify.operation import Operation, Recipe
+from segalgo.verify.operation import Operation, Recipe, Source
 
 LAYOUTS = ("C", "F", "strided", "reversed", "inner", "offset", "readonly")
 CANDIDATES = 12
+# Kinds of values that only floats have.
+FLOAT_VALUES = (
+    *("infinite", "nan", "subnormal", "tiny", "negative", "infinite patches", "negative zeros", "huge", "one ulp"),
+    *("far constant",),
+)
 # Shape, dtype, values and layout; what follows in a recipe are parameters.
 FIELDS = 4
 
@@ -31,24 +36,93 @@ def recipes(name: str, seed: int, count: int) -> tuple[Recipe, ...]:
 def chosen_recipes(
     name: str,
     seed: int,
-    count: int,
     dtypes: Sequence[str] | None,
     layouts: Sequence[str],
     ndims: Sequence[int] | None = None,
-) -> list[Recipe]:
-    """Return `count` cases with one of these dtypes and ranks; other memory orders become the first of `layouts`."""
-    asked, found = count, list(recipes(name, seed, count))
-    while dtypes is not None or ndims is not None:
+    fix: Mapping[str, Any] | None = None,
+    most: int = 4000,
+) -> Iterator[Recipe]:
+    """Yield cases with one of these dtypes and ranks and with fixed parameters, of the first `most` of the operation.
+
+    Other memory orders become the first of `layouts`.
+    """
+    operation, fix = operation_of(name), fix or {}
+    unknown = set(fix) - set(factors_of(operation)) - set(operation.signature.parameters)
+    if unknown:
+        known = sorted({*operation.choices, *operation.signature.parameters})
+        raise ValueError(f"fix={', '.join(sorted(unknown))}: expected parameters of {name}, {', '.join(known)}")
+    seen: set[str] = set()
+    for recipe in _some_at_a_time(name, seed, most):
+        if (dtypes is not None and recipe.dtype not in dtypes) or (
+            ndims is not None and len(recipe.shape) not in ndims
+        ):
+            continue
+        if recipe.layout not in layouts:
+            recipe = recipe.changed(layout=layouts[0])
+        fixed = with_fixed(operation, recipe, fix) if fix else recipe
+        if fixed is None or (fix and fixed.describe() in seen):
+            continue
+        seen.add(fixed.describe())
+        yield fixed
+
+
+def _some_at_a_time(name: str, seed: int, most: int) -> Iterator[Recipe]:
+    """Yield the first cases, made in batches that double."""
+    asked, given = 256, 0
+    while True:
         known = recipes(name, seed, asked)
-        found = [
-            recipe
-            for recipe in known
-            if (dtypes is None or recipe.dtype in dtypes) and (ndims is None or len(recipe.shape) in ndims)
-        ]
-        if len(found) >= count or len(known) < asked or asked > 20 * count:
-            break
-        asked *= 2
-    return [r if r.layout in layouts else r.changed(layout=layouts[0]) for r in found[:count]]
+        yield from known[given:]
+        given = len(known)
+        if given < asked or asked >= most:
+            return
+        asked = min(2 * asked, most)
+
+
+def with_fixed(operation: Operation, recipe: Recipe, fix: Mapping[str, Any]) -> Recipe | None:
+    """Return the recipe with the parameters fixed; None where they do not go together with the rest of it."""
+    for name, value in fix.items():
+        if name not in recipe.parameters:
+            continue
+        choices = [value, *(choice for choice in operation.choices.get(name, ()) if choice != value)]
+        candidates = (recipe.changed(**{name: choice}) for choice in choices)
+        fitting = (one for one in candidates if _says(operation, one, name, value))
+        recipe = next(fitting, None)  # type: ignore[assignment]
+        if recipe is None:
+            return None
+    if not _fits_safely(operation, recipe):
+        return None
+    if any(not _says(operation, recipe, name, value) for name, value in fix.items()):
+        return None
+    return recipe
+
+
+def _says(operation: Operation, recipe: Recipe, name: str, value: Any) -> bool:
+    """Return whether a recipe hands over this value: its own parameter, or the argument made from it."""
+    own = recipe.parameters.get(name)
+    if name not in operation.signature.parameters:
+        return _alike(own, value)
+    if own is not None and not _fits_safely(operation, recipe):
+        return _alike(own, value)
+    try:
+        given = operation.arguments(recipe, Source(recipe)).get(name)
+    except (ValueError, TypeError, IndexError, KeyError):
+        return False
+    return _alike(given, value)
+
+
+def _alike(given: Any, value: Any) -> bool:
+    if isinstance(given, np.ndarray):
+        return False
+    pair = value if isinstance(value, list | tuple) else (value, value)
+    same = type(given) is not bool or isinstance(value, bool)
+    return bool((given == value and same) or (isinstance(given, tuple) and given == tuple(pair)))
+
+
+def _fits_safely(operation: Operation, recipe: Recipe) -> bool:
+    try:
+        return fits(operation, recipe)
+    except (ValueError, TypeError, IndexError):
+        return False
 
 
 def factors_of(operation: Operation) -> dict[str, Sequence[Any]]:
@@ -147,7 +221,7 @@ def _fitting(operation: Operation, number: int, seed: int, chosen: dict[str, Any
 
 def fits(operation: Operation, recipe: Recipe) -> bool:
     """Return whether the fields of a recipe go together."""
-    if recipe.values in ("infinite", "nan", "subnormal", "tiny", "negative") and np.dtype(recipe.dtype).kind != "f":
+    if recipe.values in FLOAT_VALUES and np.dtype(recipe.dtype).kind != "f":
         return False
     if recipe.values == "extremes" and np.dtype(recipe.dtype).kind not in "iu":
         return False

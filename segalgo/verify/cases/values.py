@@ -85,6 +85,46 @@ def _sprinkled(special: tuple[float, ...]) -> Callable[..., np.ndarray]:
     return fill
 
 
+def _patched(special: tuple[float, ...]) -> Callable[..., np.ndarray]:
+    """Patches of one special value each: whole windows and whole rows hold nothing else."""
+
+    def fill(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+        coarse = [-(-n // 4) for n in shape]
+        which = rng.integers(-1, len(special), coarse)
+        if which.size and (which < 0).all():
+            which.reshape(-1)[0] = 0
+        for axis in range(len(shape)):
+            which = which.repeat(4, axis)
+        which = which[tuple(slice(0, n) for n in shape)]
+        values = np.where(which < 0, rng.standard_normal(shape), np.array(special)[which])
+        if values.size and len(shape) > 1 and rng.random() < 0.5:  # and a whole row along the last axis
+            values[(0,) * (len(shape) - 1)] = special[0]
+        return values
+
+    return fill
+
+
+def _negative_zeros(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    return np.where(rng.random(shape) < 0.5, -0.0, 0.0)
+
+
+def _huge(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """The ends of the dtype's range, and half of them."""
+    most = float(np.finfo(dtype).max)
+    return rng.choice(np.array([most, -most, most / 2, -most / 2, most * 0.999]), shape)
+
+
+def _one_ulp(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """Two neighbouring numbers: a range of one unit in the last place."""
+    low = dtype.type(rng.choice(np.array([1.0, 0.1, 300.0])))
+    return np.where(rng.random(shape) < 0.5, low, np.nextafter(low, dtype.type(np.inf))).astype(np.float64)
+
+
+def _far_constant(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
+    """One number far from zero: no spread, which a difference of squares makes negative."""
+    return np.full(shape, float(dtype.type(rng.choice(np.array([1000.1, -3000.7, 123.4])))))
+
+
 def _extremes(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> np.ndarray:
     info = np.iinfo(dtype)
     return rng.choice(np.array([info.min, info.max, info.max - 1, info.min + 1], dtype), shape)
@@ -159,6 +199,11 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "far from zero": _far_from_zero,
     "infinite": _sprinkled((np.inf, -np.inf)),
     "nan": _sprinkled((np.nan,)),
+    "infinite patches": _patched((-np.inf, -np.inf, np.inf)),
+    "negative zeros": _negative_zeros,
+    "huge": _huge,
+    "one ulp": _one_ulp,
+    "far constant": _far_constant,
     "extremes": _extremes,
     "small": _small,
     "two hills": _two_hills,
@@ -169,8 +214,8 @@ KINDS: dict[str, Callable[..., np.ndarray]] = {
     "sparse labels": _sparse_labels,
 }
 REAL = ("random", "counting", "falling", "ties", "constant", "zeros", "negative", "tiny", "subnormal")
-WIDE = (*REAL, "cancelling", "far from zero", "alternating")
-WILD = (*WIDE, "infinite", "nan")
+WIDE = (*REAL, "cancelling", "far from zero", "alternating", "far constant", "one ulp")
+WILD = (*WIDE, "infinite", "nan", "infinite patches", "negative zeros")
 
 
 def fill(kind: str, shape: tuple[int, ...], dtype: Any, rng: np.random.Generator) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from segalgo.layers.sizes import conv_size, conv_transpose_size
-from segalgo.verify.bounds import conv2d_bound, conv_transpose2d_bound, storage_bound, winograd_bound
+from segalgo.verify.bounds import conv2d_bound, conv_transpose2d_bound, storage_bound, transform_floor, winograd_bound
 from segalgo.verify.cases.values import WIDE
 from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, pair, works
 from segalgo.verify.operation import Operation, Recipe, Source
@@ -75,6 +75,7 @@ def _conv_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.nda
     bound = conv2d_bound(*given)
     if kernel == (3, 3) and stride == (1, 1) and spread[0] == spread[1] and bound.size:
         bound = np.maximum(bound, winograd_bound(*given))
+    bound = bound + transform_floor(x, weight)
     return [bound.reshape(expected[0].shape) + _rounding(recipe, weight, expected[0])]
 
 
@@ -83,6 +84,7 @@ def _transposed_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[
     x = x[None] if x.ndim == 3 else x
     window = (pair(recipe["stride"]), pair(recipe["padding"]), pair(recipe["dilation"]))
     bound = conv_transpose2d_bound(x, weight, bias, *window, recipe["groups"], expected[0].shape[-2:])
+    bound = bound + transform_floor(x, weight, transposed=True)
     return [bound.reshape(expected[0].shape) + _rounding(recipe, weight, expected[0])]
 
 

@@ -1,7 +1,7 @@
 """A CUDA kernel from source as a function that `check` can judge: on the simulated device, watched, or on a GPU."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
@@ -12,47 +12,36 @@ import numpy as np
 from segalgo.cuda.device import C_NAMES
 from segalgo.verify.cases.case import Case
 from segalgo.verify.catalogue.registry import operation_of
-from segalgo.verify.comparison import Mismatch
+from segalgo.verify.kernels.coverage import not_covered, outputs_written
 from segalgo.verify.kernels.expressions import LaunchError, values
-from segalgo.verify.kernels.launch_scope import not_taken, scope_of
+from segalgo.verify.kernels.faults import KernelFaultError
+from segalgo.verify.kernels.launch_scope import output_names, scope_of
+from segalgo.verify.kernels.steps import Step, scratch_of, step_of
+from segalgo.verify.processes.guards import aligned_empty
 
-SCHEDULES = (("forward", 0), ("reversed", 0), ("shuffled", 1), ("shuffled", 2))
-HALF = re.compile(r"\b(__)?half\b")
-# What a fault of the simulated device is called in a report.
-FAULTS = (
-    ("divergent barrier", "divergent barrier"),
-    ("divergent warp", "warp misuse"),
-    ("deadlock", "warp misuse"),
-    ("in its own mask", "warp misuse"),
-    ("shuffle", "warp misuse"),
-    ("__trap", "trap"),
-    ("assert", "trap"),
+# Orders of threads and blocks: what they are called, how they are asked for, and whether they switch at atomics.
+SCHEDULES = (
+    ("forward", "forward", 0, 0),
+    ("reversed", "reversed", 0, 0),
+    ("shuffled (seed 1)", "shuffled", 1, 0),
+    ("shuffled (seed 2)", "shuffled", 2, 0),
+    ("in step, switched at every atomic and volatile access", "forward", 0, 1),
+    ("in step, the last one first", "reversed", 0, 1),
+    ("switched after their 1st atomic or volatile access", "shuffled", 3, 2),
+    ("switched after their 2nd atomic or volatile access", "forward", 4, 3),
+    ("switched after their 3rd atomic or volatile access", "forward", 5, 4),
+    ("switched at random (seed 6)", "shuffled", 6, 100),
+    ("switched at random (seed 7)", "shuffled", 7, 100),
+    ("switched at random, seldom (seed 8)", "shuffled", 8, 101),
 )
-
-
-class KernelFaultError(Exception):
-    """What the device saw while the kernel ran; `mismatches` are the findings."""
-
-    def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__(lines[0])
-        found: dict[str, Mismatch] = {}
-        for line in lines:
-            kind = kind_of(line)
-            found.setdefault(kind, Mismatch(kind, line))
-        self.mismatches = list(found.values())
-
-
-def kind_of(line: str) -> str:
-    """Return the kind of a finding from its line."""
-    head = line.partition(":")[0]
-    if head in ("race", "out of bounds", "uninitialised shared memory"):
-        return head
-    return next((kind for word, kind in FAULTS if word in line), "fault")
+HALF = re.compile(r"\b(__)?half\b|AT_DISPATCH\w*HALF|\bHalf\b")
+ELEMENT = re.compile(r"(?<=[<,\s])(?:T|scalar_t)(?=[\s,>*])")
+WIDTHS = {"b": "biu", "i": "biu", "u": "biu"}
 
 
 @dataclass
 class CudaKernel:
-    """A kernel in CUDA C++ and how it is launched; ``run(case)`` returns its outputs.
+    """A kernel in CUDA C++ and how it is launched; ``run(case)`` returns its outputs by their places.
 
     Parameters
     ----------
@@ -69,128 +58,266 @@ class CudaKernel:
     shared : str, default "0"
         Bytes of dynamic shared memory.
     zeroed : sequence of str, default ()
-        Outputs that the launch promises to be zero; others hold canaries.
+        Outputs and scratch arrays that the host promises to be zero; others hold canaries.
+    steps : sequence of dict, default ()
+        In place of one launch: launches (``entry``, ``args``, ``grid``, ``block``, ``shared``), copies (``copy``),
+        fills (``fill``) and repetitions (``repeat`` with ``steps``), in order.
+    scratch : dict, default {}
+        Further arrays by name: ``{"partial": "T[rows]"}``; T is the element type.
+    include, defines : sequence of str, default ()
+        Folders of headers, beside that of the file; macros, ``"NAME=VALUE"``.
+    fix : dict, default {}
+        Parameters of the operation that the kernel has built in.
     device : {"cpu", "cuda"}, default "cpu"
         "cpu": the simulated device.
     """
 
     path: str
     operation: str
-    entry: str
-    args: str
-    grid: str
+    entry: str = ""
+    args: str = ""
+    grid: str = ""
     block: str = "256"
     shared: str = "0"
     zeroed: Sequence[str] = ()
+    steps: Sequence[Mapping[str, Any] | Step] = ()
+    scratch: Mapping[str, str] = field(default_factory=dict)
+    include: Sequence[str] = ()
+    defines: Sequence[str] = ()
+    fix: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
-    _kernels: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
-    _calls: int = field(default=0, init=False, repr=False)
+    _kernels: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.steps and not (self.entry and self.args and self.grid):
+            raise LaunchError("entry, args, grid: expected all three, or steps")
+        one = Step(self.entry, self.args, self.grid, self.block, self.shared)
+        self._steps = tuple(step_of(given) for given in self.steps) or (one,)
+        self._launches = [launch for step in self._steps for launch in step.launches()]
+        if not self._launches:
+            raise LaunchError("steps: no launch among them, expected one with entry, args and grid")
+        self._words = set().union(*(step.words() for step in self._steps))
+        self._scratch = scratch_of(self.scratch)
 
     @property
     def __name__(self) -> str:
-        return self.entry
+        return ", ".join(dict.fromkeys(launch.entry for launch in self._launches))
+
+    @property
+    def schedules(self) -> int:
+        """How many orders of threads a case is run in."""
+        return len(SCHEDULES) if self.device == "cpu" else 1
+
+    @staticmethod
+    def schedule_name(schedule: int) -> str:
+        """Return what an order of threads is called."""
+        return SCHEDULES[schedule][0]
 
     def setup(self) -> str:
         """Return the expression that makes this kernel again."""
-        fields = {
-            one.name: getattr(self, one.name) for one in dataclass_fields(self) if one.init and one.name[0] != "_"
-        }
-        default = {"block": "256", "shared": "0", "zeroed": (), "device": "cpu"}
-        words = (f"{name}={value!r}" for name, value in fields.items() if default.get(name) != value)
+        words = []
+        for one in dataclass_fields(self):
+            if not one.init or one.name[0] == "_":
+                continue
+            value = getattr(self, one.name)
+            value = str(Path(value).resolve()) if one.name == "path" else value
+            if value != one.default and (value or one.name in ("path", "operation")):
+                words.append(f"{one.name}={value!r}")
         return f"segalgo.verify.CudaKernel({', '.join(words)})"
 
     def source(self) -> str:
         """Return the text of the file."""
         return Path(self.path).read_text()
 
-    def dtypes(self) -> list[str]:
-        """Return the dtypes of the operation that this kernel takes; compiles what has to be compiled to know."""
-        known = list(operation_of(self.operation).dtypes)
-        if "<T" in self.entry:
-            return [name for name in known if name != "float16" or HALF.search(self.source())]
-        if self.device == "cuda":
-            codes = _types_of_parameters(self.source(), self.entry)
-        else:
-            codes = self._kernel(known[0]).signature
-        places = [k for k, name in enumerate(_names(self.args)) if name in ("x", *_array_names(self.operation)[:1])]
+    def dtypes(self, asked: Sequence[str] | None = None) -> list[str]:
+        """Return the dtypes of the operation that this kernel takes; compiles what has to be compiled to know.
+
+        A template of an operation on floats is asked about floats, unless `asked` names others. Raises RuntimeError
+        with the compiler's message if it compiles for none.
+        """
+        known = [name for name in operation_of(self.operation).dtypes if asked is None or name in asked]
+        if not known:
+            return []
+        if any(ELEMENT.search(launch.entry) for launch in self._launches):
+            if asked is None and np.dtype(known[0]).kind == "f":
+                known = [name for name in known if np.dtype(name).kind == "f"]
+            known = [name for name in known if name != "float16" or HALF.search(self.source())]
+            return self._compiling(known)
+        launch = self._launches[0]
+        codes = self._codes(launch, known[0])
+        first = next(iter(operation_of(self.operation).signature.parameters))
+        names = [part.strip() for part in launch.args.split(",")]
+        places = [k for k, name in enumerate(names) if name in ("x", first)]
         if not places or places[0] >= len(codes):
             return known
-        code = codes[places[0]][1:]
+        code = codes[places[0]][1:].partition("_")[0]
         return [name for name in known if _fits_pointer(np.dtype(name), code)]
+
+    def _compiling(self, dtypes: Sequence[str]) -> list[str]:
+        """Return the dtypes that the template compiles for: the first failure of the first one is the kernel's."""
+        found, first = [], None
+        for name in dtypes:
+            try:
+                for launch in self._launches:
+                    self._kernel(launch.entry, name)
+                found.append(name)
+            except RuntimeError as error:
+                first = first or error
+                if not found and np.dtype(name).kind == "f":
+                    raise
+        if first is not None and not found:
+            raise first
+        return found
 
     def missing(self, case: Case) -> set[str]:
         """Return what the case needs and the launch does not take."""
-        words = " ".join((self.args, self.grid, self.block, self.shared))
-        return not_taken(case, set(re.findall(r"[A-Za-z_]\w*", words)))
+        return not_covered(case, self._words, set(self.fix))
 
-    def run(self, case: Case, arguments: dict[str, Any] | None = None) -> Any:
-        """Launch the kernel on a case and return its outputs; raise `KernelFaultError` with what the device saw."""
+    def left_out(self) -> list[str]:
+        """Return the outputs that no launch names."""
+        names = [name.replace(" ", "_") for name in operation_of(self.operation).outputs]
+        inputs = set(operation_of(self.operation).signature.parameters)
+        written = {
+            name for k, name in enumerate(names) if name in self._words - inputs or (not k and "out" in self._words)
+        }
+        return [name for name in names if name not in written]
+
+    def run(self, case: Case, arguments: dict[str, Any] | None = None, schedule: int = 0) -> dict[int, np.ndarray]:
+        """Run the launches on a case and return the outputs by place; raise `KernelFaultError` with what was seen.
+
+        A schedule that switches threads at atomics returns nothing where the kernel has none.
+        """
         arguments = case.arguments if arguments is None else arguments
-        kernel = self._kernel(case.recipe.dtype)
-        outputs = [np.empty(like.shape, like.dtype) for like in case.shaped]
-        scope = scope_of(case, outputs, arguments)
+        names = output_names(case)
+        places = outputs_written(case, self._words)
+        if not places:
+            raise LaunchError(f"args name no output: expected out, or {', '.join(names)}")
+        outputs = {k: _fresh(case.shaped[k].shape, self._dtype_of(case, k, names[k])) for k in places}
+        scope = scope_of(case, {names[k]: outputs[k] for k in places}, arguments)
+        for name, (dtype, size) in self._scratch.items():
+            count = max(int(values(size, scope, f"scratch {name}")[0]), 0)
+            scope[name] = _fresh((count,), case.recipe.dtype if dtype == "T" else dtype)
         for name in self.zeroed:
             if name not in scope:
                 raise LaunchError(f"zeroed: no output {name!r} here")
             scope[name].fill(0)
-        given = values(self.args, scope, "args")
-        codes = _types_of_parameters(self.source(), self.entry) if self.device == "cuda" else kernel.signature
-        if len(codes) != len(given):
-            raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {self.entry}")
-        passed = [_as_code(value, code, case.recipe.dtype) for value, code in zip(given, codes, strict=True)]
-        size = [int(n) for n in values(self.grid, scope, "grid")]
-        block = [int(n) for n in values(self.block, scope, "block")]
-        shared = int(values(self.shared, scope, "shared")[0])
-        if min(size) > 0:
-            self._launch(kernel, size, block, passed, shared)
-        for original, used in zip(given, passed, strict=True):
-            if isinstance(original, np.ndarray) and used is not original and any(original is o for o in outputs):
-                original[...] = used  # an output of integers of another width
-        return outputs
+        switches = self._run_steps(self._steps, scope, case.recipe.dtype, schedule)
+        return outputs if switches or SCHEDULES[schedule][3] == 0 else {}
 
-    def _launch(self, kernel: Any, grid: list[int], block: list[int], passed: list[Any], shared: int) -> None:
+    def _dtype_of(self, case: Case, k: int, name: str) -> np.dtype:
+        """Return the dtype of an output: the reference's, or the kernel's where that is of another kind."""
+        like = case.shaped[k].dtype
+        for launch in self._launches:
+            codes = self._codes(launch, case.recipe.dtype)
+            parts = [part.strip() for part in launch.args.split(",")]
+            for part, code in zip(parts, codes, strict=False):
+                if part == name or (k == 0 and part == "out"):
+                    if code[0] not in "pc" or code[1] == "x":
+                        return like
+                    own = np.dtype(code[1:])
+                    return like if own.kind in WIDTHS.get(like.kind, "") else own
+        return like
+
+    def _run_steps(self, steps: Sequence[Step], scope: dict[str, Any], dtype: str, schedule: int) -> int:
+        switches = 0
+        for step in steps:
+            if step.entry:
+                switches += self._run_launch(step, scope, dtype, schedule)
+            elif step.copy:
+                to, source = values(step.copy, scope, "copy")
+                if not isinstance(to, np.ndarray) or not isinstance(source, np.ndarray) or to.size != source.size:
+                    raise LaunchError(f"copy={step.copy!r}: expected two arrays of equal numbers of elements")
+                to.reshape(-1)[...] = source.reshape(-1)
+            elif step.fill:
+                to, number = values(step.fill, scope, "fill")
+                to[...] = number
+            else:
+                for _ in range(int(values(step.repeat, scope, "repeat")[0])):
+                    switches += self._run_steps(step.steps, scope, dtype, schedule)
+        return switches
+
+    def _run_launch(self, launch: Step, scope: dict[str, Any], dtype: str, schedule: int) -> int:
+        given = values(launch.args, scope, "args")
+        codes = self._codes(launch, dtype)
+        if len(codes) != len(given):
+            raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {launch.entry}")
+        passed = [_as_code(value, code) for value, code in zip(given, codes, strict=True)]
+        grid, block = (
+            [int(n) for n in values(text, scope, what)]
+            for text, what in ((launch.grid, "grid"), (launch.block, "block"))
+        )
+        shared = int(values(launch.shared, scope, "shared")[0])
+        if min(grid) <= 0 or (min(block) <= 0 and scope["n"] == 0):
+            return 0
+        kernel = self._kernel(launch.entry, dtype)
+        switches = self._launch(kernel, grid, block, passed, shared, schedule)
+        for original, used, code in zip(given, passed, codes, strict=True):
+            if (
+                isinstance(original, np.ndarray)
+                and used is not original
+                and code[0] == "p"
+                and used.base is not original
+            ):
+                original[...] = used.reshape(original.shape)  # an array of integers of another width
+        return switches
+
+    def _launch(
+        self, kernel: Any, grid: list[int], block: list[int], passed: list[Any], shared: int, schedule: int
+    ) -> int:
         if self.device == "cuda":
-            _launch_on_gpu(kernel, grid, block, passed, shared)
-            return
-        order, seed = SCHEDULES[self._calls % len(SCHEDULES)]
-        self._calls += 1
+            from segalgo.verify.kernels import gpu
+
+            gpu.launch(kernel, grid, block, passed, shared)
+            return 0
+        _, order, seed, switching = SCHEDULES[schedule]
         fault = []
         try:
-            kernel(grid, block, passed, shared, order=order, seed=seed)
-        except (TypeError, ValueError) as error:
+            kernel(grid, block, passed, shared, order=order, seed=seed, switching=switching)
+        except TypeError as error:
             raise LaunchError(str(error)) from None
+        except ValueError as error:
+            raise KernelFaultError([f"invalid launch: {error}"]) from None
         except RuntimeError as error:
             fault = [str(error).partition(": ")[2]]
-        lines = [*kernel.watch.findings, *(line for line in fault if "out of bounds:" not in line)]
+        seen = ("out of bounds:", "misaligned access:")  # told as findings already
+        lines = [*kernel.watch.findings, *(line for line in fault if not any(word in line for word in seen))]
         if lines:
             raise KernelFaultError(lines)
+        return kernel.switches
 
-    def _kernel(self, dtype: str) -> Any:
-        name = self.entry.replace("<T", "<" + _element(dtype)) if "<T" in self.entry else self.entry
-        if name not in self._kernels:
+    def _codes(self, launch: Step, dtype: str) -> list[str]:
+        """Return the codes of a launch's parameters."""
+        if self.device == "cuda":
+            from segalgo.verify.kernels import gpu
+
+            return gpu.types_of_parameters(self.source(), launch.entry)
+        return self._kernel(launch.entry, dtype).signature
+
+    def _kernel(self, entry: str, dtype: str) -> Any:
+        name = ELEMENT.sub("half" if dtype == "float16" else C_NAMES[dtype], entry)
+        key = (name, "")
+        if key not in self._kernels:
+            folders = (str(Path(self.path).resolve().parent), *self.include)
             if self.device == "cuda":
-                import cupy
+                from segalgo.verify.kernels import gpu
 
-                options = ("--std=c++17",)
-                module = cupy.RawModule(code=self.source(), options=options, name_expressions=[name])
-                self._kernels[name] = module.get_function(name)
+                self._kernels[key] = gpu.compiled(self.source(), name, folders)
             else:
                 from segalgo.simulated.compiler import Kernel
 
-                self._kernels[name] = Kernel(self.source(), Path(self.path).name, name, watched=True)
-        return self._kernels[name]
+                self._kernels[key] = Kernel(
+                    self.source(),
+                    Path(self.path).name,
+                    name,
+                    watched=True,
+                    folders=folders,
+                    defines=tuple(self.defines),
+                )
+        return self._kernels[key]
 
 
-def _names(args: str) -> list[str]:
-    return [part.strip() for part in args.split(",")]
-
-
-def _array_names(operation: str) -> list[str]:
-    return list(operation_of(operation).signature.parameters)
-
-
-def _element(dtype: str) -> str:
-    return "half" if dtype == "float16" else C_NAMES[dtype]
+def _fresh(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    return aligned_empty(int(np.prod(shape, dtype=int)), dtype).reshape(shape)
 
 
 def _fits_pointer(dtype: np.dtype, code: str) -> bool:
@@ -199,46 +326,28 @@ def _fits_pointer(dtype: np.dtype, code: str) -> bool:
     return code == f"{dtype.kind}{dtype.itemsize}" or (dtype.kind == "b" and code in ("u1", "b1"))
 
 
-def _as_code(value: Any, code: str, dtype: str) -> Any:
+def _as_code(value: Any, code: str) -> Any:
     """Return an argument as the kernel takes it: arrays of integers in its width, numbers in its type."""
     if isinstance(value, np.ndarray):
-        if code[0] not in "pc" or code[1] == "x":
+        if code[0] == "a":
             return value
-        wanted = np.dtype(code[1:])
+        if code[0] not in "pc":
+            if value.ndim == 0:
+                return np.dtype(code.replace("b1", "?")).type(value.item())
+            raise LaunchError(
+                f"args: an array of shape {value.shape}: expected a number, the kernel takes {code} there"
+            )
+        if code[1] == "x":
+            return value if value.ndim else value.reshape(1)
+        wanted = np.dtype(code[1:].replace("b1", "?"))
         if value.dtype.kind in "biu" and wanted.kind in "biu" and value.dtype != wanted:
-            return value.astype(wanted)
+            value = value.astype(wanted)
         return value if value.ndim else value.reshape(1)
     if code[0] in "pc":
         raise LaunchError(f"args: {value!r} is a number: expected an array, the kernel takes a pointer there")
-    return np.dtype(code.replace("b1", "?")).type(value)
-
-
-def _types_of_parameters(source: str, entry: str) -> list[str]:
-    """Return the codes of a kernel's parameters from its source, for NVRTC, which does not tell."""
-    from segalgo.simulated.compiler import PARAMETERS
-
-    named = {text: np.dtype(name) for name, text in C_NAMES.items()}
-    named |= {"int": np.dtype("int32"), "unsigned": np.dtype("uint32"), "size_t": np.dtype("uint64")}
-    wanted = entry.partition("<")[0].strip()
-    for name, text in PARAMETERS.findall(source):
-        if name != wanted:
-            continue
-        codes = []
-        for part in text.split(","):
-            words = re.sub(r"\b(const|__restrict__|volatile)\b|[\w]+\s*$", " ", part).replace("*", " ").split()
-            dtype = named.get(" ".join(words))
-            code = "x0" if dtype is None else f"{dtype.kind}{dtype.itemsize}"
-            codes.append(("c" if "const" in part else "p") + code if "*" in part else code)
-        return codes
-    raise LaunchError(f"entry={entry!r}: no kernel of that name in the file")
-
-
-def _launch_on_gpu(kernel: Any, grid: list[int], block: list[int], passed: list[Any], shared: int) -> None:
-    import cupy
-
-    on_gpu = [cupy.asarray(value) if isinstance(value, np.ndarray) else value for value in passed]
-    kernel(tuple(grid), tuple(block), tuple(on_gpu), shared_mem=shared)
-    cupy.cuda.get_current_stream().synchronize()
-    for value, used in zip(passed, on_gpu, strict=True):
-        if isinstance(value, np.ndarray) and value.flags.writeable:
-            value[...] = used.get()
+    if code[0] == "x":
+        return np.zeros(max(int(code[1:]), 1), np.uint8)
+    try:
+        return np.dtype(code.replace("b1", "?")).type(value)
+    except OverflowError:
+        raise LaunchError(f"args: {value!r} does not fit the kernel's parameter of kind {code}") from None

@@ -1,7 +1,6 @@
 """The subprocess of a verification: reads what to do, names each case before it runs, leaves the report in a file."""
 
 import importlib.util
-import json
 import pickle
 import sys
 from collections.abc import Callable
@@ -12,8 +11,25 @@ from segalgo.verify.kernels.cuda_source import CudaKernel
 from segalgo.verify.runner import check
 
 
-def function_of(path: str, name: str) -> Callable[..., Any]:
-    """Return a function of a Python file."""
+def load(path: str, name: str) -> Callable[..., Any]:
+    """Return a function of a Python file, as ``segalgo verify FILE.py:FUNCTION`` judges it.
+
+    Parameters
+    ----------
+    path : str
+    name : str
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    AttributeError
+        If it has no such function.
+    """
     file = Path(path)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     if spec is None or spec.loader is None or not file.exists():
@@ -33,17 +49,18 @@ def work(order: dict[str, Any]) -> Any:
     try:
         dtypes = order.get("dtypes")
         if "kernel" in order:
+            print("compiles", flush=True)
             function: Any = CudaKernel(**order["kernel"])
-            known = function.dtypes()
-            dtypes = [name for name in known if dtypes is None or name in dtypes]
+            dtypes = function.dtypes(dtypes)
             layouts = ("C",)
         else:
-            function = function_of(order["path"], order["function"])
+            function = load(order["path"], order["function"])
             layouts = tuple(order["layouts"])
     except (OSError, ImportError, SyntaxError, AttributeError, RuntimeError, ValueError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     if not dtypes and dtypes is not None:
         return f"{function.__name__} takes no dtype that {order['operation']} has"
+    print("cases", flush=True)
     try:
         return check(
             order["operation"],
@@ -55,6 +72,9 @@ def work(order: dict[str, Any]) -> Any:
             ndims=order.get("ndims"),
             device=order.get("device", "cpu") if "kernel" not in order else "cpu",
             progress=lambda number, text: print(f"case {number} {text}", flush=True),
+            fix=order.get("fix"),
+            seconds=order.get("seconds"),
+            setup=order.get("setup", ""),
         )
     except ValueError as error:
         return str(error)
@@ -73,5 +93,8 @@ def _limit_memory(memory: int | None) -> None:
 
 
 if __name__ == "__main__":
-    result = work(json.loads(Path(sys.argv[1]).read_text()))
+    try:
+        result = work(pickle.loads(Path(sys.argv[1]).read_bytes()))
+    except Exception as error:  # a fault of the verification itself: never a verdict on the kernel
+        result = f"the verification failed: {type(error).__name__}: {error}"
     Path(sys.argv[2]).write_bytes(pickle.dumps(result))

@@ -20,7 +20,7 @@ from segalgo.models import SegNet, UNet, WeightsError, available, from_checkpoin
         (lambda: available(3), TypeError, "folder=3: expected a path"),
         (lambda: load("unet"), ValueError, "name='unet': expected one of"),
         (lambda: load("unet", "nowhere"), ValueError, "name='unet': expected one of none, no weights are installed"),
-        (lambda: load_encoder(UNet(1, 2, 2, 1), {}), TypeError, "model is a UNet: expected a SegNet"),
+        (lambda: load_encoder(UNet(1, 2, 2, 1), {}), TypeError, "model is a UNet: expected a network whose encoder"),
         (lambda: load_encoder(SegNet(widths=(1,) * 5), 3), TypeError, "source is a int: expected a path or a mapping"),
         (lambda: load_encoder(SegNet(widths=(1,) * 5), {}), ValueError, "mismatches"),
         (lambda: load_encoder(SegNet(widths=(1,) * 5), "a.pth"), WeightsError, "a.pth: no such file"),

@@ -1,4 +1,4 @@
-"""Checks of numbers that thresholds take: each raises an error that names the argument."""
+"""Checks of numbers that doors take: each raises an error that names the argument."""
 
 import math
 import operator
@@ -10,7 +10,7 @@ import numpy as np
 
 def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
     """Return a finite real number as a Python float, at least `least` and larger than `above`."""
-    array = np.asarray(value) if not isinstance(value, str | bytes) and np.ndim(value) == 0 else None
+    array = np.asarray(value) if is_scalar(value) else None
     # A Python integer of more than 64 bits has no dtype of numbers.
     if (array is None or array.dtype.kind not in "biuf") and not isinstance(value, int):
         raise TypeError(f"{argument}={value!r}: expected a real number")
@@ -24,6 +24,14 @@ def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above
     return number
 
 
+def as_score(value: Any, argument: str) -> float:
+    """Return a real number that stands in for a score that is not defined; nan and infinities are allowed."""
+    array = np.asarray(value) if is_scalar(value) else None
+    if array is None or array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument}={value!r}: expected a real number or nan")
+    return float(value)
+
+
 def as_integer(value: Any, argument: str, least: int, most: int) -> int:
     """Return the value as an integer from `least` to `most`."""
     try:
@@ -35,9 +43,14 @@ def as_integer(value: Any, argument: str, least: int, most: int) -> int:
     return number
 
 
+def is_scalar(value: Any) -> bool:
+    """Return whether a value is one number, if it is one at all: an array without axes, or nothing to iterate over."""
+    return getattr(value, "ndim", None) == 0 or not isinstance(value, Iterable)
+
+
 def is_sequence(value: Any) -> bool:
     """Return whether a value is a sequence of numbers, one for each axis, and not one number for all of them."""
-    return isinstance(value, Iterable) and not isinstance(value, str | bytes) and np.ndim(value) > 0
+    return not is_scalar(value) and not isinstance(value, str | bytes)
 
 
 def _shown(value: Any) -> str:

@@ -1,0 +1,94 @@
+"""What of an operation a launch covers: parameters that it names, outputs that it writes, sizes that it knows."""
+
+import inspect
+from typing import Any
+
+import numpy as np
+
+from segalgo.verify.cases.case import Case
+from segalgo.verify.kernels.launch_scope import PAD, PAIRS, RENAMED, SIZES, output_names, scope_of
+
+# Parameters that a kernel sees in the sizes of its output alone, or in which outputs it writes.
+IN_THE_SIZES = ("output_size", "return_indices", "return_num", "scale_factor", "output_padding")
+# The same of single operations.
+SEEN_IN_SIZES = {
+    "interpolate": ("size",),
+    "max_unpool2d": ("kernel_size", "stride", "padding"),
+    "label_statistics": ("num_labels",),
+}
+# Names that stand for a parameter, beside its own.
+STANDS_FOR: dict[str, tuple[str, ...]] = {
+    **PAIRS,
+    "axis": ("axis", "length", "outer", "inner"),
+    "normalized_shape": ("axes", "length", "normalized", "outer"),
+    "pad": PAD,
+    "wrap": ("wrap0", "wrap1"),
+}
+
+
+def not_covered(case: Case, used: set[str], fixed: set[str]) -> set[str]:
+    """Return which parameters of a case, and which sizes that it lacks, a launch with these names does not cover.
+
+    A parameter is covered where the launch names it, where it has the value that it has without being named, where
+    the user fixed it, and where the sizes of the output say it.
+    """
+    arguments = case.arguments
+    lacking = set()
+    for name, value in arguments.items():
+        if isinstance(value, np.ndarray) or name in fixed or _is_read_off_sizes(case, name):
+            continue
+        if not _is_named(name, value, used, arguments) and not _goes_without(case, name, value):
+            lacking.add(name)
+    lacking |= {name for name, value in arguments.items() if _array_is_left_out(case, name, value, used)}
+    if lacking:
+        return lacking
+    known = scope_of(case, dict(zip(output_names(case), case.shaped, strict=True)), arguments)
+    return {f"cases without {name}" for name in (used & SIZES) - set(known)}
+
+
+def _is_read_off_sizes(case: Case, name: str) -> bool:
+    return name in IN_THE_SIZES or name in SEEN_IN_SIZES.get(case.recipe.operation, ())
+
+
+def _is_named(name: str, value: Any, used: set[str], arguments: dict[str, Any]) -> bool:
+    if name in PAIRS:
+        if name in used and isinstance(value, int):
+            return True
+        if name == "stride" and value is None:
+            value = arguments["kernel_size"]
+        high, wide = PAIRS[name]
+        sides = value if isinstance(value, tuple) else (value, value)
+        # A kernel that takes one number for both axes is asked about equal ones.
+        return {high, wide} <= used or (bool({high, wide} & used) and len(set(sides)) == 1)
+    if name == "pad":
+        return all(word in used for word, amount in zip(PAD, (*value, 0, 0)[:4], strict=True) if amount)
+    return bool(used & {RENAMED.get(name, name), *STANDS_FOR.get(name, ())})
+
+
+def _goes_without(case: Case, name: str, value: Any) -> bool:
+    """Return whether a kernel that does not know a parameter computes what its value asks for."""
+    rank = max(len(case.recipe.shape), 1)
+    if name == "axis" and isinstance(value, int):
+        return value % rank == rank - 1
+    if name == "normalized_shape":
+        return len(value) == 1
+    default = case.operation.signature.parameters[name].default
+    if default is inspect.Parameter.empty:
+        return False
+    return value is default or (type(value) is type(default) and value == default)
+
+
+def _array_is_left_out(case: Case, name: str, value: Any, used: set[str]) -> bool:
+    """Return whether the case hands over an array that the launch does not read: a bias, a mask, weights."""
+    first = next(iter(case.arguments))
+    return isinstance(value, np.ndarray) and name != first and name not in used
+
+
+def outputs_written(case: Case, used: set[str]) -> list[int]:
+    """Return the places of the outputs that a launch names."""
+    inputs = set(case.arguments)
+    return [
+        k
+        for k, name in enumerate(output_names(case))
+        if (name in used and name not in inputs) or (k == 0 and "out" in used)
+    ]

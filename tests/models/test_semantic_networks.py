@@ -1,0 +1,316 @@
+"""Networks of semantic segmentation: the papers' shapes and counts, every backend, plans, tiles, files."""
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from network_deviation import assert_logits, deviation
+from PIL import Image
+from semantic_networks import SMALL, seasoned
+
+import segalgo
+from segalgo.cli import main
+from segalgo.models import (
+    FCN,
+    LRASPP,
+    DeepLabV3,
+    SegFormer,
+    UNet,
+    WeightsError,
+    from_checkpoint,
+    load_encoder,
+    save_weights,
+)
+from segalgo.models.plans.public import PublicPlan
+
+# What torchvision's auxiliary head on stage 3 of a bottleneck ResNet has: a 3 x 3 and a 1 x 1 convolution.
+AUXILIARY = 256 * 1024 * 9 + 2 * 256 + 21 * 256 + 21
+COUNTS = {
+    "fcn_resnet50": (35_322_218 - AUXILIARY, lambda: FCN()),
+    "fcn_resnet101": (54_314_346 - AUXILIARY, lambda: FCN(backbone="resnet101")),
+    "deeplabv3_resnet50": (42_004_074 - AUXILIARY, lambda: DeepLabV3()),
+    "deeplabv3_resnet101": (60_996_202 - AUXILIARY, lambda: DeepLabV3(backbone="resnet101")),
+    "deeplabv3_mobilenet_v3_large": (
+        11_029_328 - (10 * 40 * 9 + 2 * 10 + 21 * 10 + 21),
+        lambda: DeepLabV3(backbone="mobilenet_v3_large"),
+    ),
+    "lraspp_mobilenet_v3_large": (3_221_538, lambda: LRASPP()),
+    "segformer-b0-ade": (3_752_694, lambda: SegFormer()),
+    "segformer-b0-cityscapes": (3_719_027, lambda: SegFormer(num_classes=19)),
+}
+
+
+@pytest.fixture(params=SMALL)
+def name(request):
+    return request.param
+
+
+@pytest.fixture
+def model(name):
+    return seasoned(SMALL[name]())
+
+
+def shapes_of(model, *size):
+    return {step.name: step.shape[1:] for step in model.describe((1, model.in_channels, *size))}
+
+
+@pytest.mark.parametrize("builder", COUNTS)
+def test_parameters_are_as_many_as_published(builder):
+    count, make = COUNTS[builder]
+    assert make().summary((1, 3, 64, 64)).parameters == count
+
+
+def test_segformers_are_as_large_as_in_the_paper():
+    """Table 1 of Xie et al.: parameters of encoder and decoder in millions, ADE20K."""
+    for variant, encoder, decoder in (
+        ("b0", 3.4, 0.4), ("b1", 13.1, 0.6), ("b2", 24.2, 3.3), ("b3", 44.0, 3.3), ("b4", 60.8, 3.3), ("b5", 81.4, 3.3),
+    ):  # fmt: skip
+        rows = SegFormer(variant=variant).summary((1, 3, 64, 64)).rows
+        counts = [
+            sum(row.parameters for row in rows if row.name.startswith("segformer") == own) for own in (True, False)
+        ]
+        assert counts[0] / 1e6 == pytest.approx(encoder, abs=0.11)
+        assert counts[1] / 1e6 == pytest.approx(decoder, abs=0.21)
+
+
+def test_maps_of_segformer():
+    """Figure 2 of Xie et al.: maps of 1/4, 1/8, 1/16 and 1/32; attention over 1/64 of the cells in the first stage."""
+    shapes = shapes_of(SegFormer(), 512, 512)
+    for stage, shape in enumerate([(32, 128, 128), (64, 64, 64), (160, 32, 32), (256, 16, 16)]):
+        assert shapes[f"segformer.encoder.stage.{stage}.map"] == shape
+    scores = [shapes[f"segformer.encoder.block.{stage}.0.attention.self.scores"] for stage in range(4)]
+    assert scores == [(1, 128**2, 256), (2, 64**2, 256), (5, 32**2, 256), (8, 256, 256)]
+    assert shapes["decode_head.concatenated"] == (1024, 128, 128)
+    assert shapes["decode_head.classifier"] == (150, 128, 128)
+
+
+# Products of all convolutions, in units of 1e9, at 520 x 520; torchvision's figures count the auxiliary head.
+@pytest.mark.parametrize(
+    ("make", "published", "auxiliary"),
+    [
+        (lambda: FCN(), 152.717, (AUXILIARY - 533) * 65 * 65),
+        (lambda: DeepLabV3(), 178.722, (AUXILIARY - 533) * 65 * 65),
+        (lambda: LRASPP(), 2.086, 0),
+    ],
+)
+def test_products_are_as_many_as_published(make, published, auxiliary):
+    rows = make().summary((1, 3, 520, 520)).rows
+    products = sum(row.multiplications for row in rows if row.operation == "conv2d")
+    assert (products + auxiliary) / 1e9 == pytest.approx(published, rel=1e-3)
+
+
+def test_maps_of_resnet():
+    """Table 1 of He et al.: 112, 56, 28, 14, 7 cells of a picture of 224; dilated, the last three have 28."""
+    maps = {"stem": (64, 112, 112), "layer1": (256, 56, 56), "layer2": (512, 28, 28)}
+    maps |= {"layer3": (1024, 14, 14), "layer4": (2048, 7, 7)}
+    plain = shapes_of(FCN(dilated=(False, False, False)), 224, 224)
+    for name, shape in maps.items():
+        last = {"stem": "relu1", "layer1": "layer1.2.relu3", "layer2": "layer2.3.relu3"}
+        assert plain["backbone." + last.get(name, {"layer3": "layer3.5.relu3"}.get(name, "layer4.2.relu3"))] == shape
+    dilated = FCN().describe((1, 3, 224, 224))
+    options = {step.name: step.options for step in dilated}
+    assert {step.name: step.shape for step in dilated}["backbone.layer4.2.relu3"] == (1, 2048, 28, 28)
+    rates = [options[f"backbone.layer{s}.{k}.conv2"]["dilation"] for s, k in ((3, 0), (3, 1), (4, 0), (4, 1))]
+    assert rates == [1, 2, 2, 4]
+    basic = shapes_of(FCN(backbone="resnet34", dilated=(False, False, False)), 224, 224)
+    assert basic["backbone.layer4.2.relu2"] == (512, 7, 7)
+    assert sum(".conv" in name for name in basic) == 1 + 2 * (3 + 4 + 6 + 3)
+
+
+def test_maps_of_mobilenetv3():
+    """Table 1 of Howard et al. at 224, but for the last stage, which is dilated: 14 cells in place of 7."""
+    shapes = shapes_of(LRASPP(), 224, 224)
+    maps = {"0.2": (16, 112, 112), "3.add": (24, 56, 56), "6.add": (40, 28, 28), "10.add": (80, 14, 14)}
+    maps |= {"12.add": (112, 14, 14), "15.add": (160, 14, 14), "16.2": (960, 14, 14)}
+    for name, shape in maps.items():
+        assert shapes[f"backbone.{name}"] == shape
+    squeezed = {name: shape[0] for name, shape in shapes.items() if name.endswith("fc1")}
+    assert [squeezed[f"backbone.{k}.block.2.fc1"] for k in (4, 5, 11, 12, 13, 14)] == [24, 32, 120, 168, 168, 240]
+    assert shapes["classifier.enlarged"] == (128, 28, 28)
+
+
+def test_maps_of_deeplabv3():
+    """Figure 5 of Chen et al.: five branches of 256 channels side by side, at an eighth of the picture."""
+    steps = DeepLabV3().describe((1, 3, 520, 520))
+    shapes = {step.name: step.shape[1:] for step in steps}
+    assert shapes["classifier.0.concatenated"] == (1280, 65, 65)
+    assert shapes["classifier.0.project.0"] == shapes["classifier.1"] == (256, 65, 65)
+    rates = [step.options["dilation"] for step in steps if step.name.startswith("classifier.0.convs.") and "weight"
+             and step.operation == "conv2d" and step.options["kernel_size"] == 3]  # fmt: skip
+    assert rates == [12, 24, 36]
+
+
+def test_every_backend(backend, name, model, rng):
+    """The plain pass in each wing, the simulated device included: a small form, end to end."""
+    simulated = backend.word == "simulated"
+    if simulated and name == "deeplabv3-mobilenet":
+        pytest.skip("a minute there, where LR-ASPP runs this backbone and DeepLabV3 on a ResNet this head")
+    size = model.fitting_size(17, 9) if simulated else (45, 61)
+    for dtype in ("float32",) if simulated else ("float32", "float64"):
+        x = rng.standard_normal((1, model.in_channels, *size)).astype(dtype)
+        with segalgo.use_backend("reference"):
+            expected, allowed = deviation(model, x, dtype)
+        got = model(backend.array(x))
+        assert got.dtype == dtype
+        assert_logits(backend.numpy(got), expected, allowed)
+
+
+def test_trace_summary_and_sizes(model, rng):
+    for size in ((1, 1), (7, 33), (64, 40)):
+        x = rng.standard_normal((2, model.in_channels, *size), dtype=np.float32)
+        steps = model.describe((2, model.in_channels, *model.fitting_size(*size)))
+        traced = dict(model.trace(x))
+        assert {name: array.shape for name, array in traced.items()} == {step.name: step.shape for step in steps}
+        logits = model(x)
+        assert logits.shape == (2, model.num_classes, *size)
+        np.testing.assert_array_equal(traced[steps[-1].name][:, :, : size[0], : size[1]], logits)
+    assert f"{model.summary().parameters:,}" in str(model.summary()).splitlines()[-1]
+
+
+@pytest.mark.parametrize("size", [(64, 96), (45, 61)])
+def test_plans_compute_what_the_plain_pass_computes(model, size, rng):
+    shape = (2, model.in_channels, *size)
+    x = rng.standard_normal(shape, dtype=np.float32)
+    expected, allowed = deviation(model, x, "float32")
+    run = model.plan(shape)
+    for _ in range(2):
+        assert_logits(run(x), expected, allowed)
+    assert_logits(PublicPlan(model.describe(shape), model.parameters).run(x, None), expected, allowed)
+
+
+def test_predict(model, rng):
+    picture = rng.integers(0, 256, (45, 61, 3), dtype=np.uint8)
+    labels = model.predict(picture)
+    assert labels.shape == (45, 61)
+    x = (picture.transpose(2, 0, 1) - np.array([123.675, 116.28, 103.53])[:, None, None]) / np.array(
+        [58.395, 57.12, 57.375]
+    )[:, None, None]
+    logits = model(x[None])[0]
+    best, second = np.sort(logits, axis=0)[[-1, -2]]
+    sure = best - second > 1e-3 * np.abs(logits).max()
+    assert sure.mean() > 0.9
+    np.testing.assert_array_equal(labels[sure], logits.argmax(0)[sure])
+
+
+def test_tiles_where_the_layers_allow_them(rng):
+    """FCN on a ResNet is convolutions alone; a mean of the whole map refuses."""
+    made = seasoned(SMALL["fcn-resnet18"]())
+    picture = rng.integers(0, 256, (64, 1152, 3), dtype=np.uint8)
+    whole, tiled = made.predict_proba(picture), made.predict_proba(picture, tile=32)
+    np.testing.assert_allclose(tiled, whole, atol=1e-4)
+    with pytest.raises(ValueError, match=r"tile with the layer logits \(interpolate\).*not by an integer factor"):
+        made.predict(picture[:45], tile=32)
+    for name, layer in (
+        ("segformer", r"segformer\.encoder\.patch_embeddings\.0\.flattened"),
+        ("deeplabv3-resnet34", "classifier.0.convs.4.0"),
+        ("lraspp", r"backbone\.4\.block\.\d\.avgpool"),
+    ):
+        with pytest.raises(ValueError, match=f"tile with the layer {layer} .*(reads its whole input|axes)"):
+            SMALL[name]().predict(picture, tile=64)
+
+
+def test_files_keep_the_network(model, tmp_path, rng):
+    model.save(tmp_path / "own.safetensors")
+    again = from_checkpoint(tmp_path / "own.safetensors")
+    assert repr(again) == repr(model)
+    # Names and shapes alone, without a record.
+    save_weights(tmp_path / "bare.safetensors", model.parameters)
+    assert type(from_checkpoint(tmp_path / "bare.safetensors")) is type(model)
+    x = rng.standard_normal((1, 3, 32, 48), dtype=np.float32)
+    np.testing.assert_array_equal(again(x), model(x))
+
+
+def test_the_command_takes_a_file_of_weights(model, tmp_path, rng):
+    """``segalgo segment --model FILE`` recognises the network by names and shapes."""
+    picture = rng.integers(0, 256, (45, 61, 3), dtype=np.uint8)
+    Image.fromarray(picture).save(tmp_path / "picture.png")
+    save_weights(tmp_path / "weights.safetensors", model.parameters)
+    options = ("--model", tmp_path / "weights.safetensors", "-o", tmp_path)
+    result = CliRunner().invoke(main, [str(word) for word in ("segment", tmp_path / "picture.png", *options)])
+    assert result.exit_code == 0, result.output
+    found = from_checkpoint(tmp_path / "weights.safetensors")
+    labels = segalgo.read_picture(tmp_path / "picture" / "labels.png")
+    np.testing.assert_array_equal(labels, found.predict(picture))
+
+
+def test_the_auxiliary_head_is_left_out(tmp_path):
+    for name in ("fcn-resnet50", "deeplabv3-mobilenet"):
+        model = seasoned(SMALL[name]())
+        extra = {f"aux_classifier.{k}.weight": np.ones((3, 3, 1, 1), np.float32) for k in (0, 4)}
+        save_weights(tmp_path / "weights.safetensors", {**model.parameters, **extra})
+        got = from_checkpoint(tmp_path / "weights.safetensors")
+        assert list(got.parameters) == list(model.parameters)
+        assert got.arguments == model.arguments
+    made = SMALL["lraspp"]()
+    with pytest.raises(ValueError, match=r"1 mismatch:\n  aux_classifier.0.weight: unknown"):
+        made.load_state_dict({**made.parameters, "aux_classifier.0.weight": np.ones(1, np.float32)})
+
+
+def test_weights_that_do_not_fit_are_listed(model, tmp_path):
+    state = dict(model.parameters)
+    name = next(name for name in list(state)[len(state) // 2 :] if name.endswith(".weight"))
+    state[name.replace("weight", "wieght")] = state.pop(name)
+    last = next(name for name in state if name.endswith(("classifier.4.bias", "classifier.bias")))
+    state[last] = np.zeros(9, np.float32)
+    with pytest.raises(ValueError, match="3 mismatches") as caught:
+        model.load_state_dict(state)
+    assert f"{name}: missing, expected shape" in str(caught.value)
+    assert f"the nearest unknown name is {name.replace('weight', 'wieght')}" in str(caught.value)
+    assert f"{last}: of shape (9,), expected (5,)" in str(caught.value)
+    del state[last]
+    save_weights(tmp_path / "weights.safetensors", state)
+    with pytest.raises(WeightsError, match="missing"):
+        from_checkpoint(tmp_path / "weights.safetensors")
+
+
+def test_encoders_of_classification_networks(tmp_path, rng):
+    """ResNet and MobileNetV3 by torchvision's names go into any head; the classifier is passed over."""
+    for name, classifier in (
+        ("fcn-resnet50", "fc.weight"), ("deeplabv3-resnet34", "fc.weight"), ("lraspp", "classifier.3.weight"),
+        ("deeplabv3-mobilenet", "classifier.0.weight"),
+    ):  # fmt: skip
+        trained, fresh = seasoned(SMALL[name]()), SMALL[name]()
+        prefix = "" if "resnet" in name else "features."
+        weights = {
+            prefix + parameter.removeprefix("backbone."): value
+            for parameter, value in trained.parameters.items()
+            if parameter.startswith("backbone.")
+        }
+        weights[classifier] = np.zeros((10, 8), np.float32)
+        save_weights(tmp_path / "encoder.safetensors", weights)
+        head = {parameter: value for parameter, value in fresh.parameters.items() if "backbone" not in parameter}
+        assert load_encoder(fresh, tmp_path / "encoder.safetensors") is fresh
+        for parameter, value in fresh.parameters.items():
+            np.testing.assert_array_equal(value, head.get(parameter, trained.parameters[parameter]))
+        with pytest.raises(WeightsError, match="an encoder alone"):
+            from_checkpoint(tmp_path / "encoder.safetensors")
+        weights.pop(next(iter(weights)))
+        with pytest.raises(ValueError, match="1 mismatch"):
+            load_encoder(fresh, weights)
+    with pytest.raises(TypeError, match="model is a UNet"):
+        load_encoder(UNet(1, 2, 2, 1), {})
+    with pytest.raises(TypeError, match="model is a dict"):
+        load_encoder({}, {})
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: FCN(backbone="resnet9"), ValueError, "backbone='resnet9'"),
+        (lambda: FCN(width_mult=0), ValueError, "width_mult=0: expected a number above 0"),
+        (lambda: LRASPP(width_mult=float("nan")), ValueError, "width_mult=nan"),
+        (lambda: FCN(width_mult="wide"), TypeError, "width_mult='wide': expected a number"),
+        (lambda: FCN(dilated=(True, False)), ValueError, r"dilated=\(True, False\): expected three flags"),
+        (lambda: DeepLabV3(dilated=True), TypeError, "dilated=True: expected three flags"),
+        (lambda: DeepLabV3(head_channels=0), ValueError, "head_channels=0: expected at least 1"),
+        (lambda: LRASPP(inter_channels=1.5), TypeError, "inter_channels=1.5: expected an integer"),
+        (lambda: SegFormer(variant="b6"), ValueError, "variant='b6'"),
+        (lambda: SegFormer(width_mult=0.1), ValueError, "width_mult=0.1: expected a factor that leaves whole heads"),
+        (lambda: SegFormer(decoder_channels=0), ValueError, "decoder_channels=0"),
+        (lambda: SegFormer(norm_eps=0), ValueError, "norm_eps=0: expected a small number above 0"),
+        (lambda: FCN(dropout=1.0), ValueError, "dropout=1.0"),
+        (lambda: FCN(num_classes=0), ValueError, "num_classes=0"),
+    ],
+)
+def test_bad_arguments(make, error, words):
+    with pytest.raises(error, match=words):
+        make()

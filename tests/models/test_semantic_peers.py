@@ -1,0 +1,125 @@
+"""Networks of semantic segmentation held against PyTorch's, with the same weights under the same names."""
+
+import numpy as np
+import pytest
+from network_deviation import assert_logits, deviation
+
+from segalgo.models import FCN, DeepLabV3, SegFormer, from_checkpoint, load_encoder
+
+pytestmark = pytest.mark.peers
+
+WIDTHS = (8, 16, 40, 64)  # a quarter of B0, an eighth of the others
+
+
+def cases():
+    import torch_segmentation as peers
+
+    return {
+        "fcn-resnet18": peers.fcn("resnet18", 5, 8, (False, False, False)),
+        "fcn-resnet50": peers.fcn("resnet50", 5, 8),
+        "fcn-resnet101": peers.fcn("resnet101", 4, 4),
+        "deeplabv3-resnet34": peers.Segmentation(
+            peers.ResNet("resnet34", 8, (False, False, False)), peers.DeepLabHead(64, 4, 16)
+        ),
+        "deeplabv3-resnet50": peers.deeplabv3("resnet50", 5, 8, 16),
+        "deeplabv3-mobilenet": peers.deeplabv3("mobilenet_v3_large", 5, 16, 16),
+        "lraspp": peers.LRASPP(5, 16, 0.25),
+        "segformer-transformers": peers.TransformersSegFormer(WIDTHS, (2, 2, 2, 2), 24, 5),
+        "segformer-nvlabs": peers.NvlabsSegFormer(WIDTHS, (3, 4, 6, 3), 24, 5),
+    }
+
+
+NAMES = (
+    "fcn-resnet18", "fcn-resnet50", "fcn-resnet101", "deeplabv3-resnet34", "deeplabv3-resnet50", "deeplabv3-mobilenet",
+    "lraspp", "segformer-transformers", "segformer-nvlabs",
+)  # fmt: skip
+
+
+def seasoned(theirs):
+    """Give a network random weights; those that end residual blocks are small, so that sums do not grow."""
+    from torch_networks import randomize
+
+    theirs = randomize(theirs)
+    for module in theirs.modules():
+        last = getattr(module, "bn3", None)
+        if last is not None:
+            last.weight.data *= 0.3
+    return theirs
+
+
+def held_together(ours, theirs, x):
+    """Assert that both give the same logits, in float32 within their deviation, and in float64."""
+    import torch
+
+    with torch.no_grad():
+        for dtype in ("float32", "float64"):
+            theirs = theirs.to(getattr(torch, dtype))
+            expected = theirs(torch.from_numpy(x.astype(dtype))).numpy().astype(np.float64)
+            _, allowed = deviation(ours, x.astype(dtype), dtype)
+            got = ours(x.astype(dtype))
+            assert got.dtype == dtype
+            assert_logits(got.astype(np.float64), expected, 2 * allowed)  # both are rounded
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_logits_are_those_of_pytorch(name, rng, tmp_path):
+    """A file of the other's weights, its auxiliary head included, is recognised and gives the same logits."""
+    import torch
+
+    theirs = seasoned(cases()[name])
+    torch.save(theirs.state_dict(), tmp_path / "weights.pth")
+    ours = from_checkpoint(tmp_path / "weights.pth")
+    for size in ((64, 96), (45, 61)):
+        held_together(ours, theirs, rng.standard_normal((2, ours.in_channels, *size), dtype=np.float32))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_the_encoder_of_resnet(name, rng):
+    """Classification weights, with their fully connected layer."""
+    import torch
+    import torch_segmentation as peers
+
+    theirs = seasoned(peers.ResNet(name, 8, (False, False, False), fc=10))
+    state = {key: value.numpy() for key, value in theirs.state_dict().items()}
+    x = rng.standard_normal((1, 3, 64, 64), dtype=np.float32)
+    for network in (FCN, DeepLabV3):
+        ours = load_encoder(network(3, 5, name, width_mult=1 / 8, dilated=(False, False, False)), state)
+        last = "relu2" if name == "resnet18" else "relu3"
+        got = dict(ours.trace(x))[f"backbone.layer4.{1 if name == 'resnet18' else 2}.{last}"]
+        with torch.no_grad():
+            expected = theirs(torch.from_numpy(x))["out"].numpy()
+        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("source", ["transformers", "nvlabs"])
+def test_the_encoder_of_segformer(source):
+    """Classification weights by both projects' names, with their classifier."""
+    state = {key: value.numpy() for key, value in seasoned(cases()[f"segformer-{source}"]).state_dict().items()}
+    whole = SegFormer(3, 5, "b0" if source == "transformers" else "b2", 24, width_mult=WIDTHS[0] / (32 if source ==
+                      "transformers" else 64))  # fmt: skip
+    fresh = dict(whole.parameters)
+    encoder = {name.removeprefix("backbone."): value for name, value in state.items() if "decode_head" not in name}
+    classifier = {"classifier.weight": np.zeros((3, 3))} if source == "transformers" else {"head.bias": np.zeros(3)}
+    load_encoder(whole, encoder | classifier)
+    if source == "nvlabs":
+        key = state["backbone.block2.1.attn.kv.weight"][:16]
+        np.testing.assert_array_equal(whole.parameters["segformer.encoder.block.1.1.attention.self.key.weight"], key)
+    for name, value in whole.parameters.items():
+        if name.startswith("decode_head."):
+            np.testing.assert_array_equal(value, fresh[name])
+        elif source == "transformers":
+            np.testing.assert_array_equal(value, state[name])
+
+
+def test_the_encoder_of_mobilenetv3(rng):
+    import torch
+    import torch_segmentation as peers
+
+    theirs = seasoned(peers.Classifier(0.25))
+    state = {key: value.numpy() for key, value in theirs.state_dict().items()}
+    ours = load_encoder(DeepLabV3(3, 5, "mobilenet_v3_large", width_mult=0.25), state)
+    x = rng.standard_normal((1, 3, 64, 64), dtype=np.float32)
+    with torch.no_grad():
+        expected = theirs.features(torch.from_numpy(x)).numpy()
+    got = dict(ours.trace(x))["backbone.16.2"]
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
