@@ -3,7 +3,7 @@
 import numpy as np
 
 import segalgo
-from benchmarks.peers import peer
+from benchmarks.harness import peer
 
 
 def boxes_of(count: int, side: int = 120) -> tuple[np.ndarray, np.ndarray]:

@@ -79,6 +79,8 @@ from .objects.panoptic import Panoptic as Panoptic
 from .objects.panoptic import to_panoptic as to_panoptic
 from .objects.recognition import InstanceRecognizer as InstanceRecognizer
 from .objects.recognition import describe_objects as describe_objects
+from .objects.regions import fpn_levels as fpn_levels
+from .objects.regions import roi_align as roi_align
 from .objects.suppression import batched_nms as batched_nms
 from .objects.suppression import nms as nms
 from .objects.suppression import topk as topk

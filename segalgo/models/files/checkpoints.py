@@ -44,9 +44,9 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
         (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on), of FCN, DeepLabV3 and
         LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
-        transformers of Hugging Face and in NVlabs/SegFormer. Where the names of the network have a prefix in front,
-        beside parameters of other things, those of the network are taken. Also a file that `from_onnx` or
-        `from_tflite` reads.
+        transformers of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and
+        wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg. Where the names of the network have a prefix in front, beside
+        parameters of other things, those of the network are taken. Also a file that `from_onnx` or `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
