@@ -105,7 +105,7 @@ def segment_with_model(
     Raises
     ------
     ValueError
-        If `threshold` is no probability, or the image is none that `Network.predict` takes.
+        If `threshold` is not a probability, or the image does not fit (see `Network.predict`).
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}: expected a probability, 0 to 1")

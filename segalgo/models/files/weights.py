@@ -111,8 +111,8 @@ def save_weights(path: Any, weights: Mapping[str, Any], record: Mapping[str, Any
     WeightsError
         If the file cannot be written.
     TypeError, ValueError
-        If `path` is no path of that name, a name is no string that can be printed, a value is no array of such a dtype,
-        or `record` holds other things than plain values.
+        If `path` does not have that suffix, a name is not a printable string, a value is not an array of such a dtype,
+        or `record` holds anything but plain values.
     """
     path = as_path(path)
     if path.suffix.lower() != ".safetensors":
