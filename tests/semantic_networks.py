@@ -2,13 +2,17 @@
 
 import numpy as np
 
-from segalgo.models import FCN, LRASPP, DeepLabV3, SegFormer
+from segalgo.models import FCN, LRASPP, DeepLabV3, FCN8s, FCN16s, FCN32s, PSPNet, SegFormer
 
 SMALL = {
     "fcn-resnet18": lambda: FCN(3, 5, "resnet18", width_mult=1 / 16, dilated=(False, False, False)),
     "fcn-resnet50": lambda: FCN(3, 5, "resnet50", width_mult=1 / 16),
     "deeplabv3-resnet34": lambda: DeepLabV3(3, 5, "resnet34", 8, width_mult=1 / 16),
     "deeplabv3-mobilenet": lambda: DeepLabV3(3, 5, "mobilenet_v3_large", 8, width_mult=0.1),
+    "fcn32s": lambda: FCN32s(3, 5, (2, 4, 4, 8, 8), 8),
+    "fcn16s": lambda: FCN16s(3, 5, (2, 4, 4, 8, 8), 8),
+    "fcn8s": lambda: FCN8s(3, 5, (2, 4, 4, 8, 8), 8),
+    "pspnet": lambda: PSPNet(3, 5, "resnet18", 8, width_mult=1 / 16),
     "segformer": lambda: SegFormer(3, 5, "b0", 16, width_mult=1 / 8),
     "lraspp": lambda: LRASPP(3, 5, 8, width_mult=0.1),
 }

@@ -421,3 +421,92 @@ class NvlabsSegFormer(nn.Module):
         fuse = nn.Sequential(head.linear_fuse.conv, head.linear_fuse.bn)
         linears = [c.proj for c in numbered(head, "linear_c")]
         return decoded(maps, linears, fuse, head.linear_pred, x.shape[2:])
+
+
+class CaffeFCN(nn.Module):
+    """The authors' FCN-32s, FCN-16s and FCN-8s, by the names of their layers; `stride` tells which."""
+
+    def __init__(self, stride, widths, hidden, classes):
+        super().__init__()
+        self.stride, before = stride, 3
+        for stage, (depth, width) in enumerate(zip((2, 2, 3, 3, 3), widths, strict=True), 1):
+            for j in range(1, depth + 1):
+                self.add_module(f"conv{stage}_{j}", nn.Conv2d(before, width, 3, padding=100 if before == 3 else 1))
+                before = width
+        self.fc6, self.fc7 = nn.Conv2d(before, hidden, 7), nn.Conv2d(hidden, hidden, 1)
+        self.score_fr = nn.Conv2d(hidden, classes, 1)
+        up = {"bias": False}
+        if stride < 32:
+            self.score_pool4 = nn.Conv2d(widths[3], classes, 1)
+            self.upscore2 = nn.ConvTranspose2d(classes, classes, 4, 2, **up)
+        if stride < 16:
+            self.score_pool3 = nn.Conv2d(widths[2], classes, 1)
+            self.upscore_pool4 = nn.ConvTranspose2d(classes, classes, 4, 2, **up)
+        last = nn.ConvTranspose2d(classes, classes, 2 * stride, stride, **up)
+        self.add_module({32: "upscore", 16: "upscore16", 8: "upscore8"}[stride], last)
+
+    def forward(self, x):
+        height, width = x.shape[2:]
+        h, pools = x, {}
+        for stage, depth in enumerate((2, 2, 3, 3, 3), 1):
+            for j in range(1, depth + 1):
+                h = F.relu(getattr(self, f"conv{stage}_{j}")(h))
+            h = pools[stage] = F.max_pool2d(h, 2, 2, ceil_mode=True)
+        h = self.score_fr(F.relu(self.fc7(F.relu(self.fc6(h)))))
+        if self.stride < 32:
+            h = self.upscore2(h)
+            h = h + self.score_pool4(pools[4])[:, :, 5 : 5 + h.shape[2], 5 : 5 + h.shape[3]]
+        if self.stride < 16:
+            h = self.upscore_pool4(h)
+            h = h + self.score_pool3(pools[3])[:, :, 9 : 9 + h.shape[2], 9 : 9 + h.shape[3]]
+        h = getattr(self, {32: "upscore", 16: "upscore16", 8: "upscore8"}[self.stride])(h)
+        offset = {32: 19, 16: 27, 8: 31}[self.stride]
+        return h[:, :, offset : offset + height, offset : offset + width].contiguous()
+
+
+class PoolingPyramid(nn.Module):
+    """semseg's PPM."""
+
+    def __init__(self, channels, reduced):
+        super().__init__()
+        self.features = nn.ModuleList()
+        for bins in (1, 2, 3, 6):
+            conv = nn.Conv2d(channels, reduced, 1, bias=False)
+            self.features.append(nn.Sequential(nn.AdaptiveAvgPool2d(bins), conv, nn.BatchNorm2d(reduced), nn.ReLU()))
+
+    def forward(self, x):
+        size = x.shape[2:]
+        means = [F.interpolate(f(x), size, mode="bilinear", align_corners=True) for f in self.features]
+        return torch.cat([x, *means], 1)
+
+
+class SemsegPSPNet(nn.Module):
+    """hszhao/semseg's PSPNet: a ResNet with a deep stem, all blocks of the last stages dilated by 2 and 4."""
+
+    def __init__(self, name, width, head, classes):
+        super().__init__()
+        stem = []
+        for before, after, stride in ((3, width, 2), (width, width, 1), (width, 2 * width, 1)):
+            stem += [nn.Conv2d(before, after, 3, stride, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
+        self.layer0 = nn.Sequential(*stem, nn.MaxPool2d(3, 2, 1))
+        before = 2 * width
+        for stage, (depth, stride, rate) in enumerate(zip(DEPTHS[name], (1, 2, 1, 1), (1, 1, 2, 4), strict=True)):
+            planes, blocks = width << stage, []
+            for k in range(depth):
+                blocks.append(Bottleneck(before, planes, stride if k == 0 else 1, rate))
+                before = 4 * planes
+            self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
+        self.ppm = PoolingPyramid(before, before // 4)
+        self.cls = semseg_head(2 * before, head, classes)
+        self.aux = semseg_head(before // 2, 8, classes)
+
+    def forward(self, x):
+        h = x
+        for stage in range(5):
+            h = getattr(self, f"layer{stage}")(h)
+        return F.interpolate(self.cls(self.ppm(h)), x.shape[2:], mode="bilinear", align_corners=True)
+
+
+def semseg_head(channels, width, classes):
+    first = [nn.Conv2d(channels, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU(), nn.Dropout2d(0.1)]
+    return nn.Sequential(*first, nn.Conv2d(width, classes, 1))

@@ -13,6 +13,10 @@ from segalgo.models import (
     FCN,
     LRASPP,
     DeepLabV3,
+    FCN8s,
+    FCN16s,
+    FCN32s,
+    PSPNet,
     SegFormer,
     UNet,
     WeightsError,
@@ -34,6 +38,11 @@ COUNTS = {
         lambda: DeepLabV3(backbone="mobilenet_v3_large"),
     ),
     "lraspp_mobilenet_v3_large": (3_221_538, lambda: LRASPP()),
+    "pspnet50-ade": (49_180_908 - 2_398_358, lambda: PSPNet()),
+    "pspnet101-ade": (68_173_036 - 2_398_358, lambda: PSPNet(backbone="resnet101")),
+    "fcn32s": (134_346_581 + 1_806_336, lambda: FCN32s()),
+    "fcn16s": (134_346_581 + 512 * 21 + 21 + 441 * (4 * 4 + 32 * 32), lambda: FCN16s()),
+    "fcn8s": (134_346_581 + 16_170 + 127_008, lambda: FCN8s()),
     "segformer-b0-ade": (3_752_694, lambda: SegFormer()),
     "segformer-b0-cityscapes": (3_719_027, lambda: SegFormer(num_classes=19)),
 }
@@ -56,7 +65,7 @@ def shapes_of(model, *size):
 @pytest.mark.parametrize("builder", COUNTS)
 def test_parameters_are_as_many_as_published(builder):
     count, make = COUNTS[builder]
-    assert make().summary((1, 3, 64, 64)).parameters == count
+    assert make().summary((1, 3, 65, 65)).parameters == count
 
 
 def test_segformers_are_as_large_as_in_the_paper():
@@ -139,12 +148,47 @@ def test_maps_of_deeplabv3():
     assert rates == [12, 24, 36]
 
 
+def test_maps_of_fcn_on_vgg16():
+    """The sizes of the authors' definition for a picture of 500 rows."""
+    shapes = shapes_of(FCN8s(), 500, 500)
+    sizes = {"conv1_1": 698, "pool1": 349, "pool2": 175, "pool3": 88, "pool4": 44, "pool5": 22, "fc6": 16}
+    sizes |= {"score_fr": 16, "upscore2": 34, "fuse_pool4": 34, "upscore_pool4": 70, "fuse_pool3": 70, "upscore8": 568}
+    assert {name: shapes[name][1] for name in sizes} == sizes
+    assert shapes["fc7"][0] == 4096
+    assert shapes["score"] == (21, 500, 500)
+    assert shapes_of(FCN16s(), 500, 500)["upscore16"][1] == 34 * 16 + 16
+    assert shapes_of(FCN32s(), 500, 500)["upscore"][1] == 16 * 32 + 32
+
+
+def test_fresh_enlargement_is_bilinear():
+    """A constant map stays constant, and no class reaches into another."""
+    parameters = FCN8s(3, 2, (2, 2, 2, 2, 2), 4).parameters
+    np.testing.assert_allclose(np.diag(parameters["upscore2.weight"][0, 0]), np.array([0.25, 0.75, 0.75, 0.25]) ** 2)
+    assert not parameters["upscore8.weight"][0, 1].any()
+    enlarged = segalgo.conv_transpose2d(np.ones((1, 2, 4, 4), np.float32), parameters["upscore8.weight"], stride=8)
+    np.testing.assert_allclose(enlarged[..., 8:-8, 8:-8], 1, rtol=1e-6)
+
+
+def test_maps_of_pspnet():
+    """Figure 3 of Zhao et al.: 60 x 60 cells of a picture of 473, averaged to 1, 2, 3 and 6, joined to 4096 channels."""
+    steps = PSPNet().describe((1, 3, 473, 473))
+    shapes = {step.name: step.shape[1:] for step in steps}
+    assert shapes["layer0.6"] == (128, 237, 237)
+    assert shapes["layer4.2.relu3"] == (2048, 60, 60)
+    assert [shapes[f"ppm.features.{k}.1"] for k in range(4)] == [(512, n, n) for n in (1, 2, 3, 6)]
+    assert shapes["ppm"] == (4096, 60, 60)
+    rates = {step.name: step.options["dilation"] for step in steps if step.name.endswith("conv2")}
+    assert {rates[f"layer3.{k}.conv2"] for k in range(6)} == {2}
+    assert {rates[f"layer4.{k}.conv2"] for k in range(3)} == {4}
+    assert PSPNet().fitting_size(480, 466) == (481, 473)
+
+
 def test_every_backend(backend, name, model, rng):
     """The plain pass in each wing, the simulated device included: a small form, end to end."""
     simulated = backend.word == "simulated"
     if simulated and name == "deeplabv3-mobilenet":
         pytest.skip("a minute there, where LR-ASPP runs this backbone and DeepLabV3 on a ResNet this head")
-    size = model.fitting_size(17, 9) if simulated else (45, 61)
+    size = model.fitting_size(*((17, 9) if simulated else (45, 61)))
     for dtype in ("float32",) if simulated else ("float32", "float64"):
         x = rng.standard_normal((1, model.in_channels, *size)).astype(dtype)
         with segalgo.use_backend("reference"):
@@ -168,7 +212,7 @@ def test_trace_summary_and_sizes(model, rng):
 
 @pytest.mark.parametrize("size", [(64, 96), (45, 61)])
 def test_plans_compute_what_the_plain_pass_computes(model, size, rng):
-    shape = (2, model.in_channels, *size)
+    shape = (2, model.in_channels, *model.fitting_size(*size))
     x = rng.standard_normal(shape, dtype=np.float32)
     expected, allowed = deviation(model, x, "float32")
     run = model.plan(shape)
@@ -177,13 +221,16 @@ def test_plans_compute_what_the_plain_pass_computes(model, size, rng):
     assert_logits(PublicPlan(model.describe(shape), model.parameters).run(x, None), expected, allowed)
 
 
-def test_predict(model, rng):
+def test_predict(name, model, rng):
     picture = rng.integers(0, 256, (45, 61, 3), dtype=np.uint8)
     labels = model.predict(picture)
     assert labels.shape == (45, 61)
-    x = (picture.transpose(2, 0, 1) - np.array([123.675, 116.28, 103.53])[:, None, None]) / np.array(
-        [58.395, 57.12, 57.375]
-    )[:, None, None]
+    imagenet = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    caffe = [104.00699, 116.66877, 122.67892], [1.0, 1.0, 1.0]
+    mean, scale = (
+        np.array(values)[:, None, None] for values in (caffe if name in ("fcn32s", "fcn16s", "fcn8s") else imagenet)
+    )
+    x = ((picture[..., ::-1] if name in ("fcn32s", "fcn16s", "fcn8s") else picture).transpose(2, 0, 1) - mean) / scale
     logits = model(x[None])[0]
     best, second = np.sort(logits, axis=0)[[-1, -2]]
     sure = best - second > 1e-3 * np.abs(logits).max()
@@ -249,7 +296,9 @@ def test_weights_that_do_not_fit_are_listed(model, tmp_path):
     state = dict(model.parameters)
     name = next(name for name in list(state)[len(state) // 2 :] if name.endswith(".weight"))
     state[name.replace("weight", "wieght")] = state.pop(name)
-    last = next(name for name in state if name.endswith(("classifier.4.bias", "classifier.bias")))
+    last = next(
+        name for name in state if name.endswith(("classifier.4.bias", "classifier.bias", "cls.4.bias", "score_fr.bias"))
+    )
     state[last] = np.zeros(9, np.float32)
     with pytest.raises(ValueError, match="3 mismatches") as caught:
         model.load_state_dict(state)
@@ -303,6 +352,10 @@ def test_encoders_of_classification_networks(tmp_path, rng):
         (lambda: DeepLabV3(dilated=True), TypeError, "dilated=True: expected three flags"),
         (lambda: DeepLabV3(head_channels=0), ValueError, "head_channels=0: expected at least 1"),
         (lambda: LRASPP(inter_channels=1.5), TypeError, "inter_channels=1.5: expected an integer"),
+        (lambda: FCN8s(widths=(1, 2)), ValueError, r"widths=\(1, 2\): expected 5 numbers"),
+        (lambda: FCN32s(widths=3), TypeError, "widths=3: expected 5 numbers"),
+        (lambda: FCN16s(classifier_channels=0), ValueError, "classifier_channels=0"),
+        (lambda: PSPNet(backbone="mobilenet_v3_large"), ValueError, "backbone='mobilenet_v3_large'"),
         (lambda: SegFormer(variant="b6"), ValueError, "variant='b6'"),
         (lambda: SegFormer(width_mult=0.1), ValueError, "width_mult=0.1: expected a factor that leaves whole heads"),
         (lambda: SegFormer(decoder_channels=0), ValueError, "decoder_channels=0"),
