@@ -77,6 +77,7 @@ from .objects.instances import instances_to_semantic as instances_to_semantic
 from .objects.instances import semantic_to_instances as semantic_to_instances
 from .objects.panoptic import Panoptic as Panoptic
 from .objects.panoptic import to_panoptic as to_panoptic
+from .objects.pasting import paste_masks as paste_masks
 from .objects.recognition import InstanceRecognizer as InstanceRecognizer
 from .objects.recognition import describe_objects as describe_objects
 from .objects.regions import fpn_levels as fpn_levels
