@@ -121,11 +121,17 @@ def torch_area(boxes):
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
 
 
+def torch_levels(boxes):
+    """Return the level of a feature pyramid for each box."""
+    torch = peer("torch")
+    return torch.floor(4 + torch.log2(torch.sqrt(torch_area(boxes)) / 224) + 1e-6).clamp(2, 5).to(torch.int64)
+
+
 class BoxArithmetic:
-    """200,000 boxes: coding against anchors, areas, clipping; PyTorch by the formulas of torchvision."""
+    """200,000 boxes: coding against anchors, areas, clipping, levels; PyTorch by the formulas of torchvision."""
 
     param_names = ("implementation", "operation")
-    params = (("segalgo", "torch"), ("encode_boxes", "decode_boxes", "clip_boxes", "box_area"))
+    params = (("segalgo", "torch"), ("encode_boxes", "decode_boxes", "clip_boxes", "box_area", "fpn_levels"))
 
     def setup(self, implementation, operation):
         boxes, _ = boxes_of(200_000)
@@ -135,6 +141,7 @@ class BoxArithmetic:
             "decode_boxes": (segalgo.encode_boxes(boxes, anchors), anchors),
             "clip_boxes": (boxes, (800, 1088)),
             "box_area": (boxes,),
+            "fpn_levels": (boxes,),
         }[operation]
         ours = getattr(segalgo, operation)
         if implementation == "segalgo":
@@ -145,6 +152,7 @@ class BoxArithmetic:
             "decode_boxes": torch_decode,
             "clip_boxes": torch_clip,
             "box_area": torch_area,
+            "fpn_levels": torch_levels,
         }[operation]
         from_numpy = peer("torch").from_numpy
         given = [from_numpy(each) if isinstance(each, np.ndarray) else each for each in arguments]
