@@ -64,6 +64,7 @@ from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
 from .morphology.distance_transform import distance_transform as distance_transform
 from .morphology.distance_transform import expand_labels as expand_labels
+from .morphology.watershed import watershed as watershed
 from .objects.boxes import bounding_boxes as bounding_boxes
 from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances
