@@ -180,10 +180,12 @@ def test_methods_agree_where_one_label_reaches_lowest(rng):
             np.testing.assert_array_equal(found[alone], best[alone], err_msg=method)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", SHAPES[:-1])
 @pytest.mark.parametrize(("compactness", "line"), [(0, False), (0, True), (0.7, False), (100, False), (0.7, True)])
 def test_the_flood_is_that_of_scikit_image(host_backend, rng, shape, compactness, line):
-    for connectivity, levels in itertools.product(range(1, len(shape) + 1), (2, 5, 1000)):
+    # With lines and many neighbours the same cells enter the queue again and again, there as here.
+    most = min(len(shape), 2) if line else len(shape)
+    for connectivity, levels in itertools.product(range(1, most + 1), (2, 5, 1000)):
         image, markers, mask = random_case(rng, shape, "float64", levels, seeds=0.15)
         options = {"connectivity": connectivity, "compactness": compactness, "watershed_line": line, "mask": mask}
         found = segalgo.watershed(image, markers, **options)

@@ -20,6 +20,7 @@ def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
         "image": image,
         "markers": markers.astype(np.int32),
         "connectivity": 1 if recipe["connectivity"] == "faces" else image.ndim,
+        "offset": None,
         "mask": rng.random(image.shape) < 0.9 if recipe["mask"] else None,
         "method": "forest",
     }
