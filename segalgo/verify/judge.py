@@ -33,17 +33,21 @@ def judge(case: Case, call: Caller) -> Verdict:
     second = call(case, *OTHER)
     if second.faults:
         return second.faults, worst, [], first
-    remarks: list[str] = []
+    remarks = [f"plain reads beside atomic writes change no answer: {first.unordered}"] if first.unordered else []
     if _shapes(first) != _shapes(second):
         again = compared(case, second)[0]
         return wrong or [_renamed(again[0], "state between calls")], worst, [], first
     if not _same(first, second):
-        wrong, remarks = cause(case, call, first, second, wrong)
+        wrong, more = cause(case, call, first, second, wrong)
         if wrong:
-            return wrong, worst, remarks, first
+            return wrong, worst, more, first
+        remarks += more
     if call.schedules > 1:
-        return *_in_other_orders(case, call, first, wrong, worst, remarks), first
-    return wrong, worst, remarks, first
+        wrong, worst, remarks = _in_other_orders(case, call, first, wrong, worst, remarks)
+    if wrong and first.unordered:
+        # What an unordered read can spoil is wrong: it is the first thing to look at.
+        wrong = [Mismatch("race", first.unordered, wrong[0].output, wrong[0].wrong), *wrong]
+    return wrong, worst, [] if wrong else remarks, first
 
 
 def cause(
@@ -130,8 +134,8 @@ def _in_other_orders(
             text = f"right with threads {name}, wrong with threads {call.function.schedule_name(0)}: "  # type: ignore[attr-defined]
             return [_renamed(wrong[0], "race", text)], worst, remarks
         worst = worst if wrong else worst | error
-    if differ and not wrong and not remarks:
-        remarks = [f"answers differ between orders of threads, within the bound: {_describe(case)}"]
+    if differ and not wrong and not any("within the bound" in remark for remark in remarks):
+        remarks = [*remarks, f"answers differ between orders of threads, within the bound: {_describe(case)}"]
     return wrong, worst, remarks
 
 

@@ -26,7 +26,12 @@ LOOP = 20
 MOST_ASKED = 8
 PATIENCE = 20
 # Arguments that a parameter of the recipes makes, under another name.
-MADE_FROM = {"axes": ("normalized_shape",), "affine": ("weight", "bias"), "target": ("size", "scale_factor")}
+MADE_FROM = {
+    "axes": ("normalized_shape",),
+    "affine": ("weight", "bias"),
+    "target": ("size", "scale_factor"),
+    "limit": ("max_size", "min_size"),
+}
 
 
 def check(
@@ -108,6 +113,8 @@ def check(
     'changes its input'
     """
     known = operation_of(operation)
+    if dtypes is None and hasattr(function, "dtypes"):
+        dtypes = function.dtypes()  # a kernel knows what it takes
     fixed = dict(fix or {}) | dict(getattr(function, "fix", {}))
     run = _Run(operation, Caller(function, device, fixed), seed, progress, until(seconds))
     run.all(chosen_recipes(operation, seed, dtypes, layouts, ndims, fixed), cases)
@@ -258,6 +265,8 @@ class _Run:
         if self.findings:
             first = strongest(self.findings)
             smallest = shrunk(first, self.call) if shrink and not first.after else first
+        if self.passed and hasattr(function, "limits"):
+            self.remarks += function.limits(self.passed[0])
         left_out = function.left_out() if hasattr(function, "left_out") else []
         for name in left_out:
             self.uncovered[f"output {name}"] = self.judged
