@@ -44,9 +44,6 @@ def judge(case: Case, call: Caller) -> Verdict:
         remarks += more
     if call.schedules > 1:
         wrong, worst, remarks = _in_other_orders(case, call, first, wrong, worst, remarks)
-    if wrong and first.unordered:
-        # What an unordered read can spoil is wrong: it is the first thing to look at.
-        wrong = [Mismatch("race", first.unordered, wrong[0].output, wrong[0].wrong), *wrong]
     return wrong, worst, [] if wrong else remarks, first
 
 
@@ -134,6 +131,8 @@ def _in_other_orders(
             text = f"right with threads {name}, wrong with threads {call.function.schedule_name(0)}: "  # type: ignore[attr-defined]
             return [_renamed(wrong[0], "race", text)], worst, remarks
         worst = worst if wrong else worst | error
+    if differ and wrong and first.unordered:  # wrong in every order, and each time otherwise
+        wrong = [Mismatch("race", first.unordered, wrong[0].output, wrong[0].wrong), *wrong]
     if differ and not wrong and not any("within the bound" in remark for remark in remarks):
         remarks = [*remarks, f"answers differ between orders of threads, within the bound: {_describe(case)}"]
     return wrong, worst, remarks
