@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.harness import THREADS, peer
-from segalgo.models import SegNet, UNet
+from segalgo.models import FCN, LRASPP, DeepLabV3, SegFormer, SegNet, UNet
 
 SIDE = {"256": (1, 3, 256, 256), "512": (1, 3, 512, 512), "segnet": (1, 3, 352, 480)}
 # name: network, input shape
@@ -25,7 +25,13 @@ UNETS = {
     "width 16 batch norm @512": (lambda: UNet(width=16), SIDE["512"]),
 }
 SEGNETS = {"VGG16 480 x 352": (lambda: SegNet(), SIDE["segnet"])}
-CASES = UNETS | SEGNETS
+SEMANTIC = {
+    "FCN-ResNet50 @520": (lambda: FCN(), (1, 3, 520, 520)),
+    "DeepLabV3-ResNet50 @520": (lambda: DeepLabV3(), (1, 3, 520, 520)),
+    "LR-ASPP @520": (lambda: LRASPP(), (1, 3, 520, 520)),
+    "SegFormer-B0 @512": (lambda: SegFormer(), (1, 3, 512, 512)),
+}
+CASES = UNETS | SEGNETS | SEMANTIC
 
 
 def picture(shape):
@@ -54,7 +60,8 @@ def torch_pass(network, shape, channels_last=False):
         weights = {name.rpartition(".")[2]: parameters[name] for name in step.parameters}
         options = step.options
         if step.operation == "conv2d":
-            return functional.conv2d(*inputs, weights["weight"], weights.get("bias"), padding=options["padding"])
+            own = {name: options[name] for name in ("stride", "padding", "dilation", "groups")}
+            return functional.conv2d(*inputs, weights["weight"], weights.get("bias"), **own)
         if step.operation == "conv_transpose2d":
             return functional.conv_transpose2d(*inputs, weights["weight"], weights["bias"], stride=options["stride"])
         if step.operation == "batch_norm":
@@ -66,6 +73,22 @@ def torch_pass(network, shape, channels_last=False):
             return torch.cat(inputs, 1)
         if step.operation == "dropout":
             return inputs[0]
+        if step.operation in ("add", "multiply"):
+            return getattr(torch, step.operation)(*inputs)
+        if step.operation == "reshape":
+            return inputs[0].reshape(options["shape"])
+        if step.operation == "transpose":
+            return inputs[0].permute(options["axes"])
+        if step.operation == "linear":
+            return functional.linear(*inputs, weights["weight"], weights.get("bias"))
+        if step.operation == "matmul":
+            first, second = inputs
+            return first @ (second.transpose(-1, -2) if options["transposed"] else second) * options["scale"]
+        if step.operation == "softmax":
+            return functional.softmax(*inputs, dim=options["axis"])
+        if step.operation == "layer_norm":
+            shape = (options["normalized_shape"],)
+            return functional.layer_norm(*inputs, shape, weights["weight"], weights["bias"], options["eps"])
         return getattr(functional, step.operation)(*inputs, **options)
 
     def run():
@@ -82,44 +105,85 @@ def torch_pass(network, shape, channels_last=False):
 
 
 def write_onnx(network, shape, path):
-    """Write a U-Net as an ONNX file, layer by layer as it is described."""
+    """Write a network as an ONNX file, layer by layer as it is described."""
     onnx = peer("onnx")
     helper = onnx.helper
-    nodes, source = [], {}
+    graph_nodes, source = [], {}
+    constants = {name: np.array(value) for name, value in network.parameters.items()}
+
+    def constant(name, value):
+        constants[name] = value
+        return name
+
+    def add(kind, inputs, outputs, **attributes):
+        graph_nodes.append(helper.make_node(kind, inputs, outputs, **attributes))
+
     for step in network.describe(shape):
-        inputs, options = [source.get(name, name) for name in step.inputs], step.options
+        inputs, options, outputs = [source.get(name, name) for name in step.inputs], step.options, list(step.outputs)
         weights = [f"{step.name}.{entry}" for entry in ("weight", "bias") if f"{step.name}.{entry}" in step.parameters]
-        if step.operation == "dropout":
-            source[step.name] = inputs[0]
-            continue
-        if step.operation == "conv2d":
-            node = ("Conv", inputs + weights, {"pads": [options["padding"]] * 4})
-        elif step.operation == "conv_transpose2d":
-            node = ("ConvTranspose", inputs + weights, {"strides": [options["stride"]] * 2})
-        elif step.operation == "batch_norm":
-            statistics = [f"{step.name}.running_mean", f"{step.name}.running_var"]
-            node = ("BatchNormalization", inputs + weights + statistics, {"epsilon": options["eps"]})
-        elif step.operation == "relu":
-            node = ("Relu", inputs, {})
-        elif step.operation == "max_pool2d":
-            node = ("MaxPool", inputs, {"kernel_shape": [2, 2], "strides": [2, 2]})
-        elif step.operation == "concatenate":
-            node = ("Concat", inputs, {"axis": 1})
+        name, operation = step.name, step.operation
+        if operation == "dropout":
+            source[name] = inputs[0]
+        elif operation == "conv2d":
+            pairs = {key: [options[key]] * 2 for key in ("stride", "dilation")}
+            sides = {"strides": pairs["stride"], "dilations": pairs["dilation"], "pads": [options["padding"]] * 4}
+            add("Conv", inputs + weights, outputs, group=options["groups"], **sides)
+        elif operation == "conv_transpose2d":
+            add("ConvTranspose", inputs + weights, outputs, strides=[options["stride"]] * 2)
+        elif operation == "batch_norm":
+            statistics = [f"{name}.running_mean", f"{name}.running_var"]
+            add("BatchNormalization", inputs + weights + statistics, outputs, epsilon=options["eps"])
+        elif operation == "max_pool2d":
+            window = {"kernel_shape": [options["kernel_size"]] * 2, "strides": [options["stride"]] * 2}
+            add("MaxPool", inputs, outputs, pads=[options["padding"]] * 4, **window)
+        elif operation == "adaptive_avg_pool2d" and options["output_size"] == 1:
+            add("GlobalAveragePool", inputs, outputs)
+        elif operation == "concatenate":
+            add("Concat", inputs, outputs, axis=1)
+        elif operation == "interpolate" and options["mode"] == "bilinear" and not options["align_corners"]:
+            sizes = constant(f"{name}.sizes", np.array(step.shape, np.int64))
+            half = {"mode": "linear", "coordinate_transformation_mode": "pytorch_half_pixel"}
+            add("Resize", [*inputs, "", "", sizes], outputs, **half)
+        elif operation == "hardsigmoid":
+            add("HardSigmoid", inputs, outputs, alpha=1 / 6, beta=0.5)
+        elif operation == "reshape":
+            add("Reshape", [*inputs, constant(f"{name}.shape", np.array(step.shape, np.int64))], outputs)
+        elif operation == "transpose":
+            add("Transpose", inputs, outputs, perm=list(options["axes"]))
+        elif operation == "linear":
+            constants[weights[0]] = np.ascontiguousarray(constants[weights[0]].T)
+            add("MatMul", [*inputs, weights[0]], [f"{name}.product"])
+            add("Add", [f"{name}.product", weights[1]], outputs)
+        elif operation == "matmul":
+            if options["transposed"]:
+                add("Transpose", inputs[1:], [f"{name}.second"], perm=[0, 1, 3, 2])
+                inputs = [inputs[0], f"{name}.second"]
+            scale = constant(f"{name}.scale", np.array(options["scale"], np.float32))
+            add("Mul", [inputs[0], scale], [f"{name}.first"])
+            add("MatMul", [f"{name}.first", inputs[1]], outputs)
+        elif operation == "softmax":
+            add("Softmax", inputs, outputs, axis=options["axis"])
+        elif operation == "layer_norm":
+            add("LayerNormalization", inputs + weights, outputs, axis=-1, epsilon=options["eps"])
+        elif operation in ONNX_NAMES:
+            add(ONNX_NAMES[operation], inputs, outputs)
         else:
-            raise NotImplementedError(f"{step.operation} has no ONNX form here")
-        nodes.append(helper.make_node(node[0], node[1], list(step.outputs), **node[2]))
-    logits = nodes[-1].output[0]
-    initializers = [onnx.numpy_helper.from_array(np.array(v), name) for name, v in network.parameters.items()]
+            raise NotImplementedError(f"{operation} has no ONNX form here")
     real = onnx.TensorProto.FLOAT
     graph = helper.make_graph(
-        nodes,
+        graph_nodes,
         "network",
         [helper.make_tensor_value_info("input", real, shape)],
-        [helper.make_tensor_value_info(logits, real, None)],
-        initializers,
+        [helper.make_tensor_value_info(graph_nodes[-1].output[0], real, None)],
+        [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
     onnx.save(model, str(path))
+
+
+# Layers without options here.
+ONNX_NAMES = {"relu": "Relu", "hardswish": "HardSwish", "sigmoid": "Sigmoid", "gelu": "Gelu", "add": "Add",
+              "multiply": "Mul"}  # fmt: skip
 
 
 def onnxruntime_pass(path, shape):
@@ -177,6 +241,12 @@ class PlannedUNet(Networks):
     """Every peer has a form of U-Net."""
 
     params = (tuple(UNETS), ("segalgo", "openvino", "onnxruntime", "torch", "torch_channels_last"))
+
+
+class PlannedSemantic(Networks):
+    """Dilated ResNets, MobileNetV3 and attention."""
+
+    params = (tuple(SEMANTIC), ("segalgo", "openvino", "onnxruntime", "torch", "torch_channels_last"))
 
 
 class PlannedSegNet(Networks):

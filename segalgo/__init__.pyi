@@ -5,6 +5,7 @@ from . import layers as layers
 from . import masks as masks
 from . import metrics as metrics
 from . import models as models
+from . import morphology as morphology
 from . import objects as objects
 from . import pictures as pictures
 from . import plot as plot
@@ -61,6 +62,14 @@ from .layers.prepared_convolution import PreparedConv2d as PreparedConv2d
 from .layers.prepared_convolution import prepare_conv2d as prepare_conv2d
 from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
+from .morphology.distance_transform import distance_transform as distance_transform
+from .morphology.distance_transform import expand_labels as expand_labels
+from .objects.box_coding import anchors as anchors
+from .objects.box_coding import decode_boxes as decode_boxes
+from .objects.box_coding import encode_boxes as encode_boxes
+from .objects.box_overlaps import box_area as box_area
+from .objects.box_overlaps import box_iou as box_iou
+from .objects.box_overlaps import clip_boxes as clip_boxes
 from .objects.boxes import bounding_boxes as bounding_boxes
 from .objects.boxes import count_objects as count_objects
 from .objects.instances import Instances as Instances
@@ -70,6 +79,11 @@ from .objects.panoptic import Panoptic as Panoptic
 from .objects.panoptic import to_panoptic as to_panoptic
 from .objects.recognition import InstanceRecognizer as InstanceRecognizer
 from .objects.recognition import describe_objects as describe_objects
+from .objects.regions import fpn_levels as fpn_levels
+from .objects.regions import roi_align as roi_align
+from .objects.suppression import batched_nms as batched_nms
+from .objects.suppression import nms as nms
+from .objects.suppression import topk as topk
 from .pictures.errors import PictureError as PictureError
 from .pictures.grey import to_grey as to_grey
 from .pictures.reading import read_picture as read_picture

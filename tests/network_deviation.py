@@ -8,6 +8,7 @@ independent, so their squares add (Higham and Mary, "A new approach to probabili
 from dataclasses import replace
 
 import numpy as np
+from scipy.special import erf
 
 from segalgo.models.graph.execution import Reader
 
@@ -71,11 +72,14 @@ class Deviations(Reader):
         return self._rounded(value, (x.variance + x.variance.mean()) * (2 * np.abs(weight).max() / deviation) ** 2)
 
     def _normalized_rows(self, layer, x, weight, bias):
-        """Normalized by the mean and variance of the last axis."""
-        value = layer.compute(x.value, weight, bias)
+        """Normalized by the mean and variance of the last axis, on which each of its cells has a share."""
+        value, n = layer.compute(x.value, weight, bias), x.shape[-1]
         deviation = np.sqrt(x.value.var(axis=-1, keepdims=True) + layer.eps)
-        carried = (x.variance + x.variance.mean(axis=-1, keepdims=True)) * (2 * weight / deviation) ** 2
-        return self._rounded(value, carried + (self.eps * weight * x.value / deviation) ** 2)
+        normal = (x.value - x.value.mean(axis=-1, keepdims=True)) / deviation
+        shares = [(normal**power * x.variance).sum(axis=-1, keepdims=True) for power in (0, 1, 2)]
+        shared = (shares[0] + 2 * normal * shares[1] + normal**2 * shares[2]) / n**2
+        lost = (self.eps * x.value) ** 2
+        return self._rounded(value, (x.variance + shared + lost) * (weight / deviation) ** 2)
 
     def _matrix_product(self, layer, a, b):
         """Sums of products of two arrays that are both off."""
@@ -155,6 +159,7 @@ KINK = np.nextafter(3, 0)
 DERIVATIVES = {
     "hardswish": lambda v: np.where(v <= -3, 0, np.where(v >= 3, 1, (2 * v + 3) / 6)),
     "hardsigmoid": lambda v: np.where(np.abs(v) < 3, 1 / 6, 0),
+    "gelu": lambda v: (1 + erf(v / 2**0.5)) / 2 + v * np.exp(-(v**2) / 2) / (2 * np.pi) ** 0.5,
     "sigmoid": lambda v: 1 / (2 + np.exp(v) + np.exp(-v)),
 }
 KINDS = {

@@ -2,13 +2,18 @@
 
 import numpy as np
 
-from segalgo.models import FCN, LRASPP, DeepLabV3
+from segalgo.models import FCN, LRASPP, DeepLabV3, FCN8s, FCN16s, FCN32s, PSPNet, SegFormer
 
 SMALL = {
     "fcn-resnet18": lambda: FCN(3, 5, "resnet18", width_mult=1 / 16, dilated=(False, False, False)),
     "fcn-resnet50": lambda: FCN(3, 5, "resnet50", width_mult=1 / 16),
     "deeplabv3-resnet34": lambda: DeepLabV3(3, 5, "resnet34", 8, width_mult=1 / 16),
     "deeplabv3-mobilenet": lambda: DeepLabV3(3, 5, "mobilenet_v3_large", 8, width_mult=0.1),
+    "fcn32s": lambda: FCN32s(3, 5, (2, 4, 4, 8, 8), 8),
+    "fcn16s": lambda: FCN16s(3, 5, (2, 4, 4, 8, 8), 8),
+    "fcn8s": lambda: FCN8s(3, 5, (2, 4, 4, 8, 8), 8),
+    "pspnet": lambda: PSPNet(3, 5, "resnet18", 8, width_mult=1 / 16),
+    "segformer": lambda: SegFormer(3, 5, "b0", 16, width_mult=1 / 8),
     "lraspp": lambda: LRASPP(3, 5, 8, width_mult=0.1),
 }
 
@@ -16,7 +21,8 @@ SMALL = {
 def seasoned(model, seed=0):
     """Give a model kernels of He et al., and statistics, scales and biases that do something; return it.
 
-    The last normalization of a residual block is scaled down, so that sums do not grow from block to block.
+    The last layer of a residual block is scaled down, so that sums do not grow from block to block; so are matrices,
+    which no ReLU follows.
     """
     rng = np.random.default_rng(seed)
     steps = model.describe((1, model.in_channels, *model.fitting_size(64, 64)))
@@ -25,7 +31,7 @@ def seasoned(model, seed=0):
     for name, parameter in model.described_parameters().items():
         shape = parameter.shape
         if parameter.products is not None:
-            state[name] = model.parameters[name]
+            state[name] = model.parameters[name] * ((0.3 if name in summed else 1) * (0.5 if len(shape) == 2 else 1))
         elif name.endswith("running_var"):
             state[name] = rng.uniform(0.5, 2, shape)
         elif parameter.constant == 1:

@@ -291,7 +291,7 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place
         taken.add(path.name.lower())
     # An annotation file's photographs are not what it is converted to: they are never overwritten.
     if not in_place or source.suffix == ".json":
-        written = [path.with_suffix(suffix) for path in paths for suffix in (".png", ".tif")]
+        written = [other for path in paths for other in (path, path.with_suffix(".tif"))]
         refuse_overwriting(written, maps.files, WAY_OUT)
     for path, (_, labels) in zip(paths, maps, strict=True):
         with refusing(path):
@@ -301,10 +301,13 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place
 
 def _write_picture(path: Path, labels: np.ndarray, form: str, colors: Any) -> None:
     from segalgo.masks import colormap, write_palette_picture
-    from segalgo.pictures import write_label_map
+    from segalgo.pictures import write_label_map, write_picture
 
     if form == "labels":
-        write_label_map(path.with_suffix(""), labels)
+        if path.suffix == ".png" or labels.max(initial=0) >= 2**16:
+            write_label_map(path.with_suffix(""), labels)
+        else:  # .PNG, the name that was asked for
+            write_picture(path, labels.astype(np.uint8 if labels.max(initial=0) < 2**8 else np.uint16))
         return
     palette = colormap("voc")
     if colors is not None:

@@ -25,6 +25,7 @@ class CommandGroup(click.Group):
 
     def main(self, *arguments: Any, **options: Any) -> NoReturn:
         """Run the command that the arguments name, and exit."""
+        _open_standard_streams()
         options["standalone_mode"] = False  # click raises instead of printing usage and error on several lines
         for stream in (sys.stdout, sys.stderr):
             if hasattr(stream, "reconfigure"):
@@ -45,6 +46,16 @@ class CommandGroup(click.Group):
         except OSError as error:
             code = _refuse_output(error)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _open_standard_streams() -> None:
+    """Open the null device where the caller has closed a standard stream; a picture file would take its number."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w", closefd=False))
 
 
 def print_line(line: str) -> None:

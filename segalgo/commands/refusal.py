@@ -27,6 +27,8 @@ def refusing(path: str | Path | None = None) -> Iterator[None]:
     except (DatasetError, PictureError) as error:
         raise Refusal(_one_line(error)) from None
     except OSError as error:
+        if error.filename is None and path is None:
+            raise  # the output: a closed pipe, a full device; the group of commands knows what to say
         where = error.filename or path
         raise Refusal(f"{where}: {error.strerror or error}") from None
     except MemoryError:

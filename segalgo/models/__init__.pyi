@@ -11,7 +11,12 @@ from .graph.summary import Summary as Summary
 from .graph.summary import SummaryRow as SummaryRow
 from .networks.deeplabv3 import DeepLabV3 as DeepLabV3
 from .networks.fcn import FCN as FCN
+from .networks.fcn_vgg16 import FCN8s as FCN8s
+from .networks.fcn_vgg16 import FCN16s as FCN16s
+from .networks.fcn_vgg16 import FCN32s as FCN32s
 from .networks.lraspp import LRASPP as LRASPP
+from .networks.pspnet import PSPNet as PSPNet
+from .networks.segformer import SegFormer as SegFormer
 from .networks.segnet import SegNet as SegNet
 from .networks.segnet_basic import SegNetBasic as SegNetBasic
 from .networks.unet import UNet as UNet

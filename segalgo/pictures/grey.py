@@ -1,12 +1,17 @@
 """Convert pictures to grey."""
 
+from typing import Any
+
 import numpy as np
+
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
 
 # ITU-R BT.709 luminance in ten-thousandths, the weights of scikit-image's rgb2gray.
 LUMINANCE = (2125, 7154, 721)
 
 
-def to_grey(picture: np.ndarray) -> np.ndarray:
+def to_grey(picture: Any) -> np.ndarray:
     """Return a picture's luminance in its own units: integers stay integers, rounded.
 
     Parameters
@@ -21,6 +26,8 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
 
     Raises
     ------
+    TypeError
+        If `picture` is no array of real numbers, or has masked elements.
     ValueError
         If the shape is none of these.
 
@@ -34,7 +41,10 @@ def to_grey(picture: np.ndarray) -> np.ndarray:
     >>> segalgo.to_grey(np.array([[[255, 0, 0], [10, 10, 10]]], np.uint8))
     array([[54, 10]], dtype=uint8)
     """
-    picture = np.asarray(picture)
+    picture = as_array(picture, "picture")
+    picture = picture.get() if is_cupy(picture) else picture
+    if picture.dtype.kind not in "biuf":
+        raise TypeError(f"picture has dtype {picture.dtype}: expected bool, integers or floats")
     if picture.ndim == 3 and picture.shape[2] == 1:
         picture = picture[..., 0]
     if picture.ndim not in (2, 3) or (picture.ndim == 3 and picture.shape[2] not in (2, 3, 4)):

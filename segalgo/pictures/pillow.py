@@ -93,7 +93,16 @@ def open_gif(file: BinaryIO, page: int | None) -> OpenedPicture:
         file.seek(place)
         if page:
             picture.seek(page)
-        return _decoded(picture, labels)
+        values = _decoded(picture, labels)
+        if labels and picture.mode == "P":
+            # GIF has no grey: writers put the grey values that occur into the palette, and their ranks into the pixels.
+            colors = np.zeros((256, 3), np.uint8)
+            table = np.array(picture.getpalette(), np.uint8).reshape(-1, 3)[:256]
+            colors[: len(table)] = table
+            used = colors[np.unique(values)]
+            if (used == used[:, :1]).all() and len(np.unique(used[:, 0])) == len(used):
+                values = colors[values, 0]
+        return values
 
     opened = _opened("GIF", picture, decode, 4)
     opened.grey = picture.mode == "L"
@@ -214,6 +223,11 @@ def open_jpeg2000(file: BinaryIO, page: int | None) -> OpenedPicture:
         raise ValueError(f"it has {bits} bits, expected at most 16")
 
     def decode(labels: bool) -> np.ndarray:
+        if labels and not opened.lossy:
+            opened.decisions.append(
+                "is a JPEG 2000 of the reversible kind, whose data may still be cut short, which changes values; "
+                "PNG and TIFF keep labels for certain"
+            )
         values = _decoded(picture, labels)
         # Pillow spreads 9 to 15 bits over 16.
         return values >> (16 - bits) if 8 < bits < 16 and values.dtype == np.uint16 else values

@@ -96,6 +96,10 @@ def _meaning(page: Page, photometric: int, stored: np.ndarray, labels: bool, dec
         return stored[..., 0] if labels else _with_palette(page, stored[..., 0])
     if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, MASK):
         if photometric == WHITE_IS_ZERO:
+            if labels and stored.dtype.kind == "u":
+                decisions.append(
+                    f"says that white is zero: its labels are inverted as it is displayed, {2**bits - 1} - value"
+                )
             stored = _inverted(stored, bits, decisions)
         if not labels and stored.dtype == np.uint8 and bits in (2, 4):
             stored = stored * np.uint8(255 // (2**bits - 1))

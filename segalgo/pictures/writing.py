@@ -10,6 +10,23 @@ from segalgo._core.checks import as_array
 from segalgo._core.writing import replacing
 from segalgo.pictures.errors import PictureError
 
+# What each format holds without a change of values (JPEG and WebP: as far as their compression goes): the channels of
+# uint8, and the further dtypes of grey. Pillow would cut, wrap or drop what is not listed, without a word.
+KEPT: dict[str, tuple[tuple[int, ...], tuple[str, ...]]] = {
+    ".png": ((1, 2, 3, 4), ("bool", "uint16")),
+    ".tif": ((1, 2, 3, 4), ("bool", "uint16", "int32", "float32")),
+    ".jpg": ((1, 3), ("bool",)),
+    ".bmp": ((1, 3), ("bool",)),
+    ".gif": ((1,), ("bool",)),
+    ".webp": ((1, 3, 4), ()),
+    ".jp2": ((1, 2, 3, 4), ("uint16",)),
+    ".ppm": ((1, 3), ("bool", "uint16")),
+}
+SAME = {
+    ".tiff": ".tif", ".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".j2k": ".jp2", ".pgm": ".ppm", ".pbm": ".ppm",
+    ".pnm": ".ppm",
+}  # fmt: skip
+
 
 def write_label_map(stem: str | Path, labels: Any) -> Path:
     """Write a label map of the picture's own size: PNG with 8 or 16 bits where it fits, else TIFF with 32 or 64.
@@ -69,7 +86,7 @@ def write_label_map(stem: str | Path, labels: Any) -> Path:
     return path
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> None:
+def write_picture(path: str | Path, picture: Any) -> None:
     """Write a picture array to a PNG, JPEG or TIFF file.
 
     Parameters
@@ -77,14 +94,15 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     path : str or Path
         The file; its suffix names the format.
     picture : array, (H, W), (H, W, 1), (H, W, 2), (H, W, 3) or (H, W, 4)
-        uint8 or bool; grey (H, W) may also be uint16, and in a TIFF int32 or float32.
+        uint8 or bool; grey (H, W) may also be uint16 where the format holds it (PNG, TIFF, JPEG 2000, PGM), and in a
+        TIFF int32 or float32.
 
     Raises
     ------
     TypeError
-        If the array has a dtype that cannot be written without a change of its values.
+        If the array has a dtype or channels that the format cannot hold without a change of values.
     PictureError
-        If the file cannot be written, or its suffix names no format that holds the array.
+        If the file cannot be written, or its suffix names no format.
 
     Examples
     --------
@@ -97,15 +115,21 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     """
     from PIL import Image
 
-    array = np.ascontiguousarray(picture)
+    array = as_array(picture, "picture")
+    array = array.get() if is_cupy(array) else array
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[..., 0]
-    try:
-        image = Image.fromarray(array)
-    except (TypeError, ValueError):
+    array = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    suffix = Path(path).suffix.lower()
+    channels, grey_dtypes = KEPT.get(SAME.get(suffix, suffix), ((1, 2, 3, 4), ("bool", "uint16")))
+    grey = array.ndim == 2 and array.dtype.name in (*grey_dtypes, "uint8")
+    colors = array.ndim == 3 and array.dtype == np.uint8 and array.shape[2] in channels
+    if not (grey or colors):
         raise TypeError(
-            f"picture has dtype {array.dtype} and shape {array.shape}: expected uint8, or grey of uint16"
-        ) from None
+            f"picture has dtype {array.dtype} and shape {array.shape}: a {suffix or 'picture'} file holds uint8 with "
+            f"{', '.join(map(str, channels))} channels, and grey of {', '.join(('uint8', *grey_dtypes))}"
+        )
+    image = Image.fromarray(array)
     try:
         with replacing(path) as beside:
             image.save(beside)

@@ -38,7 +38,7 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
     >>> segalgo.blur_background(np.eye(4) * 255, np.eye(4, dtype=bool)).shape
     (4, 4, 3)
     """
-    picture = as_rgb(np.asarray(image))
+    picture = as_rgb(image)
     inside = as_label_map(mask, picture.shape, "mask") != 0
     for name, value in (("sigma", sigma), ("feather", feather)):
         if not 0 <= value < np.inf:

@@ -4,6 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.arrays import is_cupy
+from segalgo._core.checks import as_array
+
 # Okabe and Ito (2008), told apart by color-blind readers; black left out, it would look like ground.
 COLORS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)],
@@ -11,8 +14,12 @@ COLORS = np.array(
 )
 
 
-def as_rgb(image: np.ndarray) -> np.ndarray:
+def as_rgb(image: Any) -> np.ndarray:
     """Return uint8 RGB: integers of 8 bits and bool by their dtype's range, all else by the range of the values."""
+    image = as_array(image, "image")
+    image = image.get() if is_cupy(image) else image
+    if image.dtype.kind not in "biuf":
+        raise TypeError(f"image has dtype {image.dtype}: expected bool, integers or floats")
     if image.ndim == 3 and image.shape[2] == 1:
         image = image[..., 0]
     if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (3, 4)):
@@ -32,7 +39,8 @@ def as_rgb(image: np.ndarray) -> np.ndarray:
 
 def as_label_map(labels: Any, shape: tuple[int, ...], argument: str = "labels") -> np.ndarray:
     """Return a label map of the picture's height and width."""
-    labels = np.asarray(labels)
+    labels = as_array(labels, argument)
+    labels = labels.get() if is_cupy(labels) else labels
     if labels.shape != shape[:2]:
         raise ValueError(
             f"{argument} has shape {labels.shape}: expected {tuple(shape[:2])}, the image's height and width"

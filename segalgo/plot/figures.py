@@ -54,7 +54,7 @@ def side_by_side(
     """
     if isinstance(images, Mapping):
         titles, images = list(images), list(images.values())
-    pictures = [np.asarray(image) for image in images]
+    pictures = [as_array(image, f"images[{k}]") for k, image in enumerate(images)]
     if titles is not None and len(titles) != len(pictures):
         raise ValueError(f"titles holds {len(titles)}: expected {len(pictures)}, one for each picture")
     if axes is not None and len(axes) != len(pictures):

@@ -66,7 +66,7 @@ def show_instances(
     >>> found = segalgo.segment(coins(), min_area=100)
     >>> axes = segalgo.show_instances(coins(), found.labels, boxes=True)  # doctest: +SKIP
     """
-    picture = as_rgb(np.asarray(image))
+    picture = as_rgb(image)
     plane = as_label_map(labels, picture.shape)
     plane = plane.astype(np.uint8) if plane.dtype == bool else plane
     if not 0 <= alpha <= 1:

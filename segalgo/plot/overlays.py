@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.checks import as_array
 from segalgo.plot.colors import COLORS, as_label_map, as_rgb
 
 READABLE_PIXELS = 900  # smaller pictures are enlarged by a whole factor, so that numbers can be read
@@ -52,7 +53,7 @@ def overlay(
     >>> segalgo.overlay(np.zeros((40, 60), np.uint8), labels, scale=2).shape
     (80, 120, 3)
     """
-    picture = as_rgb(np.asarray(image))
+    picture = as_rgb(image)
     labels = as_label_map(labels, picture.shape)
     if not 0 <= alpha <= 1:
         raise ValueError(f"alpha={alpha}: expected 0 to 1")
@@ -62,9 +63,10 @@ def overlay(
     if scale < 1:
         raise ValueError(f"scale={scale}: expected at least 1")
     picture = picture.repeat(scale, 0).repeat(scale, 1)
-    large = labels.astype(np.int64).repeat(scale, 0).repeat(scale, 1)
-    color = COLORS[(large - 1) % len(COLORS)]
+    labels = labels.astype(np.uint8) if labels.dtype == bool else labels
+    large = labels.repeat(scale, 0).repeat(scale, 1)
     inside = large > 0
+    color = COLORS[np.where(inside, large - large.dtype.type(1), large) % large.dtype.type(len(COLORS))]
     drawn = picture.astype(np.float32)
     drawn[inside] += alpha * (color[inside] - drawn[inside])
     drawn = np.rint(drawn).astype(np.uint8)
@@ -94,7 +96,7 @@ def overlay_classes(
     -------
     array of uint8, (H + height of the legend, W, 3)
     """
-    labels, picture = np.asarray(labels), as_rgb(np.asarray(image))
+    labels, picture = as_array(labels, "labels"), as_rgb(image)
     if labels.shape != picture.shape[:2] or labels.dtype.kind not in "iu":
         raise ValueError(
             f"labels of {labels.dtype} {labels.shape}: expected integers {picture.shape[:2]}, as the image"

@@ -1,5 +1,7 @@
 """Where commands write: below the output folder, never over an input, and one line when the output is full."""
 
+import os
+import shlex
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import segalgo
 from segalgo.cli import main
 
 
@@ -98,3 +101,39 @@ def test_a_full_or_closed_output(tmp_path):
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 1
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_closed_standard_streams(tmp_path, closed):
+    picture = np.full((20, 30), 20, np.uint8)
+    picture[5:15, 5:20] = 200
+    Image.fromarray(picture).save(tmp_path / "a.tif", compression="tiff_lzw")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = f"{shlex.quote(sys.executable)} -m segalgo segment a.tif -o out {closed}"
+    result = subprocess.run(
+        ["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, env=environment, check=False
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    labels = segalgo.pictures.read_labels(tmp_path / "out" / "a" / "labels.png")
+    np.testing.assert_array_equal(labels, picture == 200)
+
+
+def test_a_full_output_of_convert_and_a_name_in_capitals(tmp_path):
+    labels = np.zeros((20, 30), np.uint8)
+    labels[5:15, 5:20] = 3
+    Image.fromarray(labels).save(tmp_path / "a.png")
+    result = python("convert", tmp_path / "a.png", tmp_path / "B.PNG", "--to", "labels", capture_output=True, text=True)
+    assert result.returncode == 0
+    np.testing.assert_array_equal(segalgo.pictures.read_labels(tmp_path / "B.PNG"), labels)
+    with open("/dev/full", "w") as full:
+        result = python(
+            "convert",
+            tmp_path / "a.png",
+            tmp_path / "c",
+            "--to",
+            "labels",
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert (result.returncode, result.stderr) == (2, "segalgo: cannot write: No space left on device\n")

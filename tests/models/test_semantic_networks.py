@@ -9,7 +9,21 @@ from semantic_networks import SMALL, seasoned
 
 import segalgo
 from segalgo.cli import main
-from segalgo.models import FCN, LRASPP, DeepLabV3, UNet, WeightsError, from_checkpoint, load_encoder, save_weights
+from segalgo.models import (
+    FCN,
+    LRASPP,
+    DeepLabV3,
+    FCN8s,
+    FCN16s,
+    FCN32s,
+    PSPNet,
+    SegFormer,
+    UNet,
+    WeightsError,
+    from_checkpoint,
+    load_encoder,
+    save_weights,
+)
 from segalgo.models.plans.public import PublicPlan
 
 # What torchvision's auxiliary head on stage 3 of a bottleneck ResNet has: a 3 x 3 and a 1 x 1 convolution.
@@ -24,6 +38,13 @@ COUNTS = {
         lambda: DeepLabV3(backbone="mobilenet_v3_large"),
     ),
     "lraspp_mobilenet_v3_large": (3_221_538, lambda: LRASPP()),
+    "pspnet50-ade": (49_180_908 - 2_398_358, lambda: PSPNet()),
+    "pspnet101-ade": (68_173_036 - 2_398_358, lambda: PSPNet(backbone="resnet101")),
+    "fcn32s": (134_346_581 + 1_806_336, lambda: FCN32s()),
+    "fcn16s": (134_346_581 + 512 * 21 + 21 + 441 * (4 * 4 + 32 * 32), lambda: FCN16s()),
+    "fcn8s": (134_346_581 + 16_170 + 127_008, lambda: FCN8s()),
+    "segformer-b0-ade": (3_752_694, lambda: SegFormer()),
+    "segformer-b0-cityscapes": (3_719_027, lambda: SegFormer(num_classes=19)),
 }
 
 
@@ -44,7 +65,31 @@ def shapes_of(model, *size):
 @pytest.mark.parametrize("builder", COUNTS)
 def test_parameters_are_as_many_as_published(builder):
     count, make = COUNTS[builder]
-    assert make().summary((1, 3, 64, 64)).parameters == count
+    assert make().summary((1, 3, 65, 65)).parameters == count
+
+
+def test_segformers_are_as_large_as_in_the_paper():
+    """Table 1 of Xie et al.: parameters of encoder and decoder in millions, ADE20K."""
+    for variant, encoder, decoder in (
+        ("b0", 3.4, 0.4), ("b1", 13.1, 0.6), ("b2", 24.2, 3.3), ("b3", 44.0, 3.3), ("b4", 60.8, 3.3), ("b5", 81.4, 3.3),
+    ):  # fmt: skip
+        rows = SegFormer(variant=variant).summary((1, 3, 64, 64)).rows
+        counts = [
+            sum(row.parameters for row in rows if row.name.startswith("segformer") == own) for own in (True, False)
+        ]
+        assert counts[0] / 1e6 == pytest.approx(encoder, abs=0.11)
+        assert counts[1] / 1e6 == pytest.approx(decoder, abs=0.21)
+
+
+def test_maps_of_segformer():
+    """Figure 2 of Xie et al.: maps of 1/4, 1/8, 1/16 and 1/32; attention over 1/64 of the cells in the first stage."""
+    shapes = shapes_of(SegFormer(), 512, 512)
+    for stage, shape in enumerate([(32, 128, 128), (64, 64, 64), (160, 32, 32), (256, 16, 16)]):
+        assert shapes[f"segformer.encoder.stage.{stage}.map"] == shape
+    scores = [shapes[f"segformer.encoder.block.{stage}.0.attention.self.scores"] for stage in range(4)]
+    assert scores == [(1, 128**2, 256), (2, 64**2, 256), (5, 32**2, 256), (8, 256, 256)]
+    assert shapes["decode_head.concatenated"] == (1024, 128, 128)
+    assert shapes["decode_head.classifier"] == (150, 128, 128)
 
 
 # Products of all convolutions, in units of 1e9, at 520 x 520; torchvision's figures count the auxiliary head.
@@ -103,12 +148,47 @@ def test_maps_of_deeplabv3():
     assert rates == [12, 24, 36]
 
 
+def test_maps_of_fcn_on_vgg16():
+    """The sizes of the authors' definition for a picture of 500 rows."""
+    shapes = shapes_of(FCN8s(), 500, 500)
+    sizes = {"conv1_1": 698, "pool1": 349, "pool2": 175, "pool3": 88, "pool4": 44, "pool5": 22, "fc6": 16}
+    sizes |= {"score_fr": 16, "upscore2": 34, "fuse_pool4": 34, "upscore_pool4": 70, "fuse_pool3": 70, "upscore8": 568}
+    assert {name: shapes[name][1] for name in sizes} == sizes
+    assert shapes["fc7"][0] == 4096
+    assert shapes["score"] == (21, 500, 500)
+    assert shapes_of(FCN16s(), 500, 500)["upscore16"][1] == 34 * 16 + 16
+    assert shapes_of(FCN32s(), 500, 500)["upscore"][1] == 16 * 32 + 32
+
+
+def test_fresh_enlargement_is_bilinear():
+    """A constant map stays constant, and no class reaches into another."""
+    parameters = FCN8s(3, 2, (2, 2, 2, 2, 2), 4).parameters
+    np.testing.assert_allclose(np.diag(parameters["upscore2.weight"][0, 0]), np.array([0.25, 0.75, 0.75, 0.25]) ** 2)
+    assert not parameters["upscore8.weight"][0, 1].any()
+    enlarged = segalgo.conv_transpose2d(np.ones((1, 2, 4, 4), np.float32), parameters["upscore8.weight"], stride=8)
+    np.testing.assert_allclose(enlarged[..., 8:-8, 8:-8], 1, rtol=1e-6)
+
+
+def test_maps_of_pspnet():
+    """Figure 3 of Zhao et al.: 60 x 60 cells of a picture of 473, averaged to 1, 2, 3 and 6, joined to 4096 channels."""
+    steps = PSPNet().describe((1, 3, 473, 473))
+    shapes = {step.name: step.shape[1:] for step in steps}
+    assert shapes["layer0.6"] == (128, 237, 237)
+    assert shapes["layer4.2.relu3"] == (2048, 60, 60)
+    assert [shapes[f"ppm.features.{k}.1"] for k in range(4)] == [(512, n, n) for n in (1, 2, 3, 6)]
+    assert shapes["ppm"] == (4096, 60, 60)
+    rates = {step.name: step.options["dilation"] for step in steps if step.name.endswith("conv2")}
+    assert {rates[f"layer3.{k}.conv2"] for k in range(6)} == {2}
+    assert {rates[f"layer4.{k}.conv2"] for k in range(3)} == {4}
+    assert PSPNet().fitting_size(480, 466) == (481, 473)
+
+
 def test_every_backend(backend, name, model, rng):
     """The plain pass in each wing, the simulated device included: a small form, end to end."""
     simulated = backend.word == "simulated"
     if simulated and name == "deeplabv3-mobilenet":
         pytest.skip("a minute there, where LR-ASPP runs this backbone and DeepLabV3 on a ResNet this head")
-    size = (17, 9) if simulated else (45, 61)
+    size = model.fitting_size(*((17, 9) if simulated else (45, 61)))
     for dtype in ("float32",) if simulated else ("float32", "float64"):
         x = rng.standard_normal((1, model.in_channels, *size)).astype(dtype)
         with segalgo.use_backend("reference"):
@@ -121,18 +201,18 @@ def test_every_backend(backend, name, model, rng):
 def test_trace_summary_and_sizes(model, rng):
     for size in ((1, 1), (7, 33), (64, 40)):
         x = rng.standard_normal((2, model.in_channels, *size), dtype=np.float32)
-        steps = model.describe(x.shape)
+        steps = model.describe((2, model.in_channels, *model.fitting_size(*size)))
         traced = dict(model.trace(x))
         assert {name: array.shape for name, array in traced.items()} == {step.name: step.shape for step in steps}
         logits = model(x)
         assert logits.shape == (2, model.num_classes, *size)
-        np.testing.assert_array_equal(traced[steps[-1].name], logits)
+        np.testing.assert_array_equal(traced[steps[-1].name][:, :, : size[0], : size[1]], logits)
     assert f"{model.summary().parameters:,}" in str(model.summary()).splitlines()[-1]
 
 
 @pytest.mark.parametrize("size", [(64, 96), (45, 61)])
 def test_plans_compute_what_the_plain_pass_computes(model, size, rng):
-    shape = (2, model.in_channels, *size)
+    shape = (2, model.in_channels, *model.fitting_size(*size))
     x = rng.standard_normal(shape, dtype=np.float32)
     expected, allowed = deviation(model, x, "float32")
     run = model.plan(shape)
@@ -141,13 +221,16 @@ def test_plans_compute_what_the_plain_pass_computes(model, size, rng):
     assert_logits(PublicPlan(model.describe(shape), model.parameters).run(x, None), expected, allowed)
 
 
-def test_predict(model, rng):
+def test_predict(name, model, rng):
     picture = rng.integers(0, 256, (45, 61, 3), dtype=np.uint8)
     labels = model.predict(picture)
     assert labels.shape == (45, 61)
-    x = (picture.transpose(2, 0, 1) - np.array([123.675, 116.28, 103.53])[:, None, None]) / np.array(
-        [58.395, 57.12, 57.375]
-    )[:, None, None]
+    imagenet = [123.675, 116.28, 103.53], [58.395, 57.12, 57.375]
+    caffe = [104.00699, 116.66877, 122.67892], [1.0, 1.0, 1.0]
+    mean, scale = (
+        np.array(values)[:, None, None] for values in (caffe if name in ("fcn32s", "fcn16s", "fcn8s") else imagenet)
+    )
+    x = ((picture[..., ::-1] if name in ("fcn32s", "fcn16s", "fcn8s") else picture).transpose(2, 0, 1) - mean) / scale
     logits = model(x[None])[0]
     best, second = np.sort(logits, axis=0)[[-1, -2]]
     sure = best - second > 1e-3 * np.abs(logits).max()
@@ -164,10 +247,11 @@ def test_tiles_where_the_layers_allow_them(rng):
     with pytest.raises(ValueError, match=r"tile with the layer logits \(interpolate\).*not by an integer factor"):
         made.predict(picture[:45], tile=32)
     for name, layer in (
+        ("segformer", r"segformer\.encoder\.patch_embeddings\.0\.flattened"),
         ("deeplabv3-resnet34", "classifier.0.convs.4.0"),
         ("lraspp", r"backbone\.4\.block\.\d\.avgpool"),
     ):
-        with pytest.raises(ValueError, match=f"tile with the layer {layer} .*reads its whole input"):
+        with pytest.raises(ValueError, match=f"tile with the layer {layer} .*(reads its whole input|axes)"):
             SMALL[name]().predict(picture, tile=64)
 
 
@@ -212,7 +296,9 @@ def test_weights_that_do_not_fit_are_listed(model, tmp_path):
     state = dict(model.parameters)
     name = next(name for name in list(state)[len(state) // 2 :] if name.endswith(".weight"))
     state[name.replace("weight", "wieght")] = state.pop(name)
-    last = next(name for name in state if name.endswith("classifier.4.bias") or name.endswith("low_classifier.bias"))
+    last = next(
+        name for name in state if name.endswith(("classifier.4.bias", "classifier.bias", "cls.4.bias", "score_fr.bias"))
+    )
     state[last] = np.zeros(9, np.float32)
     with pytest.raises(ValueError, match="3 mismatches") as caught:
         model.load_state_dict(state)
@@ -266,6 +352,14 @@ def test_encoders_of_classification_networks(tmp_path, rng):
         (lambda: DeepLabV3(dilated=True), TypeError, "dilated=True: expected three flags"),
         (lambda: DeepLabV3(head_channels=0), ValueError, "head_channels=0: expected at least 1"),
         (lambda: LRASPP(inter_channels=1.5), TypeError, "inter_channels=1.5: expected an integer"),
+        (lambda: FCN8s(widths=(1, 2)), ValueError, r"widths=\(1, 2\): expected 5 numbers"),
+        (lambda: FCN32s(widths=3), TypeError, "widths=3: expected 5 numbers"),
+        (lambda: FCN16s(classifier_channels=0), ValueError, "classifier_channels=0"),
+        (lambda: PSPNet(backbone="mobilenet_v3_large"), ValueError, "backbone='mobilenet_v3_large'"),
+        (lambda: SegFormer(variant="b6"), ValueError, "variant='b6'"),
+        (lambda: SegFormer(width_mult=0.1), ValueError, "width_mult=0.1: expected a factor that leaves whole heads"),
+        (lambda: SegFormer(decoder_channels=0), ValueError, "decoder_channels=0"),
+        (lambda: SegFormer(norm_eps=0), ValueError, "norm_eps=0: expected a small number above 0"),
         (lambda: FCN(dropout=1.0), ValueError, "dropout=1.0"),
         (lambda: FCN(num_classes=0), ValueError, "num_classes=0"),
     ],

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from network_deviation import assert_logits, deviation
 
-from segalgo.models import FCN, DeepLabV3, from_checkpoint, load_encoder
+import segalgo
+from segalgo.models import FCN, DeepLabV3, FCN8s, SegFormer, from_checkpoint, load_encoder
 
 pytestmark = pytest.mark.peers
+
+WIDTHS = (8, 16, 40, 64)  # a quarter of B0, an eighth of the others
 
 
 def cases():
@@ -22,12 +25,18 @@ def cases():
         "deeplabv3-resnet50": peers.deeplabv3("resnet50", 5, 8, 16),
         "deeplabv3-mobilenet": peers.deeplabv3("mobilenet_v3_large", 5, 16, 16),
         "lraspp": peers.LRASPP(5, 16, 0.25),
+        "fcn32s": peers.CaffeFCN(32, (4, 4, 8, 8, 8), 16, 5),
+        "fcn16s": peers.CaffeFCN(16, (4, 4, 8, 8, 8), 16, 5),
+        "fcn8s": peers.CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5),
+        "pspnet-resnet50": peers.SemsegPSPNet("resnet50", 8, 16, 5),
+        "segformer-transformers": peers.TransformersSegFormer(WIDTHS, (2, 2, 2, 2), 24, 5),
+        "segformer-nvlabs": peers.NvlabsSegFormer(WIDTHS, (3, 4, 6, 3), 24, 5),
     }
 
 
 NAMES = (
     "fcn-resnet18", "fcn-resnet50", "fcn-resnet101", "deeplabv3-resnet34", "deeplabv3-resnet50", "deeplabv3-mobilenet",
-    "lraspp",
+    "lraspp", "segformer-transformers", "segformer-nvlabs", "fcn32s", "fcn16s", "fcn8s", "pspnet-resnet50",
 )  # fmt: skip
 
 
@@ -66,7 +75,8 @@ def test_logits_are_those_of_pytorch(name, rng, tmp_path):
     torch.save(theirs.state_dict(), tmp_path / "weights.pth")
     ours = from_checkpoint(tmp_path / "weights.pth")
     for size in ((64, 96), (45, 61)):
-        held_together(ours, theirs, rng.standard_normal((2, ours.in_channels, *size), dtype=np.float32))
+        fitting = ours.fitting_size(*size)
+        held_together(ours, theirs, rng.standard_normal((2, ours.in_channels, *fitting), dtype=np.float32))
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
@@ -85,6 +95,61 @@ def test_the_encoder_of_resnet(name, rng):
         with torch.no_grad():
             expected = theirs(torch.from_numpy(x))["out"].numpy()
         np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_encoder_of_vgg16(rng):
+    """The matrices of the classification network become convolutions: one cell of the map is its second matrix's."""
+    import torch
+    import torch_segmentation as peers
+    from torch_networks import vgg16_features
+
+    trained = seasoned(vgg16_features(False, widths=(4, 4, 8, 8, 8)))
+    state = {key: value.numpy() for key, value in trained.state_dict().items() if key.startswith("features.")}
+    first, second = (torch.nn.Linear(n, 16) for n in (8 * 49, 16))
+    state |= {"classifier.0.weight": first.weight.detach().numpy(), "classifier.0.bias": first.bias.detach().numpy()}
+    state |= {"classifier.3.weight": second.weight.detach().numpy(), "classifier.3.bias": second.bias.detach().numpy()}
+    state["classifier.6.weight"] = np.zeros((10, 16), np.float32)
+    ours = load_encoder(FCN8s(3, 5, (4, 4, 8, 8, 8), 16), state)
+    theirs = seasoned(peers.CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5))
+    names = [name for name in ours.parameters if name.startswith("conv")]
+    assert names == [name for name in theirs.state_dict() if name.startswith("conv")]
+    cells = torch.from_numpy(rng.standard_normal((1, 8, 7, 7), dtype=np.float32))
+    with torch.no_grad():
+        expected = second(torch.relu(first(cells.flatten(1)))).numpy()
+    kernels = [ours.parameters[f"{name}.{entry}"] for name in ("fc6", "fc7") for entry in ("weight", "bias")]
+    hidden = np.maximum(segalgo.conv2d(cells.numpy(), *kernels[:2]), 0)
+    got = segalgo.conv2d(hidden, *kernels[2:])
+    np.testing.assert_allclose(got[..., 0, 0], expected, rtol=1e-4, atol=1e-5)
+    x = rng.standard_normal((1, 3, 64, 64), dtype=np.float32)
+    ours.load_state_dict({**theirs_as_arrays(theirs), **{name: ours.parameters[name] for name in names}})
+    with torch.no_grad():
+        features = trained.features[:4](torch.from_numpy(np.pad(x, ((0, 0), (0, 0), (99, 99), (99, 99))))).numpy()
+    got = dict(ours.trace(x))["relu1_2"]
+    np.testing.assert_allclose(got[..., 3:-3, 3:-3], features[..., 3:-3, 3:-3], rtol=1e-3, atol=1e-4)
+
+
+def theirs_as_arrays(theirs):
+    return {key: value.numpy() for key, value in theirs.state_dict().items()}
+
+
+@pytest.mark.parametrize("source", ["transformers", "nvlabs"])
+def test_the_encoder_of_segformer(source):
+    """Classification weights by both projects' names, with their classifier."""
+    state = {key: value.numpy() for key, value in seasoned(cases()[f"segformer-{source}"]).state_dict().items()}
+    whole = SegFormer(3, 5, "b0" if source == "transformers" else "b2", 24, width_mult=WIDTHS[0] / (32 if source ==
+                      "transformers" else 64))  # fmt: skip
+    fresh = dict(whole.parameters)
+    encoder = {name.removeprefix("backbone."): value for name, value in state.items() if "decode_head" not in name}
+    classifier = {"classifier.weight": np.zeros((3, 3))} if source == "transformers" else {"head.bias": np.zeros(3)}
+    load_encoder(whole, encoder | classifier)
+    if source == "nvlabs":
+        key = state["backbone.block2.1.attn.kv.weight"][:16]
+        np.testing.assert_array_equal(whole.parameters["segformer.encoder.block.1.1.attention.self.key.weight"], key)
+    for name, value in whole.parameters.items():
+        if name.startswith("decode_head."):
+            np.testing.assert_array_equal(value, fresh[name])
+        elif source == "transformers":
+            np.testing.assert_array_equal(value, state[name])
 
 
 def test_the_encoder_of_mobilenetv3(rng):

@@ -22,7 +22,7 @@ NOT_VERIFIED = {
     *("PictureError", "read_picture", "to_grey", "write_label_map", "write_picture", "Segmentation", "segment"),
     *("blur_background", "legend", "show_confusion", "show_histogram", "show_instances", "show_trace", "side_by_side"),
     *("Instances", "Panoptic", "InstanceRecognizer", "semantic_to_instances", "instances_to_semantic"),
-    *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects"),
+    *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects", "anchors"),
 }
 
 

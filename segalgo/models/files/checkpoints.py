@@ -20,11 +20,13 @@ SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 MOST_GROUPS = 64
 LEAST_LIMIT = 1024  # no argument of a small network is refused for its size
 LONGEST_MESSAGE = 20_000
-# Classification networks of torchvision, by a parameter of each.
+# Classification networks, by a parameter of each.
 ENCODERS = {
     "features.0.weight": "VGG16",
     "features.0.0.weight": "MobileNet",
     "layer4.0.conv1.weight": "ResNet",
+    "patch_embed1.proj.weight": "Mix Transformer",
+    "segformer.encoder.patch_embeddings.0.proj.weight": "Mix Transformer",
 }
 
 
@@ -38,8 +40,10 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         U-Net in milesial/Pytorch-UNet (both forms), mateuszbuda/brain-segmentation-pytorch, aladdinpersson's tutorial
         and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
         (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on), of FCN, DeepLabV3 and
-        LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out). Where the names of the
-        network have a prefix in front, beside parameters of other things, those of the network are taken.
+        LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
+        transformers of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and
+        wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg. Where the names of the network have a prefix in front, beside
+        parameters of other things, those of the network are taken.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
@@ -101,7 +105,8 @@ def load_encoder(model: Network, source: Any) -> Network:
     ----------
     model : Network
         SegNet and the networks on VGG16 take torchvision's ``vgg16`` (SegNet also ``vgg16_bn``); those on ResNet and
-        MobileNetV3 take torchvision's network of the same form. The rest of the model keeps its weights.
+        MobileNetV3 take torchvision's network of the same form; SegFormer takes a MiT of Hugging Face or NVlabs. The
+        rest of the model keeps its weights.
     source : str, Path or mapping of str to array
         A state dict such as ``torchvision.models.resnet50().state_dict()``, or a file of it. The classifier is passed
         over.

@@ -105,8 +105,12 @@ class Network:
     def parameters(self) -> Mapping[str, Any]:
         """Name to array, in the order of the layers; read-only; `load_state_dict` replaces them."""
         if self._parameters is None:
-            self._parameters = MappingProxyType(_fresh(self.described_parameters(), self.seed))
+            self._parameters = MappingProxyType(self.fresh_parameters())
         return self._parameters
+
+    def fresh_parameters(self) -> dict[str, Any]:
+        """Return parameters before training, by the records of the layers and the seed."""
+        return _fresh(self.described_parameters(), self.seed)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return name and shape of every parameter, in the order of the layers."""

@@ -1,6 +1,6 @@
 """How other implementations name and store the parameters of a network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,3 +41,9 @@ def kernel_shape(shapes: Mapping[str, tuple[int, ...]], name: str) -> tuple[int,
     if len(shapes[name]) != 4 or 0 in shapes[name]:
         raise ValueError(f"{name}: of shape {shapes[name]}, expected the four axes of a kernel")
     return shapes[name]
+
+
+def blocks_after(names: Iterable[str], prefix: str) -> int:
+    """Return how many blocks are numbered after a prefix: one more than the largest number, 0 if there is none."""
+    numbers = (name.removeprefix(prefix).partition(".")[0] for name in names if name.startswith(prefix))
+    return max((int(number) + 1 for number in numbers if number.isdecimal() and len(number) < 5), default=0)

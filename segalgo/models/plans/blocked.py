@@ -73,7 +73,7 @@ class BlockedPlan:
         steps, self.result = without_dropout(steps)
         self.halving = halving_pools(steps)
         self._written = False
-        """Whether the last convolution writes the logits itself."""
+        """Whether the last layer writes the logits itself."""
         for layer in fused(steps, pooling=True):
             self._add(layer)
         self._finish()
@@ -279,6 +279,14 @@ class BlockedPlan:
         values = [self._planes(name) for name in step.inputs]
         outputs = [Buffer(step.shape, np.int64 if k else np.float32) for k, _ in enumerate(step.outputs)]
         compute = computed_by(layer, self.parameters)
+        if layer.output == self.result and len(outputs) == 1 and layer.pool is None:
+            # The last layer's result goes into the logits at once.
+            def write(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
+                logits[...] = compute([x if v.buffer is None else v.buffer.array for v in values])
+
+            self._written = True
+            self.calls.append(Call(layer.names, [v.buffer for v in values if v.buffer is not None], write))
+            return
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
             result = compute([x if v.buffer is None else v.buffer.array for v in values])

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from segalgo.models.graph.other_names import kernel_shape
+from segalgo.models.graph.other_names import blocks_after, kernel_shape
 
 
 @dataclass(frozen=True)
@@ -122,10 +122,7 @@ def form_of(shapes: Mapping[str, tuple[int, ...]], prefix: str = "backbone.") ->
     ValueError
         If they are those of no form here.
     """
-    depths = tuple(
-        next(k for k in range(len(shapes) + 1) if f"{prefix}layer{stage}.{k}.conv1.weight" not in shapes)
-        for stage in range(1, 5)
-    )
+    depths = tuple(blocks_after(shapes, f"{prefix}layer{stage}.") for stage in range(1, 5))
     bottleneck = f"{prefix}layer1.0.conv3.weight" in shapes
     for name, form in RESNETS.items():
         if (form.depths, form.bottleneck) == (depths, bottleneck):

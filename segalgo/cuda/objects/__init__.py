@@ -1,0 +1,1 @@
+"""Launch code of the kernels of `segalgo.objects`."""
