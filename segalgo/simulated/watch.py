@@ -77,6 +77,8 @@ class Watch:
                 current = f"{int(line, 16):x}"
                 continue
             place = re.search(rf"{re.escape(self._file_name)}:(\d+)", line)
+            if "simulated_atomics.h" in line and self._lines.get(current, "").startswith("offset"):
+                self._lines[current] = "an atomic operation"
             # The innermost frame in the kernel's own file: what it calls may be inlined into it.
-            if place and self._lines.get(current, "").startswith("offset"):
+            if place and self._lines.get(current, "").startswith(("offset", "an atomic")):
                 self._lines[current] = f"line {place[1]}"

@@ -21,6 +21,8 @@ CLEAN, OTHER = (0, 0), (1, 1)
 ONLY_GUARDS, ONLY_FRESH = (1, 0), (0, 1)
 PATTERN = (CLEAN, OTHER, OTHER, CLEAN, CLEAN, OTHER)
 
+UNORDERED = "plain reads beside atomic writes change no answer: "
+
 Verdict = tuple[list[Mismatch], Worst, list[str], Attempt]
 
 
@@ -33,7 +35,7 @@ def judge(case: Case, call: Caller) -> Verdict:
     second = call(case, *OTHER)
     if second.faults:
         return second.faults, worst, [], first
-    remarks = [f"plain reads beside atomic writes change no answer: {first.unordered}"] if first.unordered else []
+    remarks = [f"{UNORDERED}{first.unordered}"] if first.unordered else []
     if _shapes(first) != _shapes(second):
         again = compared(case, second)[0]
         return wrong or [_renamed(again[0], "state between calls")], worst, [], first

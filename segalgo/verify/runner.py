@@ -13,7 +13,7 @@ from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes, fits
 from segalgo.verify.cases.shrinking import shrunk
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, Worst
-from segalgo.verify.judge import compared, judge, with_fresh_numbers
+from segalgo.verify.judge import UNORDERED, compared, judge, with_fresh_numbers
 from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import Recipe
 from segalgo.verify.reports.report import Finding, Report, strongest
@@ -191,7 +191,8 @@ class _Run:
         self.progress(case.recipe.number, case.recipe.describe())
         wrong, worst, remarks, first = judge(case, self.call)
         self.judged += 1
-        self.remarks += remarks
+        said = any(remark.startswith(UNORDERED) for remark in self.remarks)
+        self.remarks += [remark for remark in remarks if not (said and remark.startswith(UNORDERED))]
         if not wrong:
             self.worst |= worst
             if len(self.passed) < FRESH:
