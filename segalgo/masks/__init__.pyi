@@ -9,6 +9,7 @@ from .contours import mask_to_polygons as mask_to_polygons
 from .label_runs import labels_to_rles as labels_to_rles
 from .palette import read_palette_picture as read_palette_picture
 from .palette import write_palette_picture as write_palette_picture
+from .pasting import paste_masks_to_rles as paste_masks_to_rles
 from .polygons import polygon_to_mask as polygon_to_mask
 from .polygons import polygon_to_rle as polygon_to_rle
 from .run_lengths import compress_rle as compress_rle
