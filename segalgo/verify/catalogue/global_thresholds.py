@@ -81,6 +81,7 @@ OPERATIONS = (
     _threshold("minimum", values=("two hills",), dtypes=DTYPES[:2], fits=lambda r: int(np.prod(r.shape)) >= 1000),
     _threshold(
         "mean",
+        values=tuple(kind for kind in VALUES if kind != "huge"),  # sums of the bound would overflow
         choices={"mask": (False, True)},
         fits=lambda recipe: recipe.values not in ENDS or np.dtype(recipe.dtype).kind == "f",
         bound=_mean_bound,
