@@ -2,10 +2,12 @@
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+
+from segalgo._core.checks import shown
 
 
 def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above: float = -math.inf) -> float:
@@ -13,14 +15,14 @@ def as_real_number(value: Any, argument: str, *, least: float = -math.inf, above
     array = np.asarray(value) if is_scalar(value) else None
     # A Python integer of more than 64 bits has no dtype of numbers.
     if (array is None or array.dtype.kind not in "biuf") and not isinstance(value, int):
-        raise TypeError(f"{argument}={value!r}: expected a real number")
+        raise TypeError(f"{argument}={shown(value)}: expected a real number")
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not (math.isfinite(number) and number >= least and number > above):
         bound = f" above {above}" if above > -math.inf else f" of at least {least}" if least > -math.inf else ""
-        raise ValueError(f"{argument}={_shown(value)}: expected a finite number{bound}")
+        raise ValueError(f"{argument}={shown(value)}: expected a finite number{bound}")
     return number
 
 
@@ -37,9 +39,9 @@ def as_integer(value: Any, argument: str, least: int, most: int) -> int:
     try:
         number = operator.index(value)
     except TypeError:
-        raise TypeError(f"{argument}={value!r}: expected an integer") from None
+        raise TypeError(f"{argument}={shown(value)}: expected an integer") from None
     if not least <= number <= most:
-        raise ValueError(f"{argument}={_shown(number)}: expected {least} to {most}")
+        raise ValueError(f"{argument}={shown(number)}: expected {least} to {most}")
     return number
 
 
@@ -50,10 +52,5 @@ def is_scalar(value: Any) -> bool:
 
 def is_sequence(value: Any) -> bool:
     """Return whether a value is a sequence of numbers, one for each axis, and not one number for all of them."""
-    return not is_scalar(value) and not isinstance(value, str | bytes)
-
-
-def _shown(value: Any) -> str:
-    """Return how a message shows a number; Python refuses to print integers of thousands of digits."""
-    large = isinstance(value, int) and value.bit_length() > 128
-    return f"an integer of {value.bit_length()} bits" if large else repr(value)
+    sequence = isinstance(value, Sequence) or getattr(value, "ndim", 0) > 0
+    return sequence and not isinstance(value, str | bytes)

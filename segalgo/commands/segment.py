@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from segalgo.commands.annotations import AnnotationFile
+from segalgo.commands.graph_options import FILE_OPTIONS, file_options
 from segalgo.commands.group import print_line
 from segalgo.commands.inputs import find_pictures, make_folder, name_folders
 from segalgo.commands.options import FiniteFloat, channel_option, max_pixels_option, page_option
@@ -27,6 +28,7 @@ Examples:
   segalgo segment photographs/ -o results
   segalgo segment photographs/ -o results --format coco
   segalgo segment street.png --model segnet-camvid
+  segalgo segment photo.jpg --model deeplab.tflite --mean 127.5 --scale 127.5 --names labels.txt
   segalgo segment tissue.png --model unet-membrane --augment --min-area 50
 """
 
@@ -50,7 +52,18 @@ Examples:
 @click.option("--min-area", type=click.IntRange(0), default=10, show_default=True, help="Drop smaller ones, in pixels.")
 @click.option("--fill-holes", is_flag=True, help="Make ground that an object encloses part of it.")
 @click.option("--clear-border", is_flag=True, help="Drop objects that touch the picture's border.")
-@click.option("--model", metavar="NAME|FILE", help="A network instead of a threshold: its name, or a weight file.")
+@click.option(
+    "--model",
+    metavar="NAME|FILE",
+    help="A network instead of a threshold: its name, a weight file, or a graph (.onnx, .tflite).",
+)
+@click.option("--scale", metavar="NUMBER[,NUMBER...]", help="The network sees (value - mean) / scale, values 0 to 255.")
+@click.option("--mean", metavar="NUMBER[,NUMBER...]", help="See --scale; one number, or one for each channel.")
+@click.option(
+    "--channels", type=click.Choice(["rgb", "bgr", "grey", "as is"]), help="The order of the channels it sees."
+)
+@click.option("--layout", type=click.Choice(["NCHW", "NHWC"]), help="The order of axes in an ONNX file.")
+@click.option("--names", metavar="FILE|NAME,NAME...", help="The names of its classes; a file has one on each line.")
 @click.option("--tile", type=click.IntRange(1), help="Run the network on tiles of this side, for large pictures.")
 @click.option("--augment", is_flag=True, help="Average the network over the eight symmetries of the square.")
 @click.option(
@@ -134,11 +147,13 @@ def _checked(context: click.Context, options: dict[str, Any]) -> dict[str, Any]:
         return _checked_for_model(given, options)
     if given & {"tile", "augment"}:
         raise Refusal("--tile and --augment: expected with --model alone")
+    for name in sorted(given & set(FILE_OPTIONS)):
+        raise Refusal(f"--{name}: expected with --model alone")
     if options["threshold"] is not None and "method" in given:
         raise Refusal("--threshold and --method exclude each other: expected one of them")
     if options["window"] < 1 or options["window"] % 2 == 0:
         raise Refusal(f"--window {options['window']}: expected an odd number of at least 1")
-    return {name: value for name, value in options.items() if name not in ("model", "tile", "augment")}
+    return {name: value for name, value in options.items() if name not in ("model", "tile", "augment", *FILE_OPTIONS)}
 
 
 def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
@@ -147,14 +162,19 @@ def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, An
     for name in sorted(given & {"method", "foreground", "offset", "window"}):
         raise Refusal(f"--model and --{name} exclude each other: expected one of them")
     try:
-        model = open_model(options["model"])
-    except (ValueError, TypeError) as error:
+        model = open_model(options["model"], **file_options(options))
+    except (ValueError, TypeError, ImportError) as error:
         raise Refusal(f"--model {' '.join(str(error).split())}") from None
     objects = {"threshold", "connectivity", "min_area", "fill_holes", "clear_border"}
     for name in sorted(given & objects):
         if model.classes.objects is None:
             raise Refusal(f"--{name.replace('_', '-')} with --model {options['model']}: this network finds no objects")
     kept = {name: options[name] for name in (given & objects) | {"min_area", "tile", "augment"}}
+    if Path(options["model"]).suffix.lower() in (".onnx", ".tflite") and not given & {"scale", "mean"}:
+        click.echo(
+            "The file does not say how the network wants pictures: 0 to 1 is assumed, see --scale and --mean.",
+            err=True,
+        )
     return {"model": model, **kept}
 
 

@@ -12,8 +12,8 @@ from segalgo.datasets.files import list_pictures, picture_size, read_indices
 class Cityscapes(Dataset):
     """Cityscapes with fine labels: the 19 classes of the benchmark; every other label is ignored.
 
-    Label files hold the 34 label numbers; label maps the 19 training numbers. Objects are those of the eight classes
-    that are counted; unresolved groups are none.
+    Label files contain the 34 label ids, label maps the 19 training ids. Objects are instances of the eight classes
+    with instances; groups that are not resolved into instances are not objects.
     """
 
     kind = "cityscapes"

@@ -1,4 +1,4 @@
-"""What all data sets share: records, samples that read their files when asked, and one error."""
+"""The base class of data sets, its records, and samples that read their files on access."""
 
 import copy
 import operator

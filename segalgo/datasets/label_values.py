@@ -1,4 +1,4 @@
-"""What the values of label pictures mean, decided by all of them together."""
+"""The meaning of the values in label images, decided from all label images of a data set."""
 
 import warnings
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Objects painted over each other run by run: work in proportion to what they cover, not to the whole picture."""
+"""Paint objects over each other run by run; the cost grows with their areas, not with the size of the image."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import one_of
+from segalgo._core.checks import one_of, shown
 from segalgo._core.dispatch import wing
 from segalgo.labels.label_arrays import as_labels
 from segalgo.labels.labeling import as_connectivity
@@ -15,17 +15,19 @@ from segalgo.labels.labeling import as_connectivity
 def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", background: int = 0) -> Any:
     """Mark where regions of different labels meet.
 
-    ``thick``: cells with a neighbour of another label. ``inner``: those of them that are not background. ``outer``:
-    those of them that are background, or at which two objects touch: the largest label among the cell and all its
-    neighbours (full connectivity) is not the smallest one that is not background. ``subpixel``: an image of
-    ``2 * n - 1`` cells an axis, where a cell between pixels is set if these (2, 4, ... of them) are not all equal.
+    - ``thick``: cells with a neighbour of another label.
+    - ``inner``: those of the ``thick`` cells that are not background.
+    - ``outer``: those of the ``thick`` cells that are background, or where two objects touch: the largest label among
+      the cell and all its neighbours (full connectivity) differs from the smallest label other than background.
+    - ``subpixel``: an image of ``2 * n - 1`` cells along an axis of n, in which a cell between pixels is set if these
+      pixels (2, 4, ... of them) are not all equal.
 
     Parameters
     ----------
     label_img : array of integers or bool, any number of axes
-        NumPy or CuPy, any memory order; negative labels are labels like all others.
+        NumPy or CuPy, any memory order; labels may be negative.
     connectivity : int, default 1
-        Which cells are neighbours: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Of no effect on ``subpixel``.
+        Which cells are neighbours: 1 to ndim, or 4, 8 (2-D), 6, 18, 26 (3-D). Not used by ``subpixel``.
     mode : {"thick", "inner", "outer", "subpixel"}, default "thick"
         See above.
     background : int, default 0
@@ -39,14 +41,15 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     Raises
     ------
     TypeError
-        If `label_img` is not of integers or bool.
+        If `label_img` is not of integers or bool, or `connectivity` or `background` not an integer.
     ValueError
-        If the mode is none of the four, or the connectivity does not exist in that many dimensions.
+        If the mode is none of the four, the connectivity does not fit the number of axes, `background` is outside the
+        dtype for ``outer``, or there are more than 8 axes.
 
     Notes
     -----
-    Grade: exact; equal to `skimage.segmentation.find_boundaries`, but for ``subpixel`` where the largest value of the
-    dtype is a label: here it is one like all others. Cost: one comparison of each cell with each neighbour. No
+    Grade: exact; equal to `skimage.segmentation.find_boundaries`, except for ``subpixel`` if the largest value of the
+    dtype is a label, which scikit-image does not support. Cost: one comparison of each cell with each neighbour. No
     scratch.
 
     Examples
@@ -61,7 +64,7 @@ def find_boundaries(label_img: Any, connectivity: int = 1, mode: str = "thick", 
     try:
         behind = operator.index(background)
     except TypeError:
-        raise TypeError(f"background={background!r}: expected an integer") from None
+        raise TypeError(f"background={shown(background)}: expected an integer") from None
     x = x.view(np.uint8) if x.dtype == np.bool_ else x
     limits = np.iinfo(x.dtype)
     if not limits.min <= behind <= limits.max:

@@ -1,13 +1,14 @@
-"""Checks that doors on label arrays share: kind, largest label, and dense ranks of sparse labels."""
+"""Checks shared by the functions on label arrays: dtype, largest label, counts and values; ranks of sparse labels."""
 
+import operator
 from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, with_few_axes
+from segalgo._core.checks import as_array, as_contiguous, shown, with_few_axes
 from segalgo._core.dispatch import wing
 
-# Labels up to this, or up to the number of cells, index tables directly; beyond it ranks stand in for them.
+# Labels up to this, or up to the number of cells, index tables directly; larger ones are replaced by their ranks.
 DENSE_LIMIT = 2**16
 
 
@@ -50,3 +51,24 @@ def ranked(labels: Any) -> tuple[Any, Any]:
     values = compute.distinct_labels(unsigned)
     ranks = compute.rank_labels(unsigned, values)
     return ranks, values.astype(labels.dtype, copy=False)
+
+
+def as_count(value: Any, argument: str) -> int:
+    """Return an integer of at least 0."""
+    try:
+        count = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{argument}={shown(value)}: expected an integer") from None
+    if count < 0:
+        raise ValueError(f"{argument}={shown(value)}: expected at least 0")
+    return count
+
+
+def as_value(value: Any, argument: str, dtype: np.dtype) -> Any:
+    """Return a scalar of the dtype that equals the value."""
+    low, high = (0, 1) if dtype == np.bool_ else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    if not isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+        raise TypeError(f"{argument}={shown(value)}: expected a whole number")
+    if not low <= value <= high or value != int(value):
+        raise ValueError(f"{argument}={shown(value)}: expected a whole number from {low} to {high}, for dtype {dtype}")
+    return dtype.type(int(value))

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_contiguous, is_contiguous, with_few_axes
+from segalgo._core.checks import as_array, as_contiguous, as_flag, is_contiguous, shown, with_few_axes
 from segalgo._core.dispatch import wing
 
-# What 4, 8, 6, 18 and 26 neighbours are as the largest number of axes along which a neighbour differs.
+# For 2 and 3 axes: the number of neighbours, and along how many axes at most a neighbour differs.
 NEIGHBOURS = {2: {4: 1, 8: 2}, 3: {6: 1, 18: 2, 26: 3}}
 
 
@@ -28,16 +28,16 @@ def label(
     """Label the connected components of an image with numbers.
 
     Two neighbouring pixels are joined if both are foreground and ``abs(a - b) <= delta``: equal, by default. A
-    component is a largest set of pixels joined by such steps. Components get 1, 2, 3, ... in the order of their first
-    pixel in row order, in every backend; background gets 0.
+    component is a maximal set of pixels joined by such steps. Components are numbered 1, 2, 3, ... in the order of
+    their first pixel in row order, in every backend; background is 0.
 
     Parameters
     ----------
     image : array of any shape, bool, integers or floats
-        NumPy or CuPy; any memory order. A boolean image counts as zeros and ones.
+        NumPy or CuPy; any memory order. A boolean image is taken as zeros and ones.
     background : number or None, default 0
-        Pixels of this value are background; None means 0. A value that the image cannot hold (-1 for unsigned pixels)
-        makes every pixel foreground.
+        Pixels of this value are background; None means 0. With a value outside the range of the dtype (-1 for
+        unsigned pixels) every pixel is foreground.
     return_num : bool, default False
         Also return the number of components.
     connectivity : int, optional
@@ -46,7 +46,7 @@ def label(
     out : array of int32 or int64, shape of `image`, optional
         Receives the labels and is returned; may not overlap `image`.
     wrap : bool or sequence of bool, optional
-        Along which axes the last pixel neighbours the first (one word for all axes); none by default.
+        Along which axes the last pixel neighbours the first (one bool for all axes); none by default.
     delta : number, default 0
         Largest difference of neighbouring pixels that joins them; at least 0. Differences are exact: they cannot
         overflow.
@@ -71,7 +71,7 @@ def label(
     Grade: exact. Cost: about one read of the image and one write of the labels on smooth images, some four times that
     on noise. Scratch of the compiled kernel: 0.2 bytes a pixel on smooth binary images, about 1 on 50 % noise, 4 a run
     of equal pixels otherwise; of the CUDA kernel: 4 bytes a pixel. ``-0.0`` equals ``0.0``. An image without axes
-    counts as one pixel. scikit-image treats every `background` of a boolean image but 1 as 0; here -1, say, leaves no
+    is one pixel. scikit-image treats every `background` of a boolean image but 1 as 0; here -1, say, leaves no
     background.
 
     References
@@ -92,6 +92,7 @@ def label(
     if picture.dtype.kind not in "biuf" or picture.dtype.itemsize > 8:
         raise TypeError(f"image has dtype {picture.dtype}: expected bool, integers or floats of at most 64 bits")
     with_few_axes(picture, "image")
+    with_count = as_flag(return_num, "return_num")
     reach = as_connectivity(connectivity, picture.ndim)
     wraps = _as_wrap(wrap, picture.ndim)
     if picture.dtype.kind == "f" and bool((picture != picture).any()):
@@ -119,15 +120,15 @@ def label(
         if direct is None:
             target[...] = labels
         labels = target
-    return (labels, count) if return_num else labels
+    return (labels, count) if with_count else labels
 
 
 class Partition(NamedTuple):
-    """Whether two labelings are equal up to renaming, and where they first are not; true or false as `equal`."""
+    """Whether two labelings are equal up to renaming, and where they first differ; its truth value is `equal`."""
 
     equal: bool
     first: tuple[int, ...] | None
-    """Index of the first pixel, in row order, that contradicts those before it; None where there is none."""
+    """Index of the first pixel, in row order, that disagrees; None if all agree."""
 
     def __bool__(self) -> bool:
         return self.equal
@@ -136,9 +137,9 @@ class Partition(NamedTuple):
 def same_partition(a: Any, b: Any) -> Partition:
     """Compare two labelings up to the names of their labels.
 
-    They are equal if a one-to-one renaming of labels, with 0 renamed to 0, turns `a` into `b`: that is, if they have
-    the same background and part the foreground alike. Pixels are read in row order; the first that disagrees is the
-    first whose pair ``(a, b)`` contradicts the renaming that the pixels before it (and ``0 -> 0``) fixed.
+    They are equal if a one-to-one renaming of labels that keeps 0 turns `a` into `b`. Pixels are compared in row order;
+    the first one that disagrees is the first whose pair ``(a, b)`` contradicts the pairs of the pixels before it (and
+    ``0 -> 0``).
 
     Parameters
     ----------
@@ -190,10 +191,10 @@ def as_connectivity(connectivity: Any, ndim: int, argument: str = "connectivity"
     try:
         wanted = operator.index(connectivity)
     except TypeError:
-        raise TypeError(f"{argument}={connectivity!r}: expected an integer or None") from None
+        raise TypeError(f"{argument}={shown(connectivity)}: expected an integer or None") from None
     if wanted not in choices:
         raise ValueError(
-            f"{argument}={connectivity!r}: expected one of {', '.join(map(str, choices))} for an image of {ndim} "
+            f"{argument}={shown(connectivity)}: expected one of {', '.join(map(str, choices))} for an image of {ndim} "
             f"dimension{'s' * (ndim != 1)}"
         )
     return choices[wanted]
@@ -205,18 +206,18 @@ def _as_wrap(wrap: Any, ndim: int) -> tuple[bool, ...]:
     if isinstance(wrap, bool | np.bool_):
         return (bool(wrap),) * ndim
     if not isinstance(wrap, Sequence | np.ndarray) or not all(isinstance(value, bool | np.bool_) for value in wrap):
-        raise TypeError(f"wrap={wrap!r}: expected True, False, or one of them per axis")
+        raise TypeError(f"wrap={shown(wrap)}: expected True, False, or one of them per axis")
     if len(wrap) != ndim:
-        raise ValueError(f"wrap={wrap!r}: expected {ndim} words, one per axis of the image")
+        raise ValueError(f"wrap={shown(wrap)}: expected {ndim} values, one per axis of the image")
     return tuple(map(bool, wrap))
 
 
 def _as_delta(delta: Any, dtype: np.dtype) -> Any:
     """Return delta as a Python number that a wing compares with exact differences of pixels."""
     if not isinstance(delta, int | float | np.integer | np.floating) or isinstance(delta, bool):
-        raise TypeError(f"delta={delta!r}: expected a number")
+        raise TypeError(f"delta={shown(delta)}: expected a number")
     if not delta >= 0:
-        raise ValueError(f"delta={delta!r}: expected at least 0")
+        raise ValueError(f"delta={shown(delta)}: expected at least 0")
     if dtype.kind == "f":
         return _as_float(delta)
     # No two pixels differ by more than 2**64 - 1, and integers differ by whole numbers.
@@ -228,7 +229,7 @@ def _as_background(background: Any, dtype: np.dtype) -> Any:
     if background is None:
         return 0
     if not isinstance(background, bool | int | float | np.bool_ | np.integer | np.floating):
-        raise TypeError(f"background={background!r}: expected a number or None")
+        raise TypeError(f"background={shown(background)}: expected a number or None")
     if dtype.kind == "f":
         value = _as_float(background)
         with np.errstate(over="ignore"):

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_contiguous, with_few_axes
+from segalgo._core.checks import as_array, as_contiguous, as_flag, shown, with_few_axes
 from segalgo._core.dispatch import wing
 from segalgo.labels.label_arrays import as_labels, as_unsigned, is_dense, largest_label, ranked
 from segalgo.labels.labeling import as_connectivity
@@ -63,9 +63,9 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
     Raises
     ------
     TypeError
-        If `labels` is not of an integer dtype, or the intensity image not of numbers.
+        If `labels` is not of an integer dtype, the intensity image not of numbers, or `num_labels` not an integer.
     ValueError
-        If a label is negative or above `num_labels`, or the shapes differ.
+        If a label is negative or above `num_labels`, the shapes differ, or there are more than 8 axes.
 
     Notes
     -----
@@ -148,9 +148,9 @@ def contacts(labels: Any, connectivity: int = 1, background: bool = False) -> tu
     Raises
     ------
     TypeError
-        If `labels` is not of an integer dtype.
+        If `labels` is not of an integer dtype, or `background` not a bool.
     ValueError
-        If a label is negative, or the connectivity does not exist in that many dimensions.
+        If a label is negative, the connectivity does not fit the number of axes, or there are more than 8 axes.
 
     Notes
     -----
@@ -171,9 +171,10 @@ def contacts(labels: Any, connectivity: int = 1, background: bool = False) -> tu
     """
     x = as_labels(labels, "labels")
     reach = as_connectivity(connectivity, x.ndim)
+    with_background = as_flag(background, "background")
     largest_label(x, "labels")
     cells = as_unsigned(x)
-    pairs, counts = wing("labels.measurement", cells).contacts(cells, reach, bool(background))
+    pairs, counts = wing("labels.measurement", cells).contacts(cells, reach, with_background)
     return pairs.astype(x.dtype, copy=False), counts
 
 
@@ -197,8 +198,10 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
 
     Raises
     ------
+    TypeError
+        If `image` is not of bool, integers or floats.
     ValueError
-        If the connectivity is neither 1 nor ndim.
+        If the connectivity is neither 1 nor ndim, or the image has no axis or more than 8.
 
     Notes
     -----
@@ -226,7 +229,7 @@ def euler_number(image: Any, connectivity: int | None = None) -> int:
     with_few_axes(x, "image")
     reach = as_connectivity(connectivity, x.ndim)
     if reach not in (1, x.ndim):
-        raise ValueError(f"connectivity={connectivity!r}: the Euler number is defined for 1 and {x.ndim}")
+        raise ValueError(f"connectivity={shown(connectivity)}: the Euler number is defined for 1 and {x.ndim}")
     x = as_contiguous(x > 0 if x.dtype.kind == "f" else x)
     if x.size == 0:
         return 0
@@ -238,10 +241,10 @@ def _as_row_count(value: Any, largest: int) -> int:
     try:
         rows = operator.index(value)
     except TypeError:
-        raise TypeError(f"num_labels={value!r}: expected an integer or None") from None
+        raise TypeError(f"num_labels={shown(value)}: expected an integer or None") from None
     if not largest <= rows <= MOST_ROWS:
         raise ValueError(
-            f"num_labels={value!r}: expected at least {largest}, the largest label, and at most {MOST_ROWS}"
+            f"num_labels={shown(value)}: expected at least {largest}, the largest label, and at most {MOST_ROWS}"
         )
     return rows
 

@@ -9,6 +9,7 @@ from .contours import mask_to_polygons as mask_to_polygons
 from .label_runs import labels_to_rles as labels_to_rles
 from .palette import read_palette_picture as read_palette_picture
 from .palette import write_palette_picture as write_palette_picture
+from .pasting import paste_masks_to_rles as paste_masks_to_rles
 from .polygons import polygon_to_mask as polygon_to_mask
 from .polygons import polygon_to_rle as polygon_to_rle
 from .run_lengths import compress_rle as compress_rle
@@ -22,3 +23,4 @@ from .run_lengths import rle_iou as rle_iou
 from .run_lengths import rle_to_mask as rle_to_mask
 from .start_lengths import rle_to_start_lengths as rle_to_start_lengths
 from .start_lengths import start_lengths_to_rle as start_lengths_to_rle
+from .suppression import mask_nms as mask_nms

@@ -1,4 +1,4 @@
-"""A canvas for labels made by hand: strokes above or underneath what is there, with undo."""
+"""A canvas to paint labels by hand: strokes above or below existing labels, with undo."""
 
 import itertools
 import operator

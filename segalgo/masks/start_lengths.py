@@ -12,15 +12,15 @@ from segalgo.masks.run_lengths import mask_to_counts, rle_to_mask
 
 
 def start_lengths_to_rle(
-    pairs: str | Sequence[int], shape: tuple[int, int], order: str = "F", first: int = 1
+    pairs: str | float | Sequence[int], shape: tuple[int, int], order: str = "F", first: int = 1
 ) -> dict[str, Any]:
     """Return Kaggle's run lengths as COCO's compressed code.
 
     Parameters
     ----------
     pairs : str or sequence of int
-        ``"start length start length ..."``; runs may come in any order, but do not overlap. An empty text and ``"-1"``
-        are an empty mask.
+        ``"start length start length ..."``; runs may come in any order, but do not overlap. An empty text, ``"-1"``
+        and the NaN that pandas reads from an empty cell are an empty mask.
     shape : tuple of int
         (height, width) of the picture.
     order : {"F", "C"}, default "F"
@@ -123,6 +123,8 @@ def rle_to_start_lengths(rle: Mapping[str, Any], order: str = "F", first: int = 
 
 def _as_pairs(pairs: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return starts and lengths."""
+    if isinstance(pairs, float) and pairs != pairs:
+        pairs = ""  # an empty cell of Kaggle's table, as pandas reads it
     if isinstance(pairs, str):
         words = pairs.split()
         words = [] if words == ["-1"] else words

@@ -1,4 +1,4 @@
-"""The boundary F1 score: whether contours are where they should be."""
+"""The boundary F1 score: how well the contours of two label maps agree."""
 
 import itertools
 import math

@@ -14,7 +14,7 @@ VOID = 0
 
 @dataclass(frozen=True)
 class PanopticQuality:
-    """Counts of segments by category, and what follows from them.
+    """Counts of segments by category, and the panoptic quality derived from them.
 
     Attributes
     ----------

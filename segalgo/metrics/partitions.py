@@ -1,4 +1,4 @@
-"""Scores of partitions: whether cells that belong together are together, whatever their labels are called."""
+"""Scores that compare two partitions of an image, independent of the names of their labels."""
 
 import operator
 from collections.abc import Sequence

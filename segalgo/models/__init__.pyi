@@ -1,12 +1,15 @@
 from .files.checkpoints import from_checkpoint as from_checkpoint
 from .files.checkpoints import load_encoder as load_encoder
+from .files.onnx_files import from_onnx as from_onnx
 from .files.pretrained import available as available
 from .files.pretrained import load as load
+from .files.tflite_files import from_tflite as from_tflite
 from .files.weights import load_weights as load_weights
 from .files.weights import save_weights as save_weights
 from .files.weights_error import WeightsError as WeightsError
 from .graph.classes import Classes as Classes
 from .graph.network import Network as Network
+from .graph.nodes import GraphError as GraphError
 from .graph.summary import Summary as Summary
 from .graph.summary import SummaryRow as SummaryRow
 from .networks.deeplabv3 import DeepLabV3 as DeepLabV3
@@ -14,6 +17,7 @@ from .networks.fcn import FCN as FCN
 from .networks.fcn_vgg16 import FCN8s as FCN8s
 from .networks.fcn_vgg16 import FCN16s as FCN16s
 from .networks.fcn_vgg16 import FCN32s as FCN32s
+from .networks.imported import ImportedNetwork as ImportedNetwork
 from .networks.lraspp import LRASPP as LRASPP
 from .networks.pspnet import PSPNet as PSPNet
 from .networks.segformer import SegFormer as SegFormer

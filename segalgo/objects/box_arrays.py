@@ -1,5 +1,6 @@
 """Boxes and scores as they arrive, checked."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -61,3 +62,12 @@ def of_one_dtype(*arrays: Any) -> tuple[Any, ...]:
     """Return float arrays in the widest of their dtypes, at least float32."""
     dtype = np.result_type(np.float32, *(array.dtype for array in arrays))
     return tuple(as_contiguous(array.astype(dtype, copy=False)) for array in arrays)
+
+
+def exact_threshold(threshold: float, dtype: Any, equal: bool = False) -> float:
+    """Return a number of the dtype that its numbers exceed where they exceed (`equal`: or reach) the threshold."""
+    number = np.dtype(dtype).type
+    near = number(threshold)
+    if float(near) > threshold or (equal and float(near) == threshold):
+        near = np.nextafter(near, number(-math.inf))
+    return float(near)

@@ -1,13 +1,12 @@
 """Numbered objects: from class maps to objects and back."""
 
-import numbers
-import operator
 import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from segalgo._core.checks import as_flag, as_integer, as_number, one_of
 from segalgo._core.label_warning import LabelWarning
 from segalgo.labels.labeling import label
 from segalgo.objects.planes import as_integers, as_numbers, as_objects, as_plane, rank_values
@@ -95,8 +94,11 @@ def semantic_to_instances(
     [1, 1, 2]
     """
     plane = as_plane(label_map, "label_map")
-    if not isinstance(depth, numbers.Real) or not depth > 0:
-        raise ValueError(f"depth={depth!r}: expected a number above 0")
+    if not as_number(depth, "depth") > 0:
+        raise ValueError(f"depth={depth}: expected a number above 0")
+    split = as_flag(split_touching, "split_touching")
+    if background is not None:
+        background = as_integer(background, "background", most=2**64)
     # Classes shifted to 1, 2 ... leave 0 for what is no object, whatever numbers the classes have.
     present, ranks = rank_values(plane)
     ignored = resolve_ignore_index(ignore_index, present)
@@ -105,7 +107,7 @@ def semantic_to_instances(
     counted = [value not in left_out and (wanted is None or value in wanted) for value in map(int, present)]
     shifted = np.where(counted, np.arange(1, len(present) + 1, dtype=np.int32), 0)[ranks]
     labels = label(shifted, connectivity=connectivity)
-    if split_touching and labels.size:
+    if split and labels.size:
         labels = _split(labels, depth, connectivity)
     count = int(labels.max(initial=0))
     large = plane.dtype == np.uint64 and plane.size and plane.max() > np.iinfo(np.int64).max
@@ -185,17 +187,18 @@ def instances_to_semantic(labels: Any, classes: Any, background: int = 0) -> np.
         raise ValueError(
             f"labels holds object {highest}, classes lists {len(listed)}: expected a class for each object"
         )
-    table = as_integers([operator.index(background), *listed], "background and classes")
+    table = as_integers([as_integer(background, "background", most=2**64), *listed], "background and classes")
     fits = table.min() >= 0 and table.max() <= 255
     return table.astype(np.uint8 if fits else table.dtype)[plane]
 
 
 def resolve_ignore_index(ignore_index: int | str | None, present: np.ndarray) -> int | None:
     """Return what is ignored in a class map of these values: of masks of 0 and 255, nothing."""
-    if ignore_index != "auto":
-        if isinstance(ignore_index, str):
-            raise ValueError(f"ignore_index={ignore_index!r}: expected an integer, None or 'auto'")
-        return None if ignore_index is None else operator.index(ignore_index)
+    if ignore_index is None:
+        return None
+    if not isinstance(ignore_index, str):
+        return as_integer(ignore_index, "ignore_index", most=2**64)
+    one_of(ignore_index, "ignore_index", ("auto",))
     if present.tolist() == [0, IGNORE_INDEX]:
         warnings.warn(
             "label_map holds 0 and 255 alone: 255 is taken for an object (ignore_index=255 says otherwise)",

@@ -1,4 +1,4 @@
-"""Panoptic maps: stuff by class, things one by one."""
+"""Panoptic maps: one segment for each class of stuff and for each object of things."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ def to_panoptic(
     things: Sequence[int] | None = None,
     ignore_index: int | str | None = "auto",
 ) -> Panoptic:
-    """Join a class map and numbered objects to a panoptic map: stuff by class, things one by one.
+    """Combine a class map and numbered objects into a panoptic map.
 
     Each class of stuff (road, sky) is one segment, wherever its pixels lie. Each object of each class of things (cars)
     is a segment of its own.

@@ -32,6 +32,8 @@ def as_objects(values: Any, argument: str = "labels") -> np.ndarray:
 
 def as_numbers(values: Any, argument: str) -> list[int]:
     """Return a sequence of integers as Python's, exact whatever their size."""
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{argument}={values!r}: expected integers")
     listed = as_array(
         list(values) if isinstance(values, Iterable) and not hasattr(values, "dtype") else values, argument
     )

@@ -1,6 +1,5 @@
 """Keep the best of boxes that overlap, and the best of scores."""
 
-import math
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import numpy as np
 from segalgo._core.arrays import array_module
 from segalgo._core.checks import as_array, as_contiguous, as_flag, as_integer, as_number
 from segalgo._core.dispatch import wing
-from segalgo.objects.box_arrays import as_boxes, as_floats, as_scores, of_one_dtype
+from segalgo.objects.box_arrays import as_boxes, as_floats, as_scores, exact_threshold, of_one_dtype
 
 
 def nms(boxes: Any, scores: Any, iou_threshold: float, *, plus_one: bool = False, suppress_equal: bool = False) -> Any:
@@ -128,20 +127,8 @@ def _suppress(boxes: Any, scores: Any, groups: Any, iou_threshold: Any, plus_one
         raise ValueError(f"iou_threshold={threshold}: expected 0 to 1")
     one, equal = as_flag(plus_one, "plus_one"), as_flag(suppress_equal, "suppress_equal")
     (boxes,) = of_one_dtype(boxes)
-    limit = exact_threshold(threshold, boxes.dtype, equal)
+    limit = max(exact_threshold(threshold, boxes.dtype, equal), 0.0)  # boxes that share nothing have an IoU of 0
     return wing("objects.suppression", boxes, ranks, groups).nms(boxes, ranks, groups, limit, one)
-
-
-def exact_threshold(threshold: float, dtype: Any, equal: bool) -> float:
-    """Return a number of the dtype that its numbers exceed just where they exceed (or, `equal`, reach) the threshold.
-
-    At least 0, which is the IoU of boxes that share nothing.
-    """
-    number = np.dtype(dtype).type
-    near = number(threshold)
-    if float(near) > threshold or (equal and float(near) == threshold):
-        near = np.nextafter(near, number(-math.inf))
-    return max(float(near), 0.0)
 
 
 def topk(input: Any, k: int) -> tuple[Any, Any]:

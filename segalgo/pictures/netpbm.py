@@ -1,4 +1,4 @@
-"""PBM, PGM, PPM: Pillow cuts or spreads what is not of 8 bits, and this format is quickly read."""
+"""Read PBM, PGM and PPM files; Pillow changes the values of those that do not have 8 bits."""
 
 import re
 from typing import BinaryIO

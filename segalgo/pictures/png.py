@@ -1,5 +1,6 @@
 """PNG with 16 bits a channel, which Pillow cuts to 8, and the check that a PNG holds all of its rows."""
 
+import io
 import struct
 import zlib
 from collections.abc import Iterator
@@ -7,14 +8,12 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 # Adam7: first row and column of each pass, and its steps.
 PASSES = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
 PIECE = 2**20
-BLOCK = 1024  # rows that are unfiltered together; more take more memory, fewer more steps
 
 
 @dataclass(frozen=True)
@@ -142,57 +141,30 @@ def read_16_bits(file: BinaryIO, header: PNGHeader) -> np.ndarray:
 
 
 def _unfilter(filters: np.ndarray, filtered: np.ndarray) -> np.ndarray:
-    """Undo the row filters of PNG: (H, W, bytes of a pixel) uint8."""
+    """Undo the row filters of PNG: (H, W, bytes of a pixel) uint8.
+
+    A filter predicts each byte from the bytes of the same place in neighbouring pixels, so the bytes of a pixel do not
+    mix: 4, 6 or 8 of them are handed to Pillow as one or two pictures of 3 or 4 channels of 8 bits with the same
+    filters.
+    """
+    from PIL.PngImagePlugin import PngImageFile
+
     if filters.max(initial=0) > 4:
         raise ValueError(f"a row has filter {filters.max()}, expected 0 to 4")
+    height, width, size = filtered.shape
+    channels = 3 if size % 3 == 0 else 4
     pixels = np.empty_like(filtered)
-    above = np.zeros(filtered.shape[1:], np.uint8)
-    if (filters <= 2).all():
-        for kind, row, out in zip(filters, filtered, pixels, strict=True):
-            if kind == 1:
-                np.add.accumulate(row, axis=0, dtype=np.uint8, out=out)
-            else:
-                np.add(row, above if kind == 2 else np.uint8(0), out=out)
-            above = out
-        return pixels
-    for first in range(0, len(filtered), BLOCK):
-        rows = slice(first, first + BLOCK)
-        pixels[rows] = _unfilter_block(filters[rows], filtered[rows], above)
-        above = pixels[rows][-1]
+    for first in range(0, size, channels):
+        rows = np.empty((height, 1 + width * channels), np.uint8)
+        rows[:, 0] = filters
+        rows[:, 1:] = filtered[..., first : first + channels].reshape(height, -1)
+        header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 6, 0, 0, 0)
+        parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+        picture = io.BytesIO(SIGNATURE + b"".join(_chunk(kind, data) for kind, data in parts))
+        del rows
+        pixels[..., first : first + channels] = np.asarray(PngImageFile(picture))
     return pixels
 
 
-def _unfilter_block(filters: np.ndarray, filtered: np.ndarray, above: np.ndarray) -> np.ndarray:
-    """Undo all filters in a block of rows, given the row above it.
-
-    A byte is predicted from its left, upper and upper left neighbour, so all pixels of an antidiagonal can be computed
-    at once from the two antidiagonals before it: H + W steps of NumPy instead of one of Python for each pixel. The
-    block is stored by antidiagonals: ``skewed[i + j, i]`` is pixel (i, j), with the row above it as row 0.
-    """
-    height, width, size = filtered.shape[0] + 1, filtered.shape[1], filtered.shape[2]
-    skewed = np.zeros((height + width - 1, height, size), np.uint8)
-    down, right, byte = skewed.strides[0] + skewed.strides[1], skewed.strides[0], 1
-    upright = as_strided(skewed, (height, width, size), (down, right, byte))
-    upright[0], upright[1:] = above, filtered
-    kinds = np.concatenate([np.zeros(1, np.uint8), filters])[:, None]
-    masks = [(kinds == k).astype(np.int16) for k in range(5)]
-    # The two last antidiagonals, by row; before its first column a row holds zeros.
-    before = np.zeros((height, size), np.int16)
-    last = np.zeros((height, size), np.int16)
-    for d in range(height + width - 1):
-        # Row 0 is known; its pixel stands in the antidiagonal as it is.
-        rows = slice(max(1, d - width + 1), min(height - 1, d) + 1)
-        shifted = slice(rows.start - 1, rows.stop - 1)
-        pixels = skewed[d].astype(np.int16)
-        if rows.start < rows.stop:
-            left, up, corner = last[rows], last[shifted], before[shifted]
-            predicted = left * masks[1][rows] + up * masks[2][rows] + ((left + up) >> 1) * masks[3][rows]
-            to_left, to_up = np.abs(up - corner), np.abs(left - corner)
-            to_corner = np.abs(left + up - 2 * corner)
-            nearest = np.where(to_up <= to_corner, up, corner)
-            nearest = np.where((to_left <= to_up) & (to_left <= to_corner), left, nearest)
-            predicted += nearest * masks[4][rows]
-            pixels[rows] = (pixels[rows] + predicted) & 255
-            skewed[d, rows] = pixels[rows]
-        before, last = last, pixels
-    return upright[1:]
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(kind)))

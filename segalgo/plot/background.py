@@ -8,7 +8,7 @@ from segalgo.plot.colors import as_label_map, as_rgb
 
 
 def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float = 1.0) -> np.ndarray:
-    """Blur what lies behind an object, as a lens of a wide aperture does; the object stays sharp.
+    """Blur the background of an object as a wide aperture does; the object stays sharp.
 
     The background is blurred from its own pixels alone, so that the object's colors do not bleed into it.
 

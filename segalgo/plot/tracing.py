@@ -1,4 +1,4 @@
-"""What a network computes, layer by layer: feature maps, and the arrows of max-pooling."""
+"""Plots of the feature maps of a network, layer by layer, and of the indices of max-pooling."""
 
 import fnmatch
 from collections.abc import Iterable, Sequence
@@ -32,7 +32,7 @@ def show_trace(
     batch: int = 0,
     axes: Any = None,
 ) -> np.ndarray:
-    """Show what a network computes: a row for each layer, a column for each of its first feature maps.
+    """Plot the feature maps of a network: a row for each layer, a column for each of its first maps.
 
     Every map is spread over the full range of colors on its own; its lowest and highest value stand below it. The
     indices of max-pooling are shown as arrows, from each pooled cell to the place that its value came from, over the

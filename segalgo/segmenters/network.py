@@ -8,6 +8,7 @@ import numpy as np
 
 import segalgo
 from segalgo.models import Classes, Network, available, from_checkpoint, load
+from segalgo.models.files.graph_files import named_classes, set_preprocessing
 from segalgo.segmenters.threshold import Segmentation, find_objects
 
 
@@ -29,20 +30,42 @@ class ModelSegmentation:
         ]
 
 
-def open_model(word: str) -> Network:
-    """Return the network that a word names: one that comes with segalgo, or a weight file.
+def open_model(word: str, **options: Any) -> Network:
+    """Return the network that a word names: one that comes with segalgo, or a file of weights or of a graph.
+
+    Parameters
+    ----------
+    word : str
+    **options
+        What the file may not say: `names` of the classes, `channels`, `mean` and `scale` of the preprocessing, and
+        `layout` of an ONNX file; None for what the file, or the network, has.
 
     Raises
     ------
     ValueError
-        If there is neither, or the file does not fit (`WeightsError`).
+        If there is neither, or the file does not fit (`WeightsError`), or an option does not.
     """
+    given = {name: value for name, value in options.items() if value is not None}
     names = available()
     if word in names:
-        return load(word)
+        return _with_options(load(word), given)
     if not Path(word).suffix:
         raise ValueError(f"{word!r}: expected {', '.join((*names, 'a weight file'))}")
-    return from_checkpoint(word)
+    if Path(word).suffix.lower() in (".onnx", ".tflite"):
+        if "layout" in given and Path(word).suffix.lower() == ".tflite":
+            raise ValueError(f"layout={given['layout']!r}: expected none, TensorFlow Lite has one order of axes")
+        return from_checkpoint(word, **given)
+    return _with_options(from_checkpoint(word), given)
+
+
+def _with_options(model: Network, given: dict[str, Any]) -> Network:
+    """Replace the preprocessing and the names of a network as far as they are given."""
+    if "layout" in given:
+        raise ValueError(f"layout={given['layout']!r}: expected with an ONNX file alone")
+    set_preprocessing(model, *(given.get(name) for name in ("channels", "mean", "scale")))
+    if "names" in given:
+        model.classes = named_classes(given["names"], model.num_classes)
+    return model
 
 
 def segment_with_model(
@@ -82,7 +105,7 @@ def segment_with_model(
     Raises
     ------
     ValueError
-        If `threshold` is no probability, or the image is none that `Network.predict` takes.
+        If `threshold` is not a probability, or the image does not fit (see `Network.predict`).
     """
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold={threshold}: expected a probability, 0 to 1")

@@ -1,4 +1,4 @@
-"""The main job: threshold, clean, label, measure."""
+"""Segmentation by a threshold: threshold, clean, label, measure."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 import segalgo
-from segalgo._core.checks import as_array, one_of
+from segalgo._core.checks import as_array, as_flag, as_integer, one_of
 from segalgo._core.numbers import as_real_number
 
 GLOBAL_METHODS = ("otsu", "li", "yen", "triangle", "isodata", "minimum", "mean", "entropy")
@@ -44,7 +44,10 @@ def segment(
     window: int = 25,
     offset: float = 0,
 ) -> Segmentation:
-    """Find the objects of a grey picture: threshold, clean, label, measure.
+    """Find the objects of a grayscale image: threshold, clean, label, measure.
+
+    Composed of a ``threshold_*`` function, `binarize`, `fill_holes`, `label`, `clear_border`, `remove_small_objects`
+    and `label_statistics`.
 
     Parameters
     ----------
@@ -56,17 +59,17 @@ def segment(
     threshold : float, optional
         The grey value itself, instead of a method.
     foreground : {"above", "below"}, default "above"
-        Objects are brighter than the threshold, or as dark as it and darker.
+        Whether objects are the pixels above the threshold or those up to it.
     connectivity : int, optional
         1 or 4: neighbours share a side. 2 or 8, the default: or a corner.
     min_area : int, default 1
-        Smaller objects are dropped, in pixels.
+        Smaller objects are removed; in pixels.
     fill_holes : bool, default False
-        Ground that an object encloses becomes part of it.
+        Fill the holes of objects.
     clear_border : bool, default False
-        Drop objects that touch the picture's border.
+        Remove objects that touch the border of the image.
     window : int, default 25
-        Side of the window of the methods that have one, odd, in pixels.
+        Odd side of the window of the local methods, in pixels.
     offset : float, default 0
         Added to the threshold, in grey values. The sum does not wrap, whatever the dtype of the picture.
 
@@ -94,6 +97,9 @@ def segment(
     if image.ndim != 2:
         raise ValueError(f"image has shape {image.shape}: expected (H, W), a grey picture (see to_grey)")
     one_of(foreground, "foreground", ("above", "below"))
+    one_of(method, "method", METHODS)
+    if as_integer(window, "window", 1) % 2 == 0:
+        raise ValueError(f"window={window}: expected an odd integer")
     if threshold is None:
         threshold = find_threshold(image, method, window)
     else:
@@ -123,6 +129,8 @@ def find_objects(
     clear_border: bool = False,
 ) -> Segmentation:
     """Binarize values, label the objects, clean them, and measure them once, on a grey picture of the same size."""
+    min_area = as_integer(min_area, "min_area", most=2**63 - 1)
+    fill_holes, clear_border = as_flag(fill_holes, "fill_holes"), as_flag(clear_border, "clear_border")
     mask = segalgo.binarize(values, threshold, foreground)
     if fill_holes:
         # Ground is connected the other way than objects: a ring that closes at corners encloses its hole.
@@ -158,6 +166,4 @@ def find_threshold(image: Any, method: str, window: int = 25) -> Any:
     one_of(method, "method", METHODS)
     if method in GLOBAL_METHODS:
         return getattr(segalgo, f"threshold_{method}")(image) if image.size else 0
-    if isinstance(window, bool) or not isinstance(window, int | np.integer) or window < 1 or window % 2 == 0:
-        raise ValueError(f"window={window!r}: expected an odd integer of at least 1")
     return getattr(segalgo, f"threshold_{method}")(image, window)

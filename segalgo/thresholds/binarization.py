@@ -1,21 +1,23 @@
-"""From a picture and its threshold to a mask."""
+"""Binarization of an image by a threshold."""
 
 import math
+import sys
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_grey, one_of
+from segalgo._core.checks import as_array, as_grey, one_of, shown
 from segalgo._core.dispatch import wing
 
 
 def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     """Return the mask of the pixels above a threshold, or of those below it.
 
-    ``mask = image > threshold``, or ``image <= threshold`` with ``foreground="below"``: a pixel that equals the
-    threshold is never above. One threshold is compared by its exact value, whatever the dtypes (a Python float beside a
-    float image is rounded to the image's dtype first, as NumPy does). A NaN on either side is neither above nor below.
+    ``mask = image > threshold``, or ``image <= threshold`` with ``foreground="below"``: a pixel equal to the threshold
+    is not above it. A scalar threshold is compared by its exact value for all dtypes (with a float image, a Python
+    float is rounded to the dtype of the image first, as in NumPy). NaN in image or threshold is neither above nor
+    below.
 
     Parameters
     ----------
@@ -23,8 +25,8 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
         bool, integers, float16, float32 or float64; NumPy or CuPy.
     threshold : scalar, or array of the shape of `image`
         As the ``threshold_*`` functions return it.
-    foreground : {"above", "below"}
-        Which side is True: bright objects on a dark ground lie above, ink on paper below.
+    foreground : {"above", "below"}, default "above"
+        The side that is True: "above" for bright objects on a dark background, "below" for dark ones.
 
     Returns
     -------
@@ -33,9 +35,9 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     Raises
     ------
     ValueError
-        If `threshold` is an array of another shape, or `foreground` another word.
+        If `threshold` is an array of another shape, or `foreground` is neither "above" nor "below".
     TypeError
-        If `image` or `threshold` holds no real numbers.
+        If `image` or `threshold` is not of real numbers.
 
     Notes
     -----
@@ -55,7 +57,7 @@ def binarize(image: Any, threshold: Any, foreground: str = "above") -> Any:
     if isinstance(threshold, int):
         return _binarize_by_one(pixels, int(threshold), below)
     if isinstance(threshold, str | bytes) or threshold is None:
-        raise TypeError(f"threshold={threshold!r}: expected real numbers")
+        raise TypeError(f"threshold={shown(threshold)}: expected real numbers")
     levels = as_array(threshold, "threshold")
     if levels.dtype.kind not in "biuf":
         raise TypeError(f"threshold has dtype {levels.dtype}: expected real numbers")
@@ -85,11 +87,13 @@ def _binarize_by_one(pixels: Any, level: float, below: bool) -> Any:
 
 
 def _split_like(level: float, dtype: np.dtype) -> float | bool:
-    """Return the largest value of a dtype that is at most `level`, which splits it alike; True: all are above it.
+    """Return the largest value of a dtype that is at most `level`: it has the same values above it.
 
-    A level from the largest value on leaves nothing above it: False.
+    True if all values of the dtype are above `level`, False if none is.
     """
     if dtype.kind == "f":
+        if isinstance(level, int) and abs(level) > sys.float_info.max:
+            return np.finfo(dtype).max if level > 0 else dtype.type(-np.inf)
         with np.errstate(over="ignore"):
             nearest = dtype.type(level)
             return np.nextafter(nearest, dtype.type(-np.inf)) if float(nearest) > level else nearest

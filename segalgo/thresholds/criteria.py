@@ -1,4 +1,4 @@
-"""Thresholds decided over a histogram: plain NumPy, shared by every wing, so that wings cannot disagree.
+"""Decisions of global thresholds over a histogram, in NumPy; shared by all backends, so that their results agree.
 
 Each takes ``counts`` and the ``centers`` of their bins; the first and the last bin hold pixels, and there are at least
 two bins. Counts become float32, and sums run in the order of scikit-image, so that ties between bins fall the same
@@ -130,7 +130,7 @@ def li(
 
     Values count from 0. ``split_means(t)`` returns how many values (or bins) are up to t, and both means; `notify` is
     called with each t. The iteration ends when t moves by no more than the tolerance, when the lower mean is 0, or when
-    it comes back to a split it has had.
+    it returns to an earlier split.
     """
     t, seen = guess, set()
     if notify is not None:

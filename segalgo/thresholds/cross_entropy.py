@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import array_module
+from segalgo._core.checks import shown
 from segalgo._core.dispatch import wing
 from segalgo._core.numbers import as_real_number, is_scalar
 from segalgo.thresholds import criteria as decide
@@ -21,46 +22,49 @@ def threshold_li(
     hist: Any = None,
     mask: Any = None,
 ) -> Any:
-    """Return Li's threshold: the one that minimises the cross entropy between the picture and its mask.
+    """Return Li's threshold: the one that minimizes the cross entropy between the image and its mask.
 
-    The iteration ``t = (m1 - m2) / (log(m1) - log(m2))`` from the mean of the picture, m1 and m2 the means up to t and
-    above t, all counted from the smallest value. NaN and infinities are left out.
+    Iterates ``t = (m1 - m2) / (log(m1) - log(m2))``, starting at the mean of the image, where m1 is the mean of the
+    pixels up to t and m2 the mean of those above; all values are differences from the smallest. NaN and infinities are
+    left out.
 
     Parameters
     ----------
     image : array of any shape, optional
-        bool, integers or floats; NumPy or CuPy. Ignored where `hist` is given.
+        The image; see `segalgo.thresholds`.
     tolerance : float, optional
-        The step that ends the iteration; half the smallest difference of two values by default (integers: 0.5).
+        The iteration ends at a step of at most this size. Default: half the smallest difference of two values
+        (integers: 0.5).
     initial_guess : float or callable, optional
-        Where to start: a value of the picture's range, or what a function of the flat array of values (counted from
-        the smallest) returns. The mean by default. A picture of several modes has several fixed points.
+        Initial threshold: a value in the range of the image, or a function of the flat array of differences from the
+        smallest value that returns one. The mean by default. An image of several modes has several fixed points.
     iter_callback : callable, optional
-        Called with each threshold on the way.
+        Called with the threshold of each iteration.
     hist : array, or pair of arrays, optional
-        Counts that the caller already has, or counts and the centers of their bins (else 0, 1, 2 ...).
+        A histogram instead of an image; see `segalgo.thresholds`.
     mask : bool array of the shape of `image`, optional
-        The pixels that count; all by default.
+        The pixels to use; see `segalgo.thresholds`.
 
     Returns
     -------
     threshold : NumPy scalar
-        Pixels above it are the foreground. An image of one value gives this value; one that holds infinities of both
-        signs and nothing else, 0; nothing but NaN, NaN.
+        Pixels above it are foreground. An image of one value has this value as its threshold, an image of infinities of
+        both signs 0, an image of NaN NaN.
 
     Raises
     ------
     ValueError
-        If there is neither image nor histogram or no pixel in it, if `tolerance` is negative, or if `initial_guess`
-        lies outside the values of the image.
+        If neither `image` nor `hist` is given or they hold no pixel, if `mask` has another shape, if `tolerance` is
+        negative, or if `initial_guess` is outside the range of the image.
     TypeError
-        If `image` or `mask` has no dtype that fits, or an argument is not a number.
+        If `image` or `hist` is not an array of real numbers, or another argument has a wrong type.
 
     Notes
     -----
-    Integer images: one histogram. Float images: a pass a step, and a sort where `tolerance` is not given
-    and no two pixels of a sample lie closer together than the rounding error. Grade: exact for
-    integers (as ``skimage.filters.threshold_li``, bit for bit), rounded for floats.
+    Composed of the histogram of an integer image and the iteration over its bins, or of one pass over a float image for
+    each step (`split_sums` of each backend). If `tolerance` is not given, float images may have to be sorted once to
+    find the smallest difference of two values. Grade: exact for integers (bit for bit equal to
+    ``skimage.filters.threshold_li``), rounded for floats.
 
     References
     ----------
@@ -74,6 +78,8 @@ def threshold_li(
     >>> float(round(segalgo.threshold_li(np.array([0, 1, 1, 8, 9, 9], np.uint8)), 3))
     3.119
     """
+    if iter_callback is not None and not callable(iter_callback):
+        raise TypeError(f"iter_callback={shown(iter_callback)}: expected a function of one number, or None")
     if hist is not None:
         counts, centers = histogram_of(image, 1, hist, mask)
         if counts.size == 1:

@@ -1,61 +1,58 @@
-"""Local thresholds: one number for each pixel, from the window around it."""
+"""Local thresholds from the mean and the standard deviation of the window around each pixel."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import array_module, is_cupy
-from segalgo._core.checks import one_of
+from segalgo._core.checks import as_array
 from segalgo._core.dispatch import wing
 from segalgo._core.numbers import as_real_number
-from segalgo.reference.thresholds.window_filters import generic_filter
 from segalgo.thresholds.histogram import value_range
 from segalgo.thresholds.windows import (
     as_picture,
     as_terms,
     border_sources,
-    exponent_of,
-    gaussian_weights,
     odd_sizes,
+    times_power,
     value_limits,
     varies,
 )
 
-BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
-
 
 def threshold_niblack(image: Any, window_size: int | Sequence[int] = 15, k: float = 0.2) -> Any:
-    """Return Niblack's threshold: the mean of the window less k standard deviations.
+    """Return Niblack's threshold: the mean of the window minus k standard deviations.
 
-    ``m - k * s``
+    ``m - k * s``, where m is the mean and s the standard deviation of the window.
 
     Parameters
     ----------
     image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
-    window_size : int or sequence of int
-        Odd size of the window along each axis.
+        The image; see `segalgo.thresholds`.
+    window_size : int or sequence of int, default 15
+        Odd size of the window along each axis; see `segalgo.thresholds`.
     k : float
         Weight of the standard deviation.
 
     Returns
     -------
     threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
+        float32 for float16 and float32 images, else float64; pixels above it are foreground.
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or another argument is not a number.
     ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
+        If a window size is even, not positive or too large, if the sizes are not as many as the axes, if a pixel is NaN
+        or infinite, or if another argument is not finite.
 
     Notes
     -----
-    Running sums: the cost does not grow with the window. Sums of 8 and 16-bit images are exact integers, and the
-    threshold that of scikit-image, bit for bit, wherever its float64 sums are exact; sums of others are float64, each
-    within ``2 * (rows + columns) * eps`` times the sum of absolute values that it ran over.
-    Beyond the border the picture is mirrored, its last row not repeated. Scratch: some rows a thread (2-D). Grade:
-    exact for integers up to 16 bits, rounded for others.
+    Composed of the mean and the standard deviation of each window, and the formula above. The sums of windows are
+    running sums, so the cost does not grow with the window. For 8 and 16-bit images they are exact integers, and
+    the result is that of scikit-image, bit for bit, wherever its float64 sums are exact.
+    Scratch: some rows a thread (2-D). Grade: exact for integers of up to 16 bits, rounded for others.
 
     References
     ----------
@@ -73,14 +70,14 @@ def threshold_niblack(image: Any, window_size: int | Sequence[int] = 15, k: floa
 def threshold_sauvola(image: Any, window_size: int | Sequence[int] = 15, k: float = 0.2, r: float | None = None) -> Any:
     """Return Sauvola's threshold: the mean of the window, lowered where contrast is low.
 
-    ``m * (1 + k * (s / r - 1))``
+    ``m * (1 + k * (s / r - 1))``, where m is the mean and s the standard deviation of the window.
 
     Parameters
     ----------
     image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
-    window_size : int or sequence of int
-        Odd size of the window along each axis.
+        The image; see `segalgo.thresholds`.
+    window_size : int or sequence of int, default 15
+        Odd size of the window along each axis; see `segalgo.thresholds`.
     k : float
         Weight of the contrast.
     r : float, optional
@@ -90,20 +87,22 @@ def threshold_sauvola(image: Any, window_size: int | Sequence[int] = 15, k: floa
     Returns
     -------
     threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
+        float32 for float16 and float32 images, else float64; pixels above it are foreground.
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or another argument is not a number.
     ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
+        If a window size is even, not positive or too large, if the sizes are not as many as the axes, if a pixel is NaN
+        or infinite, or if another argument is not finite.
 
     Notes
     -----
-    Running sums: the cost does not grow with the window. Sums of 8 and 16-bit images are exact integers, and the
-    threshold that of scikit-image, bit for bit, wherever its float64 sums are exact; sums of others are float64, each
-    within ``2 * (rows + columns) * eps`` times the sum of absolute values that it ran over.
-    Beyond the border the picture is mirrored, its last row not repeated. Scratch: some rows a thread (2-D). Grade:
-    exact for integers up to 16 bits, rounded for others.
+    Composed of the mean and the standard deviation of each window, and the formula above. The sums of windows are
+    running sums, so the cost does not grow with the window. For 8 and 16-bit images they are exact integers, and
+    the result is that of scikit-image, bit for bit, wherever its float64 sums are exact.
+    Scratch: some rows a thread (2-D). Grade: exact for integers of up to 16 bits, rounded for others.
 
     References
     ----------
@@ -122,36 +121,39 @@ def threshold_sauvola(image: Any, window_size: int | Sequence[int] = 15, k: floa
 
 
 def threshold_wolf(image: Any, window_size: int | Sequence[int] = 15, k: float = 0.5) -> Any:
-    """Return the threshold of Wolf and Jolion: Sauvola's, with the contrast of the picture itself.
+    """Return the threshold of Wolf and Jolion: Sauvola's, with the largest deviation of the image as reference.
 
-    ``(1 - k) * m + k * lowest + k * (s / max s) * (m - lowest)``, the lowest pixel and the largest deviation taken
-    over the whole picture.
+    ``(1 - k) * m + k * lowest + k * (s / max s) * (m - lowest)``, where m is the mean and s the standard deviation of
+    the window, and the lowest pixel and the largest deviation are those of the whole image.
 
     Parameters
     ----------
     image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
-    window_size : int or sequence of int
-        Odd size of the window along each axis.
+        The image; see `segalgo.thresholds`.
+    window_size : int or sequence of int, default 15
+        Odd size of the window along each axis; see `segalgo.thresholds`.
     k : float
         Weight of the contrast.
 
     Returns
     -------
     threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
+        float32 for float16 and float32 images, else float64; pixels above it are foreground.
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or another argument is not a number.
     ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
+        If a window size is even, not positive or too large, if the sizes are not as many as the axes, if a pixel is NaN
+        or infinite, or if another argument is not finite.
 
     Notes
     -----
-    Running sums: the cost does not grow with the window. Sums of 8 and 16-bit images are exact integers; those of
-    others are float64, each within ``2 * (rows + columns) * eps`` times the sum of absolute values that it ran over.
-    Beyond the border the picture is mirrored, its last row not repeated. Scratch: some rows a thread (2-D). Grade:
-    exact for integers up to 16 bits, rounded for others. Two passes.
+    Composed of the mean and the standard deviation of each window, and the formula above. The sums of windows are
+    running sums, so the cost does not grow with the window. For 8 and 16-bit images they are exact integers. Two
+    passes: the largest deviation first.
+    Scratch: some rows a thread (2-D). Grade: exact for integers of up to 16 bits, rounded for others.
 
     References
     ----------
@@ -174,46 +176,48 @@ def threshold_wolf(image: Any, window_size: int | Sequence[int] = 15, k: float =
     terms = as_terms(picture)
     lowest = float(np.ldexp(float(lowest), -terms.exponent))
     if not varies(pixels, window):
-        # Each mean is the pixel, and no deviation is left that could be a share of the largest.
+        # Every window is constant: its mean is the pixel, and the term with the deviation is 0.
         means = terms.values.astype(np.float64) - terms.shift + terms.origin
-        return _times_power(((1 - weight) * means + weight * lowest).astype(dtype), terms.exponent)
+        return times_power(((1 - weight) * means + weight * lowest).astype(dtype), terms.exponent)
     sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
     module = wing("thresholds.local_thresholds", pixels)
     sums = (terms.values, window, sources, 0.0, terms.shift, terms.origin)
-    return _times_power(module.window_threshold(*sums, "wolf", (weight, lowest), dtype), terms.exponent)
+    return times_power(module.window_threshold(*sums, "wolf", (weight, lowest), dtype), terms.exponent)
 
 
 def threshold_bradley(image: Any, window_size: int | Sequence[int] | None = None, t: float = 0.15) -> Any:
-    """Return the threshold of Bradley and Roth: the mean of the window, lowered by a share t.
+    """Return the threshold of Bradley and Roth: the mean of the window, lowered by a fraction t.
 
-    ``m * (1 - t)``
+    ``m * (1 - t)``, where m is the mean of the window.
 
     Parameters
     ----------
     image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
+        The image; see `segalgo.thresholds`.
     window_size : int or sequence of int, optional
         Odd size of the window along each axis; by default an eighth of the last axis, made odd.
     t : float
-        Share by which a pixel must lie below the mean to be dark.
+        Fraction by which a pixel must be below the mean to be dark.
 
     Returns
     -------
     threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
+        float32 for float16 and float32 images, else float64; pixels above it are foreground.
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or another argument is not a number.
     ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
+        If a window size is even, not positive or too large, if the sizes are not as many as the axes, if a pixel is NaN
+        or infinite, or if another argument is not finite.
 
     Notes
     -----
-    Running sums: the cost does not grow with the window. Sums of 8 and 16-bit images are exact integers; those of
-    others are float64, each within ``2 * (rows + columns) * eps`` times the sum of absolute values that it ran over.
-    Beyond the border the picture is mirrored, its last row not repeated. Scratch: some rows a thread (2-D). Grade:
-    exact for integers up to 16 bits, rounded for others. (The paper cuts windows
-    at the border instead.)
+    Composed of the mean of each window, and the formula above. The sums of windows are
+    running sums, so the cost does not grow with the window. For 8 and 16-bit images they are exact integers. (The
+    paper cuts windows at the border instead.)
+    Scratch: some rows a thread (2-D). Grade: exact for integers of up to 16 bits, rounded for others.
 
     References
     ----------
@@ -227,7 +231,7 @@ def threshold_bradley(image: Any, window_size: int | Sequence[int] | None = None
     [[85.0, 85.0], [85.0, 85.0]]
     """
     if window_size is None:
-        shape = np.shape(image) if not is_cupy(image) else image.shape
+        shape = as_array(image, "image").shape
         window_size = shape[-1] // 8 | 1 if shape else 1
     return _by_window(image, window_size, "scaled_mean", (1.0 - as_real_number(t, "t"),))
 
@@ -240,17 +244,18 @@ def threshold_phansalkar(
     p: float = 2.0,
     q: float = 10.0,
 ) -> Any:
-    """Return the threshold of Phansalkar: Sauvola's, raised where the window is dark.
+    """Return the threshold of Phansalkar: Sauvola's, raised in dark windows.
 
-    ``m * (1 + p * exp(-q * m) + k * (s / r - 1))`` with m and s as shares of the largest value of the dtype (floats as
-    they are, expected between 0 and 1); the threshold is in the units of the picture.
+    ``m * (1 + p * exp(-q * m) + k * (s / r - 1))`` where the mean m and the standard deviation s of the
+    window are divided by the largest value of the dtype (floats are expected between 0 and 1 and used as they are). The
+    threshold has the units of the image.
 
     Parameters
     ----------
     image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
-    window_size : int or sequence of int
-        Odd size of the window along each axis.
+        The image; see `segalgo.thresholds`.
+    window_size : int or sequence of int, default 15
+        Odd size of the window along each axis; see `segalgo.thresholds`.
     k, r : float
         Weight of the contrast, and the largest standard deviation to expect.
     p, q : float
@@ -259,19 +264,21 @@ def threshold_phansalkar(
     Returns
     -------
     threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
+        float32 for float16 and float32 images, else float64; pixels above it are foreground.
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or another argument is not a number.
     ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
+        If a window size is even, not positive or too large, if the sizes are not as many as the axes, if a pixel is NaN
+        or infinite, or if another argument is not finite.
 
     Notes
     -----
-    Running sums: the cost does not grow with the window. Sums of 8 and 16-bit images are exact integers; those of
-    others are float64, each within ``2 * (rows + columns) * eps`` times the sum of absolute values that it ran over.
-    Beyond the border the picture is mirrored, its last row not repeated. Scratch: some rows a thread (2-D). Grade:
-    rounded (exp).
+    Composed of the mean and the standard deviation of each window, and the formula above. The sums of windows are
+    running sums, so the cost does not grow with the window. For 8 and 16-bit images they are exact integers.
+    Scratch: some rows a thread (2-D). Grade: rounded (exp).
 
     References
     ----------
@@ -291,115 +298,12 @@ def threshold_phansalkar(
     return _by_window(image, window_size, "phansalkar", parameters, lengths=(1, 4))
 
 
-def threshold_local(
-    image: Any,
-    block_size: int | Sequence[int] = 3,
-    method: str = "gaussian",
-    offset: float = 0,
-    mode: str = "reflect",
-    param: Any = None,
-    cval: float = 0,
-) -> Any:
-    """Return the weighted mean, the median, or a function of the window around each pixel, less an offset.
-
-    gaussian: weights of a Gaussian, cut at four sigma, sigma = (block_size - 1) / 6 unless `param` gives it. mean and
-    median: of the block. generic: `param`, a function of the flat block.
-
-    Parameters
-    ----------
-    image : array of any shape
-        bool, integers or finite floats; NumPy or CuPy.
-    block_size : int or sequence of int
-        Odd size of the block along each axis.
-    method : {"gaussian", "mean", "median", "generic"}
-    offset : float
-        Subtracted from each threshold.
-    mode : {"reflect", "constant", "nearest", "mirror", "wrap"}
-        What lies beyond the border, as in `scipy.ndimage`: the picture mirrored with its last row repeated, `cval`, the
-        last row, the picture mirrored, the picture again.
-    param : float, sequence of floats, or callable, optional
-        Sigma of the Gaussian (for each axis), or the function of "generic".
-    cval : float
-        The value beyond the border where `mode` is "constant".
-
-    Returns
-    -------
-    threshold : array of the shape of `image`
-        float32 for float16 and float32 images, else float64. Pixels above it are the foreground.
-
-    Raises
-    ------
-    ValueError
-        If a window size is even or not positive, if there are not as many as axes, or if a pixel is NaN or infinite.
-
-    Notes
-    -----
-    gaussian and median: results of `scipy.ndimage`, bit for bit; the median of 8-bit pictures by a histogram that
-    slides along, whose cost hardly grows with the block; others by selection in each block. mean: running sums, more
-    exact than those of scipy and equal to rounding. generic: one call of Python a pixel, NumPy only. Grade: exact, mean
-    of floats rounded.
-
-    References
-    ----------
-    R. C. Gonzalez and R. E. Woods, *Digital Image Processing*, 2nd edition, Prentice-Hall, 600-612, 2002.
-    T. S. Huang, G. J. Yang and G. Y. Tang, "A fast two-dimensional median filtering algorithm", IEEE Transactions on
-    Acoustics, Speech, and Signal Processing 27(1), 13-18, 1979.
-
-    Examples
-    --------
-    >>> import numpy as np, segalgo
-    >>> segalgo.threshold_local(np.array([[0, 6, 0]], np.uint8), (1, 3), "mean").tolist()
-    [[2.0, 2.0, 2.0]]
-    """
-    one_of(method, "method", ("gaussian", "mean", "median", "generic"))
-    one_of(mode, "mode", BORDERS)
-    picture = as_picture(image)
-    pixels, dtype = picture.values, picture.dtype
-    window = odd_sizes(block_size, "block_size", pixels.ndim)
-    below = as_real_number(offset, "offset")
-    outside = _border_value(cval, dtype) if mode == "constant" else 0.0
-    if pixels.size == 0:
-        return pixels.astype(dtype)
-    if mode == "constant" and pixels.dtype.kind != "f":
-        pixels = pixels.astype(np.float64)
-    filters = wing("thresholds.window_filters", pixels)
-    if method == "gaussian":
-        weights = gaussian_weights([(width - 1) / 6 for width in window] if param is None else param, pixels.ndim)
-        sources = [border_sources(n, 2 * w.size - 1, mode) for n, w in zip(pixels.shape, weights, strict=True)]
-        exponent = exponent_of(picture, outside)
-        if exponent:
-            pixels, outside = array_module(pixels).ldexp(pixels, -exponent), float(np.ldexp(outside, -exponent))
-        threshold = _times_power(filters.gaussian_filter(pixels, weights, sources, outside, dtype), exponent)
-    else:
-        sources = [border_sources(n, width, mode) for n, width in zip(pixels.shape, window, strict=True)]
-        if method == "mean":
-            terms = as_terms(picture._replace(pixels=pixels), outside)
-            module = wing("thresholds.local_thresholds", pixels)
-            outside = float(np.ldexp(outside, -terms.exponent))
-            sums = (terms.values, window, sources, outside, terms.shift, terms.origin)
-            threshold = _times_power(module.window_threshold(*sums, "mean", (), dtype), terms.exponent)
-        elif method == "median":
-            threshold = filters.median_filter(pixels, window, sources, outside).astype(dtype, copy=False)
-        else:
-            threshold = _generic(pixels.astype(dtype), param, window, sources, outside)
-    with np.errstate(over="ignore"):
-        return threshold - dtype.type(below) if below else threshold
-
-
-def _border_value(cval: Any, dtype: np.dtype) -> float:
-    """Return the value beyond the border, finite in the dtype of the thresholds."""
-    value = as_real_number(cval, "cval")
-    if abs(value) > np.finfo(dtype).max:
-        raise ValueError(f"cval={cval!r}: expected a value that {dtype} holds")
-    return value
-
-
 def _by_window(
     image: Any, window_size: Any, rule: str, parameters: Sequence[float], lengths: Sequence[int] = ()
 ) -> Any:
-    """Return the threshold of a rule over windows of a picture that is mirrored beyond its border.
+    """Return the threshold of a rule over windows of an image that is mirrored beyond its border.
 
-    `lengths` tells which of the parameters are grey values.
+    `lengths` lists the parameters that have the unit of a pixel, which are scaled together with the image.
     """
     picture = as_picture(image)
     pixels, dtype = picture.pixels, picture.dtype
@@ -407,7 +311,7 @@ def _by_window(
     if pixels.size == 0:
         return pixels.astype(dtype)
     terms = as_terms(picture)
-    # A contrast that is divided by is never brought so near to zero that the quotient overflows.
+    # Bounded from below, so that a division by a scaled contrast does not overflow.
     with np.errstate(over="ignore", under="ignore"):
         parameters = [
             max(float(np.ldexp(value, -terms.exponent)), 2.0**-1000) if k in lengths else value
@@ -416,26 +320,4 @@ def _by_window(
     sources = [border_sources(n, width, "mirror") for n, width in zip(pixels.shape, window, strict=True)]
     module = wing("thresholds.local_thresholds", pixels)
     sums = (terms.values, window, sources, 0.0, terms.shift, terms.origin)
-    return _times_power(module.window_threshold(*sums, rule, parameters, dtype), terms.exponent)
-
-
-def _times_power(threshold: Any, exponent: int) -> Any:
-    """Return threshold * 2**exponent, which may be infinite."""
-    if not exponent:
-        return threshold
-    with np.errstate(over="ignore", under="ignore"):
-        return array_module(threshold).ldexp(threshold, exponent)
-
-
-def _generic(
-    pixels: Any,
-    function: Callable[[np.ndarray], float],
-    window: Sequence[int],
-    sources: Sequence[np.ndarray],
-    cval: float,
-) -> np.ndarray:
-    if not callable(function):
-        raise TypeError(f"param={function!r}: expected a function of the flat block where method is 'generic'")
-    if is_cupy(pixels):
-        raise TypeError("method='generic' calls Python for each pixel: expected a NumPy image")
-    return generic_filter(pixels, function, window, sources, cval)
+    return times_power(module.window_threshold(*sums, rule, parameters, dtype), terms.exponent)

@@ -1,4 +1,4 @@
-"""One picture under every global threshold, as a figure."""
+"""A figure of all global thresholds of an image."""
 
 import math
 from typing import Any
@@ -6,19 +6,14 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_integer, one_of
 from segalgo.thresholds.binarization import binarize
 from segalgo.thresholds.cross_entropy import threshold_li
-from segalgo.thresholds.global_thresholds import (
-    threshold_entropy,
-    threshold_isodata,
-    threshold_mean,
-    threshold_minimum,
-    threshold_otsu,
-    threshold_triangle,
-    threshold_yen,
-)
+from segalgo.thresholds.entropy import threshold_entropy, threshold_yen
 from segalgo.thresholds.histogram import histogram_of
+from segalgo.thresholds.histogram_shape import threshold_minimum, threshold_triangle
+from segalgo.thresholds.means import threshold_isodata, threshold_mean
+from segalgo.thresholds.otsu import threshold_otsu
 
 METHODS = {
     "Entropy": threshold_entropy,
@@ -35,20 +30,20 @@ METHODS = {
 def try_all_thresholds(
     image: Any, figsize: tuple[float, float] = (8, 10), num_cols: int = 2, foreground: str = "above"
 ) -> tuple[Any, Any]:
-    """Return a figure of the picture, of its histogram with every global threshold, and of each threshold's mask.
+    """Plot an image, its histogram with every global threshold, and the mask of each threshold.
 
-    A method that finds no threshold shows the name of its error in place of the mask.
+    If a method finds no threshold, the name of its error is shown in place of the mask.
 
     Parameters
     ----------
     image : array (H, W)
         bool, integers or floats; NumPy or CuPy.
-    figsize : pair of floats
-        Width and height of the figure, in inches.
-    num_cols : int
-        How many pictures a row holds.
-    foreground : {"above", "below"}
-        As in `binarize`.
+    figsize : pair of floats, default (8, 10)
+        Width and height of the figure, in inches; checked by matplotlib.
+    num_cols : int, default 2
+        Number of columns, from 1 to 10.
+    foreground : {"above", "below"}, default "above"
+        See `binarize`.
 
     Returns
     -------
@@ -56,14 +51,16 @@ def try_all_thresholds(
 
     Raises
     ------
+    TypeError
+        If `image` is not an array of real numbers, or `num_cols` not an integer.
     ValueError
-        If `image` does not have two axes, has no pixel, or holds a NaN.
+        If `image` does not have two axes, has no pixel, or holds NaN; if `num_cols` or `foreground` has another value.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
     Notes
     -----
-    matplotlib is imported when this is called.
+    Composed of all global thresholds and `binarize`. matplotlib is imported by the call.
 
     Examples
     --------
@@ -74,11 +71,13 @@ def try_all_thresholds(
     pixels = as_array(image, "image")
     if pixels.ndim != 2:
         raise ValueError(f"image has shape {pixels.shape}: expected (H, W)")
+    one_of(foreground, "foreground", ("above", "below"))
+    columns = as_integer(num_cols, "num_cols", 1, len(METHODS) + 2)
     counts, centers = histogram_of(pixels, 256, None, None)
     from matplotlib import pyplot
 
-    rows = math.ceil((len(METHODS) + 2) / num_cols)
-    figure, grid = pyplot.subplots(rows, num_cols, figsize=figsize, squeeze=False)
+    rows = math.ceil((len(METHODS) + 2) / columns)
+    figure, grid = pyplot.subplots(rows, columns, figsize=figsize, squeeze=False)
     axes = grid.reshape(-1)
     for axis in axes:
         axis.axis("off")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from segalgo._core.arrays import array_module
-from segalgo._core.checks import as_array, as_grey
+from segalgo._core.checks import as_array, as_grey, shown
 from segalgo._core.numbers import as_real_number, is_sequence
 from segalgo.thresholds.histogram import value_range
 
@@ -61,14 +61,17 @@ def as_picture(image: Any) -> Picture:
 def as_terms(picture: Picture, outside: float = 0.0) -> Terms:
     """Return pixels whose squares neither cancel nor overflow.
 
-    Pixels that lie farther from zero than from each other become differences from the middle of their range. Integers
-    up to 16 bits stay: their sums are exact.
+    Pixels that are farther from zero than from each other become differences from the middle of their range. Sums of
+    integers of up to 16 bits are exact, so wider integers become these if their range allows it.
     """
     pixels = picture.pixels
     if pixels.dtype.kind != "f":
         if pixels.dtype.itemsize <= 2:
             return Terms(pixels, 0.0, 0.0, 0)
         low, high = int(picture.low), int(picture.high)
+        for dtype in (np.uint16, np.int16):
+            if np.iinfo(dtype).min <= low and high <= np.iinfo(dtype).max:
+                return Terms(pixels.astype(dtype), 0.0, 0.0, 0)
         if max(-low, high) <= 2**53 and not _is_far(low, high):
             return Terms(pixels.astype(np.float64), 0.0, 0.0, 0)
         middle = low + (high - low + 1) // 2  # so that differences hold in 64 bits
@@ -76,7 +79,8 @@ def as_terms(picture: Picture, outside: float = 0.0) -> Terms:
             differences = (pixels - pixels.dtype.type(middle)).view(np.int64)
         else:
             differences = pixels.astype(np.int64) - middle
-        return Terms(differences.astype(np.float64), 0.0, float(middle), 0)
+        narrow = np.int16 if high - low < 2**16 else np.float64
+        return Terms(differences.astype(narrow), 0.0, float(middle), 0)
     exponent = exponent_of(picture, outside)
     low, high = (float(np.ldexp(float(end), -exponent)) for end in (picture.low, picture.high))
     middle = low / 2 + high / 2 if _is_far(low, high) else 0.0
@@ -95,6 +99,14 @@ def exponent_of(picture: Picture, outside: float = 0.0) -> int:
         return 0  # float64 holds sums of squares of all others
     exponent = int(np.frexp(max(abs(float(picture.low)), abs(float(picture.high)), abs(outside)))[1])
     return exponent if abs(exponent) > 400 else 0
+
+
+def times_power(threshold: Any, exponent: int) -> Any:
+    """Return threshold * 2**exponent, infinite where that overflows."""
+    if not exponent:
+        return threshold
+    with np.errstate(over="ignore", under="ignore"):
+        return array_module(threshold).ldexp(threshold, exponent)
 
 
 def varies(pixels: Any, window: tuple[int, ...]) -> bool:
@@ -118,11 +130,11 @@ def odd_sizes(value: Any, argument: str, ndim: int) -> tuple[int, ...]:
     try:
         sizes = tuple(map(operator.index, value)) if is_sequence(value) else (operator.index(value),) * ndim
     except TypeError:
-        raise TypeError(f"{argument}={value!r}: expected an odd integer, or one for each axis") from None
+        raise TypeError(f"{argument}={shown(value)}: expected an odd integer, or one for each axis") from None
     if len(sizes) != ndim:
-        raise ValueError(f"{argument}={value!r}: expected {ndim} sizes, one for each axis of image")
+        raise ValueError(f"{argument}={shown(value)}: expected {ndim} sizes, one for each axis of image")
     if any(size < 1 or size % 2 == 0 for size in sizes):
-        raise ValueError(f"{argument}={value!r}: expected odd sizes of at least 1")
+        raise ValueError(f"{argument}={shown(value)}: expected odd sizes of at least 1")
     if max(sizes, default=1) > MOST_CELLS_OF_AN_AXIS or math.prod(sizes) > MOST_CELLS:
         raise ValueError(
             f"{argument}: expected at most {MOST_CELLS_OF_AN_AXIS} cells along an axis and {MOST_CELLS} in all"
@@ -153,7 +165,7 @@ def gaussian_weights(sigma: Any, ndim: int) -> list[np.ndarray]:
     sigmas = [as_real_number(s, "param", least=0) for s in (sigma if is_sequence(sigma) else [sigma] * ndim)]
     if len(sigmas) != ndim or max(sigmas, default=0.0) > LARGEST_SIGMA:
         raise ValueError(
-            f"param={sigma!r}: expected a sigma of 0 to {LARGEST_SIGMA:.0f}, or one for each of {ndim} axes"
+            f"param={shown(sigma)}: expected a sigma of 0 to {LARGEST_SIGMA:.0f}, or one for each of {ndim} axes"
         )
     weights = []
     for s in sigmas:

@@ -340,6 +340,7 @@ def test_connectivity_as_a_number_of_neighbours(backend):
         (lambda: segalgo.label_statistics(np.zeros((2, 2))), TypeError, "labels has dtype float64: expected integers"),
         (lambda: segalgo.label_statistics(np.ones((2, 2), bool)), TypeError, "labels has dtype bool"),
         (lambda: segalgo.label_statistics([[1, -3]]), ValueError, "negative label -3"),
+        (lambda: segalgo.contacts(3), ValueError, "at least one axis"),
         (lambda: segalgo.label_statistics([1, 2], [1.0]), ValueError, r"intensity_image has shape \(1,\)"),
         (lambda: segalgo.label_statistics([1], [1j]), TypeError, "intensity_image has dtype complex128"),
         (lambda: segalgo.contacts([[0, -1]]), ValueError, "negative label -1"),

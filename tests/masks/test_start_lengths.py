@@ -28,7 +28,7 @@ def test_any_sequence_and_order_of_runs():
     want = masks.start_lengths_to_rle("2 2 5 1", (3, 2))
     for pairs in ([5, 1, 2, 2], (2, 1, 3, 1, 5, 1), np.array([5, 1, 2, 2], np.uint8), "5 1\n2 2"):
         assert masks.start_lengths_to_rle(pairs, (3, 2)) == want
-    for nothing in ("", " ", "-1", []):
+    for nothing in ("", " ", "-1", [], float("nan"), np.float64("nan")):
         assert masks.rle_area(masks.start_lengths_to_rle(nothing, (3, 2))) == 0
 
 

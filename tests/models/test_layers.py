@@ -51,7 +51,11 @@ CASES = {
     "dropout": [([PLANES], {"p": 0.5})],
     "add": [([PLANES, PLANES], {}), ([PLANES, (1, 4, 1, 1)], {})],
     "multiply": [([PLANES, PLANES], {}), ([PLANES, (2, 4, 1, 1)], {})],
-    "concatenate": [([PLANES, (2, 1, 9, 11), PLANES], {}), ([(2, 3), (2, 4)], {})],
+    "concatenate": [
+        ([PLANES, (2, 1, 9, 11), PLANES], {}),
+        ([(2, 3), (2, 4)], {}),
+        ([PLANES, (2, 4, 2, 11)], {"axis": 2}),
+    ],
     "interpolate": [
         ([PLANES], {"scale_factor": 2, "mode": "bilinear", "align_corners": False}),
         ([PLANES], {"size": (18, 33), "mode": "nearest-exact"}),
@@ -62,6 +66,38 @@ CASES = {
     "crop": [([PLANES], {"size": (4, 7)}), ([PLANES], {"size": (4, 7), "offset": (1, 3)})],
     "transpose": [([PLANES], {"axes": (0, 2, 3, 1)})],
     "reshape": [([PLANES], {"shape": (2, 4, -1)}), ([PLANES], {"shape": (2, 4, 99)})],
+    **{
+        operation: [([PLANES], {}), ([(3, 4)], {})]
+        for operation in ("tanh", "exp", "log", "sqrt", "erf", "absolute", "negative", "reciprocal", "floor", "ceil")
+    },
+    "elu": [([PLANES], {"alpha": 0.5})],
+    "softplus": [([PLANES], {})],
+    "clip": [([PLANES], {"minimum": -0.5, "maximum": 0.5}), ([PLANES], {"minimum": 0.1}), ([PLANES], {"maximum": 0.1})],
+    "scale": [([PLANES], {"factor": 2.5, "offset": -1.0}), ([PLANES], {"offset": 0.5})],
+    "power": [([PLANES], {"exponent": 2.0}), ([PLANES], {"exponent": 3.0})],
+    "subtract": [([PLANES, PLANES], {}), ([(1, 4, 1, 1), PLANES], {})],
+    "divide": [([PLANES, PLANES], {}), ([PLANES, (2, 4, 1, 1)], {})],
+    "maximum": [([PLANES, PLANES], {})],
+    "minimum": [([PLANES, PLANES], {})],
+    "constant": [([], {"shape": (1, 4, 1, 1)})],
+    "slice": [
+        ([PLANES], {"axes": (1,), "starts": (1,), "stops": (3,)}),
+        ([PLANES], {"axes": (2, 3), "starts": (1, 10), "stops": (None, 1), "steps": (2, -3)}),
+    ],
+    "take": [([PLANES], {"indices": (2, 0, 0), "axis": 1}), ([PLANES], {"indices": (-1, 3), "axis": 2})],
+    "expand": [([(2, 4, 1, 1)], {"shape": (2, 4, 9, 11)}), ([PLANES], {"shape": (1, 1, 1, 1)})],
+    "tile": [([PLANES], {"repeats": (1, 2, 1, 3)})],
+    **{
+        operation: [([PLANES], {"axes": (2, 3)}), ([PLANES], {"axes": (-1,), "keepdims": False})]
+        for operation in ("reduce_mean", "reduce_sum", "reduce_max", "reduce_min")
+    },
+    "argmax": [([PLANES], {"axis": 1}), ([PLANES], {"axis": 2, "keepdims": False})],
+    "resample": [
+        ([PLANES], {"size": (18, 7), "mode": "linear", "coordinates": "asymmetric"}),
+        ([PLANES], {"size": (13, 30), "scales": (1.5, 2.75), "mode": "cubic", "exclude_outside": True}),
+        ([PLANES], {"size": (5, 4), "mode": "linear", "antialias": True}),
+        ([PLANES], {"size": (20, 22), "mode": "nearest", "coordinates": "align_corners", "nearest_mode": "ceil"}),
+    ],
 }
 EACH = [
     pytest.param(operation, *case, id=f"{operation}-{k}")
@@ -118,7 +154,8 @@ def test_costs_are_counted(operation, shapes, options):
     flops, products = layer.flops(*shapes), layer.multiplications(*shapes)
     assert isinstance(flops, int)
     assert 0 <= products <= flops
-    assert 0 < layer.cells_read(*shapes) <= sum(map(np.prod, shapes))
+    assert (not shapes) == (layer.cells_read(*shapes) == 0)
+    assert layer.cells_read(*shapes) <= sum(map(np.prod, shapes))
     assert layer.onnx
     assert layer.blocked in ("kernel", "cells", None)
 
@@ -140,7 +177,7 @@ def test_products_worked_by_hand():
 @pytest.mark.parametrize(("operation", "shapes", "options"), EACH)
 def test_nothing_beyond_the_reach_counts(operation, shapes, options, axis, rng):
     """Other values beyond the cells that a record names change nothing; for one of them at least, it matters."""
-    if len(shapes[0]) != 4:
+    if not shapes or len(shapes[0]) != 4:
         return
     description = described(operation, shapes, options)
     (step,) = description.steps
@@ -171,7 +208,7 @@ def test_nothing_beyond_the_reach_counts(operation, shapes, options, axis, rng):
         after = output(changed)
         np.testing.assert_array_equal(after[j], before[j])
         moved += not np.array_equal(after, before)
-    assert moved or step.shape[axis] == 1
+    assert moved or step.shape[axis] == 1 or operation == "argmax"  # which a common summand does not move
 
 
 def test_every_layer_has_cases():
@@ -193,7 +230,7 @@ def test_a_record_without_a_part_is_refused_at_import():
 
 def test_a_new_layer_is_one_record():
     @dataclass(frozen=True)
-    class Negative(LAYERS["relu"].__mro__[1], operation="negative"):
+    class Opposite(LAYERS["relu"].__mro__[1], operation="opposite"):
         """The other sign."""
 
         onnx = "Neg"
@@ -206,14 +243,14 @@ def test_a_new_layer_is_one_record():
 
         class Net(Network):
             def forward(self, layers, x):
-                return layers.negative(layers.conv2d(x, "conv", 2, 3, padding=1), "negative")
+                return layers.opposite(layers.conv2d(x, "conv", 2, 3, padding=1), "opposite")
 
         network, x = Net(1, 2, 0), np.ones((1, 1, 40, 50), np.float32)
         np.testing.assert_allclose(network.plan(x.shape)(x), network(x), rtol=1e-5, atol=1e-6)
         assert network.summary((1, 1, 40, 50)).rows[-1].flops == 4000
         assert network.predict(np.zeros((40, 50), np.uint8), tile=16, progress=False).shape == (40, 50)
     finally:
-        del LAYERS["negative"]
+        del LAYERS["opposite"]
 
 
 class Written(Network):
@@ -230,7 +267,7 @@ class Written(Network):
 @pytest.mark.parametrize(
     ("forward", "error", "text"),
     [
-        (lambda n, x: n.swish(x, "a"), AttributeError, "no layer 'swish': expected one of conv2d"),
+        (lambda n, x: n.swish(x, "a"), AttributeError, "no layer 'swish': expected one of .*conv2d"),
         (lambda n, x: n.relu(x), TypeError, "relu without a name"),
         (lambda n, x: n.add(x, "a"), TypeError, r"layer a \(add\) has 1 inputs: expected 2"),
         (lambda n, x: n.relu(n.relu(x, "a"), "a"), ValueError, "'a' is the name of two arrays"),

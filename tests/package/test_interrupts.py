@@ -79,6 +79,12 @@ SHORT_CALLS = {
     "relabel_sequential": lambda image: segalgo.relabel_sequential(image.astype(np.int64) << 40),
     "threshold_sauvola": lambda image: segalgo.threshold_sauvola(image, 501),
     "find_boundaries": lambda image: segalgo.find_boundaries(image, mode="outer"),
+    **{
+        f"interpolate {mode}": lambda image, mode=mode: segalgo.interpolate(
+            image[None, None].astype(np.float32), scale_factor=2, mode=mode
+        )
+        for mode in ("bilinear", "bicubic")
+    },
 }
 
 

@@ -15,6 +15,7 @@ from PIL import Image
 import segalgo
 from segalgo.pictures import PictureError, read_labels
 from segalgo.pictures.limits import check_memory
+from segalgo.pictures.png import PASSES, SIGNATURE
 
 
 def encoded(name):
@@ -127,3 +128,23 @@ def test_what_does_not_fit_into_memory_is_refused(tmp_path, monkeypatch):
     with pytest.raises(PictureError, match="does not fit into memory: about 6 MiB are needed, 1 MiB are free"):
         segalgo.read_picture(tmp_path / "a.png")
     check_memory(tmp_path, 2**19)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("shape", [(1_000_000, 1), (1, 1_000_000), (700_000, 2), (3, 500_000)])
+def test_thin_png_of_16_bits_takes_time_in_proportion(tmp_path, shape, interlaced):
+    height, width = shape
+    if interlaced:
+        sizes = [(-(-(height - r) // dr), -(-(width - c) // dc)) for r, c, dr, dc in PASSES]
+        data = b"".join((b"\4" + b"\0\1" * 3 * w) * h for h, w in sizes if h > 0 and w > 0)
+    else:
+        data = (b"\4" + b"\0\1" * 3 * width) * height
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, int(interlaced))
+    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(SIGNATURE + parts)
+    start = time.process_time()
+    picture = segalgo.read_picture(tmp_path / "a.png")
+    assert time.process_time() - start < 4
+    assert picture.shape == (height, width, 3)
+    if not interlaced and height == 1:
+        np.testing.assert_array_equal(picture[0, :600, 0], np.arange(1, 601) % 256)

@@ -34,6 +34,42 @@ def test_masked_elements_are_refused_without_mask(name):
             call(x)
 
 
+X = np.arange(12).reshape(3, 4)
+MASKED = ma.masked_equal(X, 5)
+
+
+@pytest.mark.parametrize(
+    ("call", "argument"),
+    [
+        (lambda x: segalgo.binarize(x, 3), "image"),
+        (lambda x: segalgo.binarize(X, x), "threshold"),
+        (lambda x: segalgo.apply_hysteresis_threshold(x, 3, 5), "image"),
+        (lambda x: segalgo.apply_hysteresis_threshold(X, x, 5), "low"),
+        (lambda x: segalgo.apply_hysteresis_threshold(X, 3, x), "high"),
+        (lambda x: segalgo.try_all_thresholds(x), "image"),
+        (lambda x: segalgo.threshold_otsu(X, mask=x > 3), "mask"),
+        (lambda x: segalgo.threshold_otsu(hist=x.ravel()), "hist"),
+        (lambda x: segalgo.same_partition(x, X), "a"),
+        (lambda x: segalgo.same_partition(X, x), "b"),
+        (lambda x: segalgo.label_statistics(X, x), "intensity_image"),
+        (lambda x: segalgo.contacts(x), "labels"),
+        (lambda x: segalgo.find_boundaries(x), "label_img"),
+        (lambda x: segalgo.clear_border(x), "labels"),
+        (lambda x: segalgo.clear_border(X, mask=x > 3), "mask"),
+        (lambda x: segalgo.fill_holes(x), "image"),
+        (lambda x: segalgo.fill_holes(x > 3), "image"),
+        (lambda x: segalgo.largest_components(x), "labels"),
+        (lambda x: segalgo.relabel_sequential(x), "label_field"),
+        (lambda x: segalgo.relabel_sequential(X)[1][x], "labels"),
+        (lambda x: segalgo.remove_small_objects(x, max_size=1), "labels"),
+    ],
+)
+def test_masked_elements_are_never_dropped(call, argument):
+    with pytest.raises(TypeError, match=f"{argument}.*of type MaskedArray"):
+        call(MASKED)
+    call(ma.array(X))  # without masked elements it is an array like others
+
+
 @pytest.mark.parametrize("dtype", INTEGERS)
 @pytest.mark.parametrize("name", GLOBAL[:-1])
 def test_one_dtype_whatever_the_values(name, dtype):

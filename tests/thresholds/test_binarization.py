@@ -94,7 +94,7 @@ def test_big_endian():
         (lambda x: segalgo.binarize(x, 1, "over"), ValueError, "foreground='over'"),
         (lambda x: segalgo.binarize(x, 1j), TypeError, "threshold has dtype complex128"),
         (lambda x: segalgo.binarize(x + 1j, 1), TypeError, "image has dtype complex128"),
-        (lambda x: segalgo.binarize(x, "high"), TypeError, "threshold of type str"),
+        (lambda x: segalgo.binarize(x, "high"), TypeError, "threshold='high'"),
     ],
 )
 def test_errors_name_the_argument(call, error, message):

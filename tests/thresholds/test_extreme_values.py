@@ -195,3 +195,34 @@ def test_wolf_where_no_window_varies(backend, window):
 def test_a_median_of_zeros_is_positive(backend):
     x = np.random.default_rng(0).choice(np.array([0.0, -0.0], np.float32), (8, 40))
     assert not np.signbit(segalgo.threshold_local(x, 5, "median")).any()
+
+
+@pytest.mark.parametrize("layout", ["halves", "stripes", "border", "three axes", "one axis"])
+@pytest.mark.parametrize("step", [1e8, -3e12, 1e5])
+def test_deviations_beside_values_of_another_size(backend, layout, step):
+    """A window keeps its deviation whatever values other windows of the image have."""
+    rng = np.random.default_rng(11)
+    shape = {"three axes": (9, 12, 11), "one axis": (160,)}.get(layout, (20, 41))
+    far = np.zeros(shape, bool)
+    if layout in ("halves", "three axes"):
+        far[..., shape[-1] // 2 :] = True
+    elif layout == "stripes":
+        far[::9] = True
+    else:
+        far[..., :2] = True
+    x = np.where(far, step, 0.0) + rng.standard_normal(shape)
+    padded = np.pad(x.astype(np.longdouble), 2, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (5,) * x.ndim).reshape(*shape, -1)
+    means = windows.mean(-1)
+    deviations = np.sqrt(((windows - means[..., None]) ** 2).mean(-1))
+    scale = np.abs(windows).max(-1)  # values of a window have been rounded to its own size
+    image = backend.array(x)
+    found = backend.numpy(segalgo.threshold_niblack(image, 5, k=1.0))
+    twice = backend.numpy(segalgo.threshold_niblack(image, 5, k=2.0))
+    bound = 1e-6 * deviations + 8 * np.finfo(float).eps * scale
+    assert (abs((found - twice) - deviations) <= bound).all()
+    assert (abs(found - (means - deviations)) <= bound).all()
+    largest, lowest = deviations.max(), x.min()
+    wolf = backend.numpy(segalgo.threshold_wolf(image, 5, 0.5))
+    expected = 0.5 * means + 0.5 * lowest + 0.5 * deviations / largest * (means - lowest)
+    assert (abs(wolf - expected) <= 1e-6 * abs(means - lowest) + 8 * np.finfo(float).eps * (scale + abs(lowest))).all()

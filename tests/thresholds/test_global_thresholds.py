@@ -209,7 +209,7 @@ def test_li_of_few_values(backend, values):
     np.testing.assert_allclose(segalgo.threshold_li(backend.array(image)), filters.threshold_li(image))
 
 
-# What the functions answer where little can be asked: the table in `segalgo.thresholds.global_thresholds`. A type is an error;
+# What the functions answer where little can be asked: the table in `segalgo.thresholds`. A type is an error;
 # NEAR is a threshold that splits the values.
 NEAR = object()
 INF = np.inf

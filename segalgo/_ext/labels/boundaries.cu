@@ -1,4 +1,4 @@
-// Where regions of different labels meet. Launched by cuda/boundaries.py.
+// Where regions of different labels meet. Launched by cuda/labels/boundaries.py.
 
 // The flat index of the cell that lies `offset` away, -1 where that is outside.
 __device__ long long neighbour(long long cell, const long long* offset, const long long* shape, int ndim) {

@@ -1,4 +1,4 @@
-// Connected components by union-find. Launched by cuda/labeling.py.
+// Connected components by union-find. Launched by cuda/labels/labeling.py.
 //
 // Blocks of threads label tiles in shared memory, tiles are joined along their seams, roots are counted, scanned and
 // numbered in row order, and every pixel fetches its root's number. All of it stays on the device.

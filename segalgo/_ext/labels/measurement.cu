@@ -1,4 +1,4 @@
-// What labels measure: statistics, contacts, Euler number. Launched by cuda/measurement.py.
+// What labels measure: statistics, contacts, Euler number. Launched by cuda/labels/measurement.py.
 //
 // Labels are unsigned and at most `rows`; row k belongs to label k + 1. Arrays are in raster order, shape has ndim
 // sizes.

@@ -1,4 +1,4 @@
-// Keep, remove, renumber and fill labels: tables, and look-ups in them. Launched by cuda/relabeling.py.
+// Keep, remove, renumber and fill labels: tables, and look-ups in them. Launched by cuda/labels/relabeling.py.
 //
 // Labels and components are unsigned and index the tables that come with them; arrays are in raster order.
 

@@ -5,6 +5,8 @@ from libc.stdint cimport int64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -44,10 +46,13 @@ cdef void _fetch_row(const real* row, real* output, real value, Axes* a) noexcep
 
 
 # Output rows first to last, counted over all planes; a row that equals the one before it is copied.
-cdef void _fetch_rows(const real* x, real* output, int64_t first, int64_t last, real value, Axes* a) noexcept nogil:
+cdef void _fetch_rows(const real* x, real* output, int64_t first, int64_t last, real value, Axes* a,
+                      Interruption* watch) noexcept nogil:
     cdef int64_t k, i, j
     cdef real* target
     for k in range(first, last):
+        if is_interrupted(watch, a.ow):
+            break
         i = k % a.oh
         target = output + k * a.ow
         if a.rows[i] < 0:
@@ -59,10 +64,10 @@ cdef void _fetch_rows(const real* x, real* output, int64_t first, int64_t last, 
             _fetch_row(x + (k // a.oh * a.height + a.rows[i]) * a.width, target, value, a)
 
 
-cdef void _fetch(const real* x, real* output, int64_t planes, real value, Axes* a) noexcept nogil:
+cdef void _fetch(const real* x, real* output, int64_t planes, real value, Axes* a, Interruption* watch) noexcept nogil:
     cdef int64_t rows = planes * a.oh, part
     for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
-        _fetch_rows(x, output, part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), value, a)
+        _fetch_rows(x, output, part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), value, a, watch)
 
 
 cdef Axes _axes(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns):
@@ -96,6 +101,7 @@ cdef void _find_run(Axes* a) noexcept nogil:
 def pad(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns, double value):
     """See `segalgo.pad`."""
     cdef Axes a = _axes(x, rows, columns)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], a.oh, a.ow), x.dtype)
     cdef int64_t planes = x.shape[0] * x.shape[1]
     cdef void* source = cnp.PyArray_DATA(x)
@@ -105,10 +111,11 @@ def pad(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray columns, double value):
     _find_run(&a)
     if x.dtype == np.float32:
         with nogil:
-            _fetch(<const float*> source, <float*> target, planes, <float> value, &a)
+            _fetch(<const float*> source, <float*> target, planes, <float> value, &a, &watch)
     else:
         with nogil:
-            _fetch(<const double*> source, <double*> target, planes, value, &a)
+            _fetch(<const double*> source, <double*> target, planes, value, &a, &watch)
+    end_interruption(&watch)
     return output
 
 
@@ -134,7 +141,7 @@ cdef void _weigh_rows(const real* top, const real* bottom, real* output, real to
 # Output rows first to last, counted over all planes. Two lines of weighed columns are kept: the rows around the
 # current position, of which an enlarged picture needs each several times. Returns whether there was memory.
 cdef bint _bilinear_rows(const real* x, real* output, const real* row_weights, const real* column_weights,
-                         int64_t first, int64_t last, Axes* a) noexcept nogil:
+                         int64_t first, int64_t last, Axes* a, Interruption* watch) noexcept nogil:
     cdef real* memory = <real*> malloc(2 * (a.ow + 16) * sizeof(real))
     cdef real* top = memory
     cdef real* bottom = memory + a.ow + 16
@@ -143,6 +150,8 @@ cdef bint _bilinear_rows(const real* x, real* output, const real* row_weights, c
     if memory == NULL:
         return False
     for k in range(first, last):
+        if is_interrupted(watch, 2 * a.ow):
+            break
         i = k % a.oh
         row = k // a.oh * a.height + a.rows[i]
         next_row = k // a.oh * a.height + a.rows[a.oh + i]
@@ -164,11 +173,11 @@ cdef bint _bilinear_rows(const real* x, real* output, const real* row_weights, c
 
 
 cdef bint _bilinear(const real* x, real* output, const real* row_weights, const real* column_weights, int64_t planes,
-                    Axes* a) noexcept nogil:
+                    Axes* a, Interruption* watch) noexcept nogil:
     cdef int64_t rows = planes * a.oh, part, failures = 0
     for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
         failures += not _bilinear_rows(x, output, row_weights, column_weights, part * ROWS_AT_ONCE,
-                                       min(rows, (part + 1) * ROWS_AT_ONCE), a)
+                                       min(rows, (part + 1) * ROWS_AT_ONCE), a, watch)
     return failures == 0
 
 
@@ -176,6 +185,7 @@ def interpolate_bilinear(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
                          cnp.ndarray column_weights):
     """See `segalgo.interpolate`."""
     cdef Axes a = _axes(x, rows, columns)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], a.oh, a.ow), x.dtype)
     cdef int64_t planes = x.shape[0] * x.shape[1]
     cdef void* source = cnp.PyArray_DATA(x)
@@ -188,11 +198,12 @@ def interpolate_bilinear(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
     if x.dtype == np.float32:
         with nogil:
             done = _bilinear(<const float*> source, <float*> target, <const float*> by_row, <const float*> by_column,
-                             planes, &a)
+                             planes, &a, &watch)
     else:
         with nogil:
             done = _bilinear(<const double*> source, <double*> target, <const double*> by_row,
-                             <const double*> by_column, planes, &a)
+                             <const double*> by_column, planes, &a, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("interpolate: no memory for two rows")
     return output
@@ -221,7 +232,8 @@ cdef void _add_weighed(const real* line, real* output, real weight, int64_t coun
 # Output rows first to last, counted over all planes. Rows whose columns are weighed already are kept, as many as a
 # window has, since neighbouring windows overlap. Returns whether there was memory.
 cdef bint _filtered_rows(const real* x, real* output, const real* row_weights, const real* column_weights,
-                         int64_t row_taps, int64_t column_taps, int64_t first, int64_t last, Axes* a) noexcept nogil:
+                         int64_t row_taps, int64_t column_taps, int64_t first, int64_t last, Axes* a,
+                         Interruption* watch) noexcept nogil:
     cdef real* lines = <real*> malloc((row_taps * a.ow + 1) * sizeof(real))
     cdef int64_t* held = <int64_t*> malloc(row_taps * sizeof(int64_t))
     cdef int64_t k, i, t, row, slot
@@ -232,6 +244,8 @@ cdef bint _filtered_rows(const real* x, real* output, const real* row_weights, c
     for slot in range(row_taps):
         held[slot] = -1
     for k in range(first, last):
+        if is_interrupted(watch, (row_taps + column_taps) * a.ow):
+            break
         i = k % a.oh
         for t in range(a.ow):
             output[k * a.ow + t] = 0
@@ -248,11 +262,11 @@ cdef bint _filtered_rows(const real* x, real* output, const real* row_weights, c
 
 
 cdef bint _filtered(const real* x, real* output, const real* row_weights, const real* column_weights, int64_t row_taps,
-                    int64_t column_taps, int64_t planes, Axes* a) noexcept nogil:
+                    int64_t column_taps, int64_t planes, Axes* a, Interruption* watch) noexcept nogil:
     cdef int64_t rows = planes * a.oh, part, failures = 0
     for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
         failures += not _filtered_rows(x, output, row_weights, column_weights, row_taps, column_taps,
-                                       part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), a)
+                                       part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), a, watch)
     return failures == 0
 
 
@@ -260,6 +274,7 @@ def interpolate_filtered(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
                          cnp.ndarray column_weights):
     """See `segalgo.interpolate`."""
     cdef Axes a = _axes(x, rows, columns)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], a.oh, a.ow), x.dtype)
     cdef int64_t planes = x.shape[0] * x.shape[1]
     cdef int64_t row_taps = row_weights.shape[1], column_taps = column_weights.shape[1]
@@ -273,11 +288,12 @@ def interpolate_filtered(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
     if x.dtype == np.float32:
         with nogil:
             done = _filtered(<const float*> source, <float*> target, <const float*> by_row, <const float*> by_column,
-                             row_taps, column_taps, planes, &a)
+                             row_taps, column_taps, planes, &a, &watch)
     else:
         with nogil:
             done = _filtered(<const double*> source, <double*> target, <const double*> by_row,
-                             <const double*> by_column, row_taps, column_taps, planes, &a)
+                             <const double*> by_column, row_taps, column_taps, planes, &a, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("interpolate: no memory for the rows of a window")
     return output

@@ -1,4 +1,4 @@
-// Pairs of labels counted: the confusion matrix. Launched by cuda/confusion.py.
+// Pairs of labels counted: the confusion matrix. Launched by cuda/metrics/confusion.py.
 
 // Each thread walks pieces of 16 neighbouring cells and adds a run of equal pairs at once: inside an object whole warps
 // would queue at one counter otherwise. A block counts in shared memory where the matrix fits (8192 cells), and adds

@@ -1,4 +1,4 @@
-// A picture and a threshold to a mask. Launched by cuda/binarization.py.
+// A picture and a threshold to a mask. Launched by cuda/thresholds/binarization.py.
 
 // One thread: one pixel. Reads it and its threshold (step 1: one per pixel; step 0: one for all), writes one byte.
 // Promised: C holds every value of T and U, or rounds as the host does; a NaN is neither above nor below.

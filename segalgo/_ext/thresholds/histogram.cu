@@ -1,7 +1,7 @@
-// What global thresholds ask of the pixels: their range and their histogram. Launched by cuda/thresholding.py.
+// What global thresholds ask of the pixels: their range and their histogram. Launched by cuda/thresholds/histogram.py.
 
 // One block of 256 threads: the smallest and largest value and the number of NaN of its pixels, by a tree in shared
-// memory; writes one cell of lows, highs and nans per block. A block that meets no number writes low > high.
+// memory; writes one cell of lows, highs and nans per block. A block without numbers writes low > high.
 // Promised: top and bottom are the largest and the smallest value of T (infinite where T has infinities).
 // Instances: double; float; long long; short; unsigned char; unsigned long long; unsigned short
 template <class T>
@@ -37,8 +37,8 @@ __global__ void value_range(const T* __restrict__ image, T* __restrict__ lows, T
 }
 
 // One block: the histogram of its pixels in shared memory where bins fit (at most 2048), added to counts at the end;
-// beyond that each pixel adds to counts at once. Integer atomics alone, so no order of threads can be seen.
-// Promised: every pixel lies in low ... low + bins - 1; counts are zero; a block meets fewer than 2^32 pixels.
+// with more bins each pixel adds to counts directly. Integer atomics only, so the result does not depend on the order of
+// threads. Pixels outside low ... low + bins - 1 are skipped. Promised: counts are zero; a block has fewer than 2^32 pixels.
 // Instances: long long; short; signed char; unsigned char; unsigned long long; unsigned short
 template <class T>
 __global__ void histogram_integers(const T* __restrict__ image, unsigned long long* counts, T low, long long bins,
@@ -46,14 +46,18 @@ __global__ void histogram_integers(const T* __restrict__ image, unsigned long lo
     __shared__ unsigned int local[2048];
     const long long stride = (long long)gridDim.x * blockDim.x, first = (long long)blockIdx.x * blockDim.x + threadIdx.x;
     if (bins > 2048) {
-        for (long long k = first; k < count; k += stride)
-            atomicAdd(&counts[(unsigned long long)image[k] - (unsigned long long)low], 1ull);
+        for (long long k = first; k < count; k += stride) {
+            const unsigned long long bin = (unsigned long long)image[k] - (unsigned long long)low;
+            if (bin < (unsigned long long)bins) atomicAdd(&counts[bin], 1ull);
+        }
         return;
     }
     for (int b = threadIdx.x; b < bins; b += blockDim.x) local[b] = 0;
     __syncthreads();
-    for (long long k = first; k < count; k += stride)
-        atomicAdd(&local[(unsigned long long)image[k] - (unsigned long long)low], 1u);
+    for (long long k = first; k < count; k += stride) {
+        const unsigned long long bin = (unsigned long long)image[k] - (unsigned long long)low;
+        if (bin < (unsigned long long)bins) atomicAdd(&local[bin], 1u);
+    }
     __syncthreads();
     for (int b = threadIdx.x; b < bins; b += blockDim.x)
         if (local[b]) atomicAdd(&counts[b], (unsigned long long)local[b]);
@@ -98,7 +102,7 @@ __device__ inline long long upper_half(T x) {
 __device__ inline long long upper_half(unsigned long long x) { return (long long)(x >> 32); }
 
 // One block of 256 threads: the sum of its pixels as two sums, of their low 32 bits and of the rest, by a tree in
-// shared memory; writes one cell of low and high per block. Promised: a block meets fewer than 2^31 pixels.
+// shared memory; writes one cell of low and high per block. Promised: a block has fewer than 2^31 pixels.
 // Instances: long long; short; signed char; unsigned char; unsigned long long; unsigned short
 template <class T>
 __global__ void sum_integers(const T* __restrict__ image, long long* __restrict__ low, long long* __restrict__ high,

@@ -109,6 +109,7 @@ cdef void _count_bytes(const uint8_t* image, int64_t count, uint32_t* tables) no
 # `size` counters for one part of an image; the caller adds the parts.
 cdef void _count_part(const integer* image, int64_t count, integer low, int64_t size, int64_t* counts) noexcept nogil:
     cdef int64_t k, first
+    cdef uint64_t offset
     cdef uint32_t tables[1024]
     cdef uint8_t origin = <uint8_t> low
     if sizeof(integer) == 1 and size == 256:
@@ -120,7 +121,10 @@ cdef void _count_part(const integer* image, int64_t count, integer low, int64_t 
                                                    + tables[768 + k])
     else:
         for k in range(count):
-            counts[<int64_t> image[k] - <int64_t> low] += 1
+            # Another thread may have changed the image since its range was taken.
+            offset = <uint64_t> image[k] - <uint64_t> low
+            if offset < <uint64_t> size:
+                counts[offset] += 1
 
 
 cdef void _count_integers(const integer* image, int64_t count, integer low, int64_t size, int64_t parts,

@@ -1,4 +1,4 @@
-// Regions above a low threshold that reach a high one. Launched by cuda/hysteresis.py.
+// Regions above a low threshold that reach a high one. Launched by cuda/thresholds/hysteresis.py.
 
 // The root of a cell's tree: cells point at smaller ones of their component, roots at themselves.
 __device__ long long hysteresis_root(const unsigned long long* parent, long long cell) {

@@ -30,6 +30,9 @@ cdef enum:
     MEAN, SCALED_MEAN, NIBLACK, SAUVOLA, WOLF, PHANSALKAR, DEVIATION
     TILE = 512
 
+# Variances below this share of the mean square that running sums went over have lost digits: 2^24 rounding errors.
+cdef double DOUBTFUL = 2.0**-29
+
 RULES = {"mean": MEAN, "scaled_mean": SCALED_MEAN, "niblack": NIBLACK, "sauvola": SAUVOLA, "wolf": WOLF,
          "phansalkar": PHANSALKAR}
 
@@ -119,26 +122,38 @@ cdef void _differences(const sums* running, int64_t ww, int64_t length, double* 
             total[j] = running[j + ww] - running[j]
 
 
-# The rule, over sums of values m and of squares s, whose places their mean and deviation take. Products and quotients
-# in the order of the formulas: every instruction level rounds alike.
-cdef void _apply(double* m, double* s, int64_t length, real* output, const Windows* w, double* largest) noexcept nogil:
+# Sums of values m and of squares s become the mean and the variance of each window. Returns the smallest variance.
+cdef double _moments_of_sums(double* m, double* s, int64_t length, const Windows* w) noexcept nogil:
     cdef int64_t j
-    cdef double n = <double> (w.wh * w.ww), v, k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4], most
-    cdef double origin = w.origin
+    cdef double n = <double> (w.wh * w.ww), v, least = 0
     for j in range(length):
         m[j] = m[j] / n
+    if w.rule >= NIBLACK:
+        for j in range(length):
+            s[j] = s[j] / n - m[j] * m[j]
+        least = s[0]
+        for j in range(length):
+            least = s[j] if s[j] < least else least
+    for j in range(length):
+        m[j] = m[j] + w.origin
+    return least
+
+
+# The rule, over means m and variances s, which become deviations. Products and quotients are in the order of the
+# formulas, so that every instruction level rounds alike.
+cdef void _apply(double* m, double* s, int64_t length, real* output, const Windows* w, double* largest) noexcept nogil:
+    cdef int64_t j
+    cdef double k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4], most
     if w.rule == MEAN:
         for j in range(length):
-            output[j] = <real> (m[j] + origin)
+            output[j] = <real> m[j]
         return
     if w.rule == SCALED_MEAN:
         for j in range(length):
-            output[j] = <real> ((m[j] + origin) * k)
+            output[j] = <real> (m[j] * k)
         return
     for j in range(length):
-        v = s[j] / n - m[j] * m[j]
-        s[j] = sqrt(v if v > 0 else 0.0)
-        m[j] = m[j] + origin
+        s[j] = sqrt(s[j] if s[j] > 0 else 0.0)
     if w.rule == DEVIATION:
         most = largest[0]
         for j in range(length):
@@ -158,18 +173,91 @@ cdef void _apply(double* m, double* s, int64_t length, real* output, const Windo
             output[j] = <real> (m[j] * (1 + p * exp(-q * (m[j] / scale)) + k * (s[j] / r - 1)))
 
 
-# A row of the output, in tiles that stay in the nearest cache.
-cdef void _finish_row(const sums* once, const sums* squares, real* output, const Windows* w,
-                      double* largest) noexcept nogil:
+# Padded columns start ... start + span - 1 of a row of the picture, as doubles.
+cdef void _load_row(const narrow* row, double beyond, int64_t start, int64_t span, const Windows* w,
+                    double* line) noexcept nogil:
+    cdef int64_t q, half = w.ww // 2
+    cdef int64_t low = min(max(half - start, <int64_t> 0), span)
+    cdef int64_t high = min(max(half + w.width - start, low), span)
+    if row == NULL:
+        for q in range(span):
+            line[q] = beyond
+        return
+    for q in range(low):
+        line[q] = beyond if w.columns[start + q] < 0 else <double> row[w.columns[start + q]]
+    for q in range(low, high):
+        line[q] = <double> row[start - half + q]
+    for q in range(high, span):
+        line[q] = beyond if w.columns[start + q] < 0 else <double> row[w.columns[start + q]]
+
+
+# Mean and variance of the windows of output row i at columns start ... start + length - 1, in two passes: of each
+# column of wh rows, then of ww columns. Every difference is taken within a window, so values elsewhere cost no digits.
+# scratch: 4 rows of length + ww - 1.
+cdef void _moments_of_windows(const narrow* image, int64_t i, int64_t start, int64_t length, const Windows* w,
+                              double* scratch, double* m, double* s) noexcept nogil:
+    cdef int64_t span = length + w.ww - 1, q, k, j, source
+    cdef double beyond = w.outside + w.shift, wh = <double> w.wh, ww = <double> w.ww, d
+    cdef double* line = scratch
+    cdef double* column = line + span
+    cdef double* mean = column + span
+    cdef double* variance = mean + span
+    source = w.rows[i]
+    _load_row(image + source * w.width if source >= 0 else NULL, beyond, start, span, w, column)
+    for q in range(span):
+        mean[q] = 0
+    for k in range(1, w.wh):
+        source = w.rows[i + k]
+        _load_row(image + source * w.width if source >= 0 else NULL, beyond, start, span, w, line)
+        for q in range(span):
+            mean[q] += line[q] - column[q]
+    for q in range(span):
+        mean[q] = mean[q] / wh
+        variance[q] = mean[q] * mean[q]
+    for k in range(1, w.wh):
+        source = w.rows[i + k]
+        _load_row(image + source * w.width if source >= 0 else NULL, beyond, start, span, w, line)
+        for q in range(span):
+            d = line[q] - column[q] - mean[q]
+            variance[q] += d * d
+    for q in range(span):
+        column[q] += mean[q]
+        variance[q] = variance[q] / wh
+    for j in range(length):
+        m[j] = 0
+    for k in range(1, w.ww):
+        for j in range(length):
+            m[j] += column[j + k] - column[j]
+    for j in range(length):
+        m[j] = m[j] / ww
+        s[j] = variance[j] + m[j] * m[j]
+    for k in range(1, w.ww):
+        for j in range(length):
+            d = column[j + k] - column[j] - m[j]
+            s[j] += variance[j + k] + d * d
+    for j in range(length):
+        s[j] = s[j] / ww
+        m[j] = column[j] + m[j] + (w.origin - w.shift)
+
+
+# Row i of the output, in tiles that stay in the nearest cache. passed: the largest sum of squares that the running sums
+# of this stripe went over. A variance that is small beside their rounding errors is computed anew from the pixels.
+cdef void _finish_row(const narrow* image, int64_t i, const sums* once, const sums* squares, double passed,
+                      double* scratch, real* output, const Windows* w, double* largest) noexcept nogil:
     cdef double m[TILE]
     cdef double s[TILE]
     cdef int64_t tile, start, length
+    cdef double least, doubtful = passed / (w.wh * w.ww) * DOUBTFUL
     for tile in range((w.width + TILE - 1) // TILE):
         start = tile * TILE
         length = min(<int64_t> TILE, w.width - start)
         _differences(once + start, w.ww, length, m)
         if squares != NULL:
             _differences(squares + start, w.ww, length, s)
+        least = _moments_of_sums(m, s, length, w)
+        if sums is double:
+            if w.rule >= NIBLACK and least < doubtful:
+                _moments_of_windows(image, i, start, length, w, scratch, m, s)
         _apply(m, s, length, output + start, w, largest)
 
 
@@ -179,7 +267,13 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
     cdef bint squared = w.rule >= NIBLACK
     cdef int64_t i, q, padded = w.width + w.ww
     cdef sums* once = <sums*> malloc(2 * (w.width + padded) * sizeof(sums))
-    if once == NULL:
+    cdef double* scratch = NULL
+    cdef double passed = 0
+    if squared and sums is double:
+        scratch = <double*> malloc(4 * (TILE + w.ww) * sizeof(double))
+    if once == NULL or (squared and sums is double and scratch == NULL):
+        free(once)
+        free(scratch)
         return 1
     cdef sums* squares = once + w.width if squared else NULL
     cdef sums* running = once + 2 * w.width
@@ -204,8 +298,11 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
         _run_along(once, edge, w, running)
         if squared:
             _run_along(squares, edge * <sums> w.outside, w, running_squares)
-        _finish_row(running, running_squares, output + i * w.width, w, largest)
+            if sums is double:
+                passed = max(passed, running_squares[padded - 1])
+        _finish_row(image, i, running, running_squares, passed, scratch, output + i * w.width, w, largest)
     free(once)
+    free(scratch)
     return 0
 
 
@@ -316,6 +413,63 @@ def _sum_windows(sums[::1] x, shape, window, sources, double outside):
     return np.asarray(x)
 
 
+# Means and variances of `width` rows of n, each of `inner` cells, from those of the rows; see `_moments_of_windows`.
+cdef void _merge_line(const double* mean, const double* variance, double* m, double* s, int64_t n, int64_t inner,
+                      const int64_t* source, int64_t width, double outside) noexcept nogil:
+    cdef int64_t i, j, q, r, first
+    cdef double base, d
+    for i in range(n):
+        first = source[i]
+        for j in range(inner):
+            m[i * inner + j] = 0
+            s[i * inner + j] = 0
+        for q in range(1, width):
+            r = source[i + q]
+            for j in range(inner):
+                base = outside if first < 0 else mean[first * inner + j]
+                m[i * inner + j] += (outside if r < 0 else mean[r * inner + j]) - base
+        for j in range(inner):
+            m[i * inner + j] = m[i * inner + j] / width
+        for q in range(width):
+            r = source[i + q]
+            for j in range(inner):
+                base = outside if first < 0 else mean[first * inner + j]
+                d = (outside if r < 0 else mean[r * inner + j]) - base - m[i * inner + j]
+                s[i * inner + j] += (0.0 if r < 0 else variance[r * inner + j]) + d * d
+        for j in range(inner):
+            base = outside if first < 0 else mean[first * inner + j]
+            m[i * inner + j] += base
+            s[i * inner + j] = s[i * inner + j] / width
+
+
+cdef void _merge_lines(const double* mean, const double* variance, double* m, double* s, int64_t outer, int64_t n,
+                       int64_t inner, const int64_t* source, int64_t width, double outside) noexcept nogil:
+    cdef int64_t o
+    for o in prange(outer, schedule="static"):
+        _merge_line(mean + o * n * inner, variance + o * n * inner, m + o * n * inner, s + o * n * inner, n, inner,
+                    source, width, outside)
+
+
+def _merge_moments(image, window, sources, double outside):
+    """Return the mean and the variance of each window, flat, merged along one axis after the other."""
+    cdef double[::1] mean = image.reshape(-1).astype(np.float64)
+    cdef double[::1] variance = np.zeros(image.size)
+    cdef double[::1] m
+    cdef double[::1] s
+    cdef const int64_t[::1] source
+    cdef int64_t n, width, inner = image.size, outer = 1
+    for axis in range(image.ndim):
+        n, width = image.shape[axis], window[axis]
+        inner = inner // n
+        source = sources[axis]
+        m, s = np.empty(image.size), np.empty(image.size)
+        with nogil:
+            _merge_lines(&mean[0], &variance[0], &m[0], &s[0], outer, n, inner, &source[0], width, outside)
+        mean, variance = m, s
+        outer *= n
+    return np.asarray(mean), np.asarray(variance)
+
+
 def _many_axes(image, window, sources, outside, shift, origin, rule, parameters, output):
     """Sum along one axis after the other, then apply the rule to the sums. Scratch: 32 bytes a pixel."""
     cdef Windows w
@@ -325,22 +479,27 @@ def _many_axes(image, window, sources, outside, shift, origin, rule, parameters,
     pixels = image.reshape(-1).astype(np.float64 if image.dtype.kind == "f" else np.int64).view(dtype)
     if dtype is np.float64:
         pixels -= shift
+    w.height, w.width, w.wh, w.ww = 1, image.size, 1, int(np.prod(window))
+    w.outside, w.shift, w.origin = outside, shift, origin
+    w.rule = rule_of
+    for k in range(6):
+        w.p[k] = parameters[k] if k < len(parameters) else 0.0
     once = _sum_windows(pixels, image.shape, window, sources, outside)
     squares = _sum_windows(pixels * pixels, image.shape, window, sources, outside * outside)
     if dtype is np.uint64:
         once, squares = once.view(np.int64).astype(np.float64), squares.view(np.int64).astype(np.float64)
     cdef double[::1] m = once
     cdef double[::1] s = squares
-    cdef double largest = 0
-    w.height, w.width, w.wh, w.ww = 1, image.size, 1, int(np.prod(window))
-    w.outside, w.shift, w.origin = outside, shift, origin
-    for k in range(6):
-        w.p[k] = parameters[k] if k < len(parameters) else 0.0
+    cdef double largest = 0, least
+    with nogil:
+        least = _moments_of_sums(&m[0], &s[0], w.width, &w)
+    if rule_of >= NIBLACK and dtype is np.float64:
+        if least < DOUBTFUL * float(np.square(pixels).max()):
+            m, s = _merge_moments(image, window, sources, outside + shift)
+            once = np.asarray(m)
+            once += origin - shift
     if rule_of == WOLF:
-        mean = once / w.ww
-        deviation = np.sqrt(np.maximum(squares / w.ww - mean * mean, 0.0))
-        w.p[2] = float(deviation.max()) or 1.0
-    w.rule = rule_of
+        w.p[2] = float(np.sqrt(max(np.asarray(s).max(), 0.0))) or 1.0
     cdef double[::1] doubles
     cdef float[::1] singles
     if output.dtype == np.float64:

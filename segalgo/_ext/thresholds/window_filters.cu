@@ -1,4 +1,4 @@
-// Gaussian and median of the window around each pixel. Launched by cuda/window_filters.py.
+// Gaussian and median of the window around each pixel. Launched by cuda/thresholds/window_filters.py.
 
 // One thread: one cell, weighted along one axis of n cells, `inner` apart, in double: the cell times weights[0], then
 // the pairs from the farthest to the nearest, as in the reference. source names the cell at each padded place (-1:

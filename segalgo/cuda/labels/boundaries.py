@@ -1,4 +1,4 @@
-"""Where regions of different labels meet: launch code of ``_ext/boundaries.cu``."""
+"""Where regions of different labels meet: launch code of ``_ext/labels/boundaries.cu``."""
 
 import itertools
 from typing import Any

@@ -1,4 +1,4 @@
-"""Connected components: launch code of ``_ext/labeling.cu``."""
+"""Connected components: launch code of ``_ext/labels/labeling.cu``."""
 
 import math
 from itertools import product

@@ -1,4 +1,4 @@
-"""What labels measure: launch code of ``_ext/measurement.cu``."""
+"""What labels measure: launch code of ``_ext/labels/measurement.cu``."""
 
 import itertools
 from typing import Any

@@ -1,4 +1,4 @@
-"""Keep, remove, renumber and fill labels: launch code of ``_ext/relabeling.cu``."""
+"""Keep, remove, renumber and fill labels: launch code of ``_ext/labels/relabeling.cu``."""
 
 import itertools
 from typing import Any

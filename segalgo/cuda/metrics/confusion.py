@@ -1,4 +1,4 @@
-"""Pairs of labels counted: launch code of ``_ext/confusion.cu``."""
+"""Pairs of labels counted: launch code of ``_ext/metrics/confusion.cu``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A picture and a threshold to a mask: launch code of ``_ext/binarization.cu``."""
+"""A picture and a threshold to a mask: launch code of ``_ext/thresholds/binarization.cu``."""
 
 from typing import Any
 

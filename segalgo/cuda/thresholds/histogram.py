@@ -1,4 +1,4 @@
-"""What global thresholds ask of the pixels: launch code of ``_ext/thresholding.cu``."""
+"""What global thresholds ask of the pixels: launch code of ``_ext/thresholds/histogram.cu``."""
 
 from typing import Any
 
@@ -96,7 +96,7 @@ def smallest_gap(image: Any) -> float:
 
 
 def smooth_histogram(counts: Any, max_num_iter: int) -> np.ndarray:
-    """See `segalgo.reference.thresholds.histogram`. One block; its first thread adds, for the order counts."""
+    """See `segalgo.reference.thresholds.histogram`. One block; its first thread adds, since the order matters."""
     device = device_of(counts)
     smooth = counts.astype(np.float32)
     entering = device.xp.zeros(smooth.size, np.float64)

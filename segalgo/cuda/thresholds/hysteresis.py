@@ -1,4 +1,4 @@
-"""Regions above a low threshold that reach a high one: launch code of ``_ext/hysteresis.cu``."""
+"""Regions above a low threshold that reach a high one: launch code of ``_ext/thresholds/hysteresis.cu``."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Gaussian and median of the window around each pixel: launch code of ``_ext/window_filters.cu``."""
+"""Gaussian and median of the window around each pixel: launch code of ``_ext/thresholds/window_filters.cu``."""
 
 import math
 from collections.abc import Sequence

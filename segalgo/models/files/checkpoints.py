@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 
 from segalgo.models.files.limits import FACTOR, FLOOR
+from segalgo.models.files.onnx_files import from_onnx
 from segalgo.models.files.records import model_from_record
 from segalgo.models.files.state_dict_names import translate
 from segalgo.models.files.state_dicts import without_prefixes
+from segalgo.models.files.tflite_files import from_tflite
 from segalgo.models.files.weights import as_path, load_weights, read_record
 from segalgo.models.files.weights_error import DAMAGE, WeightsError, quoted
 from segalgo.models.graph.network import IGNORED, Network
 from segalgo.models.networks import architectures
 
+GRAPHS = {".onnx": from_onnx, ".tflite": from_tflite}
 SHARD = re.compile(r"-\d{5}-of-\d{5}\.")
 MOST_GROUPS = 64
 LEAST_LIMIT = 1024  # no argument of a small network is refused for its size
@@ -43,12 +46,12 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
         transformers of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and
         wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg. Where the names of the network have a prefix in front, beside
-        parameters of other things, those of the network are taken.
+        parameters of other things, those of the network are taken. Also a file that `from_onnx` or `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     **arguments
-        Of the architecture, against or beyond what the file says: weights do not tell ``padding="valid"`` from
-        ``"same"``. Files that `Network.save` wrote need none.
+        Of `from_onnx` and `from_tflite` for files of these kinds. Else of the architecture, against or beyond what the
+        file says: weights do not tell ``padding="valid"`` from ``"same"``. Files that `Network.save` wrote need none.
 
     Returns
     -------
@@ -61,7 +64,7 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         If the file cannot be read, no architecture is recognised, or names and shapes do not fit the one that is; then
         the mismatches are listed.
     TypeError
-        If `path` is no path or `key` is no string.
+        If `path` is no path, `key` is no string, or given for a graph.
 
     Warns
     -----
@@ -78,6 +81,10 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
     1
     """
     path = as_path(path)
+    if path.suffix.lower() in GRAPHS:
+        if key is not None:
+            raise TypeError(f"key={key!r:.80}: expected none with a graph")
+        return GRAPHS[path.suffix.lower()](path, **arguments)
     given = load_weights(path, key)
     record = read_record(path)
     try:
@@ -210,7 +217,7 @@ def _check_arguments(arguments: Any, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def _listed_networks() -> str:
-    return ", ".join(network.__name__ for network in architectures().values())
+    return ", ".join(network.__name__ for network in architectures().values() if network.mark)
 
 
 def _suited(record: dict[str, Any]) -> dict[str, Any]:

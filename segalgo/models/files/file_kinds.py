@@ -48,7 +48,7 @@ def kind_of(file: MappedFile) -> str:
     if head[257:262] == b"ustar":
         raise RefusedError("is a tar archive of files: unpack it first" + _old_tar(head))
     if head[4:8] == b"TFL3":
-        raise RefusedError("is a TensorFlow Lite model, expected weights of PyTorch, safetensors or .npz")
+        raise RefusedError("is a TensorFlow Lite model: segalgo.models.from_tflite reads it, named .tflite")
     if file.data[max(0, file.size - 8) :] == TENSORFLOW_TABLE:
         raise RefusedError("is a TensorFlow checkpoint, expected weights of PyTorch, safetensors or .npz")
     if head.startswith(b"PK"):

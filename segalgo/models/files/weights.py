@@ -76,7 +76,7 @@ def load_weights(path: Any, key: str | None = None) -> dict[str, np.ndarray]:
     path = as_path(path)
     if key is not None and not isinstance(key, str):
         raise TypeError(f"key={key!r:.80}: expected a string")
-    with _errors_of(path):
+    with errors_of(path):
         _check_name(path)
         if path.name.lower().endswith(INDEX):
             weights, found = _read_shards(path), False
@@ -111,8 +111,8 @@ def save_weights(path: Any, weights: Mapping[str, Any], record: Mapping[str, Any
     WeightsError
         If the file cannot be written.
     TypeError, ValueError
-        If `path` is no path of that name, a name is no string that can be printed, a value is no array of such a dtype,
-        or `record` holds other things than plain values.
+        If `path` does not have that suffix, a name is not a printable string, a value is not an array of such a dtype,
+        or `record` holds anything but plain values.
     """
     path = as_path(path)
     if path.suffix.lower() != ".safetensors":
@@ -141,7 +141,7 @@ def read_record(path: Any) -> dict[str, Any] | None:
     path = as_path(path)
     if path.suffix.lower() != ".safetensors":
         return None
-    with _errors_of(path), MappedFile(path) as file:
+    with errors_of(path), MappedFile(path) as file:
         text = read_metadata(file).get(RECORD)
         if text is None:
             return None
@@ -163,7 +163,7 @@ def as_path(path: Any, argument: str = "path") -> Path:
 
 
 @contextmanager
-def _errors_of(path: Path) -> Iterator[None]:
+def errors_of(path: Path) -> Iterator[None]:
     """Turn the errors of reading a file into `WeightsError`, with the name of the file."""
     try:
         yield
@@ -207,7 +207,7 @@ def _read_shards(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of all files of an index."""
     weights: dict[str, np.ndarray] = {}
     for file, names in read_index(path).items():
-        with _errors_of(file):
+        with errors_of(file):
             part, _ = _read(file, None)
             lacking = [name for name in names if name not in part]
             if lacking:

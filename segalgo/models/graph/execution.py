@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 
-import segalgo.models.graph.layers  # noqa: F401  (fills LAYERS)
+import segalgo.models.graph.arithmetic_layers
+import segalgo.models.graph.array_layers
+import segalgo.models.graph.layers  # noqa: F401  (they fill LAYERS)
 from segalgo.models.graph.layer import LAYERS, Layer, Parameter, Shape
 
 INPUT = "input"
@@ -76,7 +78,8 @@ class Reader:
             name, rest = rest[0], rest[1:]
         if len(inputs) != record.inputs if record.inputs is not None else not inputs:
             raise TypeError(
-                f"layer {name} ({record.operation}) has {len(inputs)} inputs: expected {record.inputs or 1}"
+                f"layer {name} ({record.operation}) has {len(inputs)} inputs: "
+                f"expected {1 if record.inputs is None else record.inputs}"
             )
         return self._take(record(*rest, **options), name, inputs)
 

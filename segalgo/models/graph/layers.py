@@ -680,20 +680,26 @@ class Multiply(_Pairwise, operation="multiply"):
 
 @dataclass(frozen=True)
 class Concatenate(Layer, operation="concatenate"):
-    """Any number of arrays, joined along channels."""
+    """Any number of arrays, joined along an axis: the channels, if no other is named."""
 
     onnx = "Concat"
     blocked = "kernel"
     inputs = None
 
+    axis: int = 1
+
     def compute(self, *arrays: Any) -> Any:
-        return array_module(arrays[0]).concatenate(arrays, axis=1)
+        return array_module(arrays[0]).concatenate(arrays, axis=self.axis)
 
     def output_shape(self, *shapes: Shape) -> Shape:
         first = shapes[0]
-        if any(len(s) != len(first) or (s[0], *s[2:]) != (first[0], *first[2:]) for s in shapes):
-            raise ValueError(f"arrays of shapes {', '.join(map(str, shapes))}: expected one shape but for the channels")
-        return (first[0], sum(s[1] for s in shapes), *first[2:])
+        if not -len(first) <= self.axis < len(first):
+            raise ValueError(f"axis={self.axis} of an array {first}: expected one of its axes")
+        axis = self.axis % len(first)
+        if any(len(s) != len(first) or _without(axis, s) != _without(axis, first) for s in shapes):
+            named = "the channels" if axis == 1 else f"axis {axis}"
+            raise ValueError(f"arrays of shapes {', '.join(map(str, shapes))}: expected one shape but for {named}")
+        return (*first[:axis], sum(s[axis] for s in shapes), *first[axis + 1 :])
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         return {}
@@ -704,8 +710,8 @@ class Concatenate(Layer, operation="concatenate"):
     def flops(self, *shapes: Shape) -> int:
         return 0
 
-    def reach(self, axis: int, *shapes: Shape) -> Reach:
-        return CELL
+    def reach(self, axis: int, *shapes: Shape) -> Reach | Unbounded:
+        return BY_SIZE if self.axis % len(shapes[0]) == axis else CELL
 
 
 # Moving cells
@@ -901,6 +907,11 @@ class Reshape(_Moving, operation="reshape"):
 def _check_planes(x: Shape) -> None:
     if len(x) != 4:
         raise ValueError(f"input of shape {x}: expected (N, C, H, W)")
+
+
+def _without(axis: int, shape: Shape) -> Shape:
+    """Return a shape without one of its axes."""
+    return (*shape[:axis], *shape[axis + 1 :])
 
 
 def _pair(value: Any) -> tuple[Any, Any]:

@@ -72,6 +72,12 @@ class Network:
     """What `predict` does to pictures before the network sees them."""
     classes: Classes
     """Names and colors of the classes."""
+    probabilities: bool = False
+    """Whether the network's output is probabilities already, and not logits."""
+    input_size: tuple[int, int] | None = None
+    """Height and width of the only pictures that it takes; None for any."""
+    own_grid: bool = False
+    """Whether `predict` resizes: pictures to `input_size`, scores to the size of the picture."""
 
     def forward(self, layers: Any, x: Any) -> Any:
         """Return logits of x, both as `layers` has them: arrays, or names and shapes."""
@@ -245,6 +251,34 @@ class Network:
         from segalgo.models.graph.summary import summarize
 
         return summarize(self, input_shape or (1, self.in_channels, *self.fitting_size(360, 480)))
+
+    def to_source(self, input_shape: tuple[int, int, int, int] | None = None) -> str:
+        """Return the network as Python: a class with a ``forward``, layer by layer.
+
+        Executed, the class describes the same layers, and `load_state_dict` gives it this network's parameters. Sizes
+        that follow the picture are written as sizes of other arrays where there is such an array; where there is none,
+        the class takes pictures of this size alone.
+
+        Parameters
+        ----------
+        input_shape : (int, int, int, int), optional
+            The input that is described, (N, C, H, W); by default one picture of the network's own size, or 256 x 256.
+
+        Raises
+        ------
+        ValueError
+            If the shape does not fit the network.
+
+        Examples
+        --------
+        >>> import segalgo
+        >>> print(segalgo.models.UNet(1, 2, width=2, depth=1, norm=None).to_source().splitlines()[19])
+                down1_conv1 = layers.conv2d(x, "down1_conv1", 2, 3, padding=1)
+        """
+        from segalgo.models.graph.source import source_of
+
+        size = self.input_size or self.fitting_size(256, 256)
+        return source_of(self, input_shape or (1, self.in_channels, *size))
 
     def plan(self, input_shape: tuple[int, int, int, int], **options: Any) -> Any:
         """Return a function of arrays of this shape that computes logits fast: see `segalgo.models.plan`."""

@@ -115,7 +115,7 @@ def monai_basic_unet(weights: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def smp_network(weights: Mapping[str, Any]) -> dict[str, Any]:
-    """Refuse the weights of segmentation_models.pytorch, whose decoders are none of ours.
+    """Refuse the weights of segmentation_models.pytorch, whose decoders segalgo does not have.
 
     Raises
     ------

@@ -216,7 +216,7 @@ class BlockedPlan:
     def _concatenation(self, layer: FusedLayer) -> bool:
         """Read the parts where they are, as further blocks of one value."""
         step = layer.step
-        if len(step.shape) != 4:
+        if len(step.shape) != 4 or step.layer.axis % 4 != 1:
             return False
         parts = [self._blocks(name) for name in step.inputs]
         buffers, channels = (sum(lists, ()) for lists in zip(*((p.buffers, p.channels) for p in parts), strict=True))

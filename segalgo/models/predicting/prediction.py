@@ -10,7 +10,7 @@ import segalgo
 from segalgo._core.arrays import array_module
 from segalgo.models.plans.plan import planned_logits
 from segalgo.models.predicting.enlargement import enlarge, enlarged_argmax
-from segalgo.models.predicting.preprocessing import as_picture, is_batch
+from segalgo.models.predicting.preprocessing import as_picture, is_batch, to_255
 from segalgo.models.predicting.tiling import Span, windows
 
 Window = tuple[Span, Span]
@@ -46,17 +46,21 @@ def predict(
         if tile is not None or augment:
             raise ValueError("samples with tile or augment: expected one of them")
         return _sample(model, image, samples, seed, progress)
+    if model.own_grid:
+        _check_whole(tile, "tile")
+        scores = _of_size(_on_own_grid(model, image, augment), image.shape[:2])
+        return _labels_of(scores, _threshold(model, augment))
     reduction, seen = model.preprocessing.reduction, model.preprocessing.reduced(image)
     if augment or reduction > 1:
         scores = _averaged(model, seen, tile, progress) if augment else _assembled(model, seen, tile, progress)
         if reduction > 1 and scores.shape[0] > 1:
             return enlarged_argmax(scores, reduction, image.shape[:2])
-        return _labels_of(enlarge(scores, reduction, image.shape[:2]), 0.5 if augment else 0.0)
+        return _labels_of(enlarge(scores, reduction, image.shape[:2]), _threshold(model, augment))
     labels = None
     for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
         if labels is None:
             labels = _empty(logits, image.shape[:2], np.int32)
-        labels[rows.start : rows.stop, columns.start : columns.stop] = _labels_of(logits, 0.0)
+        labels[rows.start : rows.stop, columns.start : columns.stop] = _labels_of(logits, _threshold(model))
     return labels
 
 
@@ -73,11 +77,16 @@ def predict_proba(
         results = [predict_proba(model, one, tile=tile, augment=augment, progress=progress) for one in image]
         return _together(image, results, model, np.float32)
     image = as_picture(image, model.preprocessing, model.in_channels)
+    if model.own_grid:
+        _check_whole(tile, "tile")
+        scores = _of_size(_on_own_grid(model, image, augment), image.shape[:2])
+        return scores if augment else _to_probabilities(scores, model)
     reduction, seen = model.preprocessing.reduction, model.preprocessing.reduced(image)
     if augment:
         return enlarge(_averaged(model, seen, tile, progress), reduction, image.shape[:2])
     if reduction > 1:
-        return _to_probabilities(enlarge(_assembled(model, seen, tile, progress), reduction, image.shape[:2]))
+        logits = enlarge(_assembled(model, seen, tile, progress), reduction, image.shape[:2])
+        return _to_probabilities(logits, model)
     return _probabilities(model, image, tile, progress)
 
 
@@ -115,7 +124,7 @@ def _probabilities(model: Any, image: Any, tile: int | None, progress: bool) -> 
     for rows, columns, logits in _logits_of_windows(model, image, tile, progress):
         if probabilities is None:
             probabilities = _empty(logits, (logits.shape[0], *image.shape[:2]), logits.dtype)
-        probabilities[:, rows.start : rows.stop, columns.start : columns.stop] = _to_probabilities(logits)
+        probabilities[:, rows.start : rows.stop, columns.start : columns.stop] = _to_probabilities(logits, model)
     return probabilities
 
 
@@ -149,7 +158,7 @@ def _sample(model: Any, image: Any, samples: Any, seed: int, progress: bool) -> 
     for k, logits in enumerate(_progress(model.sample(planes, rng, count), count, "sample", progress)):
         # Welford's update: no difference of large sums.
         cut = enlarge(_cut(logits[0], window, model), model.preprocessing.reduction, image.shape[:2])
-        probabilities = _to_probabilities(cut)
+        probabilities = _to_probabilities(cut, model)
         step = probabilities - mean
         mean = mean + step / np.float32(k + 1)
         squares = squares + step * (probabilities - mean)
@@ -204,9 +213,61 @@ def _cut(logits: Any, window: Window, model: Any) -> Any:
     return logits[:, i.inside, j.inside]
 
 
-def _to_probabilities(logits: Any) -> Any:
+def _to_probabilities(logits: Any, model: Any) -> Any:
     """Return probabilities; one class alone is a yes or no."""
+    if model.probabilities:
+        return logits
     return segalgo.sigmoid(logits) if logits.shape[0] == 1 else segalgo.softmax(logits, axis=0)
+
+
+def _threshold(model: Any, averaged: bool = False) -> float:
+    """Return the score above which one class alone is there: a probability of one half."""
+    return 0.5 if averaged or model.probabilities else 0.0
+
+
+def _check_whole(given: Any, option: str) -> None:
+    if given is not None:
+        raise ValueError(f"{option}={given}: expected none, the network's scores do not lie on the grid of the picture")
+
+
+def _on_own_grid(model: Any, image: Any, augment: bool) -> Any:
+    """Return scores (classes, H, W) on the network's own grid.
+
+    Averaged ones are probabilities on the grid of the picture.
+    """
+    seen = model.preprocessing.reduced(image)
+    if not augment:
+        return _own_scores(model, seen)
+    total, parts = None, [(turns, mirror) for turns in range(4) for mirror in (False, True)]
+    for turns, mirror in parts:
+        turned = _turned(seen, turns, (0, 1))
+        scores = _own_scores(model, turned[:, ::-1] if mirror else turned)
+        probabilities = _to_probabilities(_of_size(scores, turned.shape[:2]), model)
+        back = _turned(probabilities[..., ::-1] if mirror else probabilities, -turns, (1, 2))
+        total = back.copy() if total is None else total + back
+    return total / np.float32(len(parts))
+
+
+def _own_scores(model: Any, picture: Any) -> Any:
+    """Return scores (classes, H, W) of a picture, resized to the only size that the network takes if there is one."""
+    if model.input_size is not None and picture.shape[:2] != model.input_size:
+        picture = _resized(picture, model.input_size)
+    return compute_logits(model, array_module(picture).ascontiguousarray(model.preprocessing(picture)[None]))[0]
+
+
+def _resized(picture: Any, size: tuple[int, int]) -> Any:
+    """Return a picture, float32 from 0 to 1, of another size: bilinear, and averaged where it is reduced."""
+    values = to_255(picture if picture.ndim == 3 else picture[..., None]).transpose(2, 0, 1) / np.float32(255)
+    planes = array_module(values).ascontiguousarray(values[None])
+    resized = segalgo.interpolate(planes, size, mode="bilinear", antialias=True)[0].clip(0, 1).transpose(1, 2, 0)
+    return resized if picture.ndim == 3 else resized[..., 0]
+
+
+def _of_size(scores: Any, size: tuple[int, int]) -> Any:
+    """Return scores (classes, H, W) of another size, bilinear."""
+    if scores.shape[1:] == tuple(size):
+        return scores
+    return segalgo.interpolate(array_module(scores).ascontiguousarray(scores)[None], tuple(size), mode="bilinear")[0]
 
 
 def _labels_of(scores: Any, threshold: float) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.arrays import is_cupy
+from segalgo._core.arrays import array_module, is_cupy
 from segalgo._core.checks import as_array, one_of
 from segalgo.layers.average_pooling import avg_pool2d
 from segalgo.pictures.grey import LUMINANCE
@@ -33,6 +33,8 @@ class Preprocessing:
     scale: float | tuple[float, ...] = 64.0
     reduction: int = 1
     """Side of the blocks whose means the network sees; its logits are enlarged bilinearly to the picture's size."""
+    empty_channels: int = 0
+    """Channels of zeros after those of the picture: an earlier mask, for example, that there is not yet."""
 
     def __post_init__(self) -> None:
         one_of(self.channels, "channels", CHANNELS)
@@ -41,6 +43,8 @@ class Preprocessing:
             object.__setattr__(self, name, tuple(map(float, value)) if isinstance(value, Sequence) else float(value))
         if not isinstance(self.reduction, int) or self.reduction < 1:
             raise ValueError(f"reduction={self.reduction!r}: expected an integer of at least 1")
+        if not isinstance(self.empty_channels, int) or self.empty_channels < 0:
+            raise ValueError(f"empty_channels={self.empty_channels!r}: expected an integer of at least 0")
         if not np.all(np.isfinite(self.mean)) or not np.all(np.asarray(self.scale) > 0):
             raise ValueError(f"mean={self.mean}, scale={self.scale}: expected finite numbers, and a scale above 0")
 
@@ -54,7 +58,11 @@ class Preprocessing:
         mean, scale = (
             np.float32(v) if np.ndim(v) == 0 else _like(values, v)[:, None, None] for v in (self.mean, self.scale)
         )
-        return (values - mean) / scale
+        values = (values - mean) / scale
+        if self.empty_channels:
+            empty = array_module(values).zeros((self.empty_channels, *values.shape[1:]), values.dtype)
+            values = array_module(values).concatenate((values, empty))
+        return values
 
     def reduced(self, picture: Any) -> Any:
         """Return the picture that the network sees: itself, or float32 from 0 to 1 where it is reduced.
@@ -94,6 +102,7 @@ def as_picture(image: Any, preprocessing: Preprocessing, in_channels: int) -> An
     image = as_array(image, "image")
     if image.ndim == 3 and image.shape[2] == 1 and preprocessing.channels != "as is":
         image = image[..., 0]
+    in_channels -= preprocessing.empty_channels
     if preprocessing.channels == "as is":
         fits = (image.ndim == 3 and image.shape[2] == in_channels) or (image.ndim == 2 and in_channels == 1)
         expected = f"(H, W, {in_channels})"

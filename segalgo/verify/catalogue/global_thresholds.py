@@ -10,7 +10,9 @@ from segalgo.verify.operation import Operation, Recipe, Source
 SHAPES = ((16, 17), (5, 7), (31, 33), (1, 40), (257,), (6, 7, 9), (64, 64), (2, 3, 4, 5), (1, 2))
 LARGE = ((130, 257), (70000,))
 DTYPES = ("uint8", "float32", "uint16", "float64", "int16", "int8", "float16", "int32", "int64", "uint32")
-VALUES = ("two hills", "small", "ties", "counting", "constant", "random", "alternating", "stripes")
+# Ranges at the ends of a float dtype: of a few subnormals, of one unit in the last place, of the whole dtype.
+ENDS = ("subnormal", "one ulp", "huge")
+VALUES = ("two hills", "small", "ties", "counting", "constant", "random", "alternating", "stripes", *ENDS)
 FEW = ("two hills", "small")
 
 
@@ -25,7 +27,9 @@ def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
 
 
 def _fits(recipe: Recipe) -> bool:
-    """Random integers of many bits have no histogram of a bin a value."""
+    """Random integers of many bits have no histogram of a bin a value, and integers no ends of floats."""
+    if recipe.values in ENDS:
+        return np.dtype(recipe.dtype).kind == "f"
     return (
         np.dtype(recipe.dtype).kind == "f"
         or recipe.values not in ("random", "alternating")
@@ -75,7 +79,13 @@ OPERATIONS = (
     _threshold("triangle"),
     _threshold("isodata", choices={"mask": (False, True), "nbins": (256, 10), "return_all": (False, True)}),
     _threshold("minimum", values=("two hills",), dtypes=DTYPES[:2], fits=lambda r: int(np.prod(r.shape)) >= 1000),
-    _threshold("mean", choices={"mask": (False, True)}, fits=lambda recipe: True, bound=_mean_bound),
+    _threshold(
+        "mean",
+        values=tuple(kind for kind in VALUES if kind != "huge"),  # sums of the bound would overflow
+        choices={"mask": (False, True)},
+        fits=lambda recipe: recipe.values not in ENDS or np.dtype(recipe.dtype).kind == "f",
+        bound=_mean_bound,
+    ),
     _threshold(
         "multiotsu",
         values=FEW,

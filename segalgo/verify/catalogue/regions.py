@@ -1,4 +1,4 @@
-"""Regions: features on a grid, levels of a pyramid."""
+"""Regions: features on a grid, levels of a pyramid, masks pasted into pictures."""
 
 from typing import Any
 
@@ -43,6 +43,16 @@ def _levels(recipe: Recipe, source: Source) -> dict[str, Any]:
     return {"boxes": boxes_of(source), "canonical_size": recipe["canonical_size"]}
 
 
+def _pasted(recipe: Recipe, source: Source) -> dict[str, Any]:
+    masks, (height, width) = source.main(), recipe["size"]
+    corner = source.rng.random((len(masks), 2)) * (width + 6, height + 6) - 5
+    size = source.rng.random((len(masks), 2)) * (width, height)
+    size[::3] = 0  # boxes without an area
+    boxes = np.concatenate([corner, corner + size], axis=1)
+    names = ("size", "threshold", "padding")
+    return {"masks": masks, "boxes": boxes, **{name: recipe[name] for name in names}}
+
+
 OPERATIONS = (
     Operation(
         "roi_align",
@@ -70,5 +80,17 @@ OPERATIONS = (
         VALUES,
         {"canonical_size": (2.0, 224.0, 0.5)},
         fits=lambda recipe: len(recipe.shape) == 2 and recipe.shape[1] == 4,
+    ),
+    Operation(
+        "paste_masks",
+        _pasted,
+        ((3, 5, 7), (1, 1, 1), (0, 4, 4), (4, 1, 9), (2, 1, 6, 5), (5, 14, 14)),
+        FLOATS,
+        (*WIDE, "nan"),
+        {"size": ((12, 9), (1, 1), (0, 5), (33, 20)), "threshold": (None, 0.5, 0.1), "padding": (1, 0, 3)},
+        ((2, 28, 28),),
+        lambda recipe: (
+            (len(recipe.shape) == 3 or (len(recipe.shape) == 4 and recipe.shape[1] == 1)) and 0 not in recipe.shape[-2:]
+        ),
     ),
 )
