@@ -7,7 +7,7 @@ from scipy import ndimage as ndi
 
 import segalgo
 from benchmarks.label_arrays import labels_of
-from benchmarks.peers import peer
+from benchmarks.harness import peer
 
 
 @cache
