@@ -23,3 +23,4 @@ from .run_lengths import rle_iou as rle_iou
 from .run_lengths import rle_to_mask as rle_to_mask
 from .start_lengths import rle_to_start_lengths as rle_to_start_lengths
 from .start_lengths import start_lengths_to_rle as start_lengths_to_rle
+from .suppression import mask_nms as mask_nms
