@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage as ndi
 
 import segalgo
-from benchmarks.label_arrays import labels_of
 from benchmarks.harness import peer
+from benchmarks.label_arrays import labels_of
 
 
 @cache
