@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from segalgo._core.writing import replacing
+from segalgo.commands.group import print_line
 from segalgo.commands.options import FiniteFloat
 from segalgo.commands.refusal import Refusal, refuse_overwriting
 
@@ -76,7 +77,10 @@ def verify_command(
     try:
         report = _report(target, given)
     except (ValueError, VerificationError) as error:
-        raise Refusal(str(error)) from None
+        *lines, last = str(error).splitlines() or [""]
+        for line in lines:  # what a compiler says takes several
+            print_line(line)
+        raise Refusal(last) from None
     report = replace(
         report, command=shlex.join(["segalgo", "verify", *sys.argv[2:]]) if "verify" in sys.argv[1:2] else ""
     )

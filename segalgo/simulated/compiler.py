@@ -48,6 +48,10 @@ ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
 PARAMETERS = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
 
 
+class CompilationError(RuntimeError):
+    """A kernel that does not compile, with what the compiler says."""
+
+
 class Launch(ctypes.Structure):
     """``simulated::Launch`` of simulated_device.h, field by field."""
 
@@ -173,10 +177,10 @@ def cached(parts: Sequence[str], suffix: str) -> Path:
 
 
 def run_compiler(command: Sequence[str], what: str) -> None:
-    """Run the compiler; raise RuntimeError with what it says if it fails."""
+    """Run the compiler; raise CompilationError with what it says if it fails."""
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise RuntimeError(f"{what} does not compile:\n{result.stderr}")
+        raise CompilationError(f"{what} does not compile:\n{result.stderr}")
 
 
 @cache
@@ -239,11 +243,13 @@ class Kernel:
         seed: int = 0,
         os_threads: int | None = None,
         switching: int = 0,
+        marks: Sequence[np.ndarray] = (),
     ) -> None:
         """Run the kernel over the grid; raise RuntimeError with the first fault that a thread met.
 
         The blocks of a watched kernel run one after the other; what it found is left in ``watch.findings``, and the
         number of its atomic and volatile accesses in ``switches``. `switching` lets threads go on in turns at these.
+        `marks` are arrays in which several threads may write the same value at once.
         """
         grid, block = _three(grid), _three(block)
         if not 1 <= block[0] * block[1] * block[2] <= 1024 or block[2] > 64:
@@ -277,7 +283,7 @@ class Kernel:
             failed = self._launch(ctypes.byref(how), pointers)
             text = message.value.decode(errors="replace")
         else:
-            with self.watch.over(arguments):
+            with self.watch.over(arguments, marks):
                 failed = self._launch(ctypes.byref(how), pointers)
             text = self.watch.with_lines(message.value.decode(errors="replace"))
             self.switches = int(how.switches)

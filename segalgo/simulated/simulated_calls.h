@@ -85,6 +85,7 @@ inline int run(Launch* launch, void (*kernel)(const void*), const void* argument
             }
             if (launch->switching) let_other_blocks_go_on();
         }
+        SIMULATED_WATCHED(segalgo_watch_settle());
         block = nullptr;
         if (in_turns) {
             baton->alive[worker] = 0;

@@ -13,12 +13,15 @@ extern "C" {
 
 /* Before a launch: which arrays it was given. */
 __attribute__((visibility("default"))) void segalgo_watch_arrays(int count, const char** names, const void** bases, const uint64_t* bytes,
-                          const uint64_t* items) {
+                          const uint64_t* items, const unsigned char* marks) {
     watch::arrays.clear();
     watch::shared.clear();
     watch::findings.clear();
     watch::seen.clear();
     watch::places.clear();
+    watch::variables.clear();
+    watch::pending.at = nullptr;
+    watch::pending.found.clear();
     watch::workers.clear();
     watch::blocks_started = watch::accesses = 0;
     watch::flags.clear();
@@ -27,7 +30,7 @@ __attribute__((visibility("default"))) void segalgo_watch_arrays(int count, cons
     watch::fences_of_block.clear();
     watch::fences_of_thread.clear();
     segalgo_watch = {};
-    for (int k = 0; k < count; k++) watch::arrays.emplace_back(names[k], bases[k], bytes[k], items[k], false);
+    for (int k = 0; k < count; k++) watch::arrays.emplace_back(names[k], bases[k], bytes[k], items[k], false, marks[k]);
 }
 
 /* After it: what was found, one line each. */
@@ -49,11 +52,14 @@ void segalgo_watch_block(const void* dynamic_shared, size_t bytes) {
     const unsigned* at = segalgo_watch.place;
     watch::places[segalgo_watch.block] = {at[0], at[1], at[2]};
     watch::shared.clear();
-    if (bytes) watch::shared.emplace_back("dynamic shared memory", dynamic_shared, bytes, 1, true);
+    if (bytes) watch::shared.emplace_back("dynamic shared memory", dynamic_shared, bytes, 1, true, true);
     watch::check_shared_size(0);
 }
 
+void segalgo_watch_settle() { watch::settle(); }
+
 void segalgo_watch_leave(int worker) {
+    watch::settle();
     watch::runs_blocks = false; /* until it has the baton again */
     watch::Worker& one = watch::workers[worker];
     one.state = segalgo_watch;
@@ -72,15 +78,16 @@ void segalgo_watch_enter(int worker) {
 }
 
 void segalgo_watch_forget() {
-    for (watch::Region& region : watch::arrays)
-        for (auto& page : region.pages) page.reset();
+    for (std::vector<watch::Region>* list : {&watch::arrays, &watch::variables})
+        for (watch::Region& region : *list)
+            for (auto& page : region.pages) page.reset();
 }
 
 void segalgo_watch_shared(void* base, size_t bytes, size_t item, const char* name, int line) {
     for (const watch::Region& region : watch::shared)
         if (region.base == base) return;
     memset(base, 0xff, bytes); /* NaN, and -1: what is not written shows in the answer too */
-    watch::shared.emplace_back(name, base, bytes, item, true);
+    watch::shared.emplace_back(name, base, bytes, item, true, true);
     watch::check_shared_size(line);
 }
 

@@ -8,7 +8,10 @@
  * What orders two accesses of one block: a barrier between them, or a __syncwarp within a warp. What orders those of
  * different threads or blocks without one: a __threadfence() and then an atomic or volatile access behind the first, and
  * one to the same place before the second. Without the fence nothing orders blocks.
- * Atomics, and volatile accesses (PTX: relaxed), do not race with each other, but with plain accesses. Blocks run one
+ * Atomics, and volatile accesses (PTX: relaxed), do not race with each other, but with plain accesses. A plain read
+ * beside an atomic write (a union-find that walks up) gets some value that was there: that is written down as
+ * unordered, and threads are switched at it from then on, so that the answers tell whether it matters. Plain writes of
+ * the same value (a flag that many threads raise) are no race in shared memory and in arrays that hold marks. Blocks run one
  * after the other here, unless one waits for another, which keeps the record short. Linux only (dl_iterate_phdr).
  */
 #ifndef SEGALGO_SIMULATED_RECORD_H
@@ -55,10 +58,11 @@ struct Region {
     const char *base, *end;
     size_t item, unit;
     bool shared;
+    bool marks; /* threads may write one value at once: a flag, a mark. Not so where each cell has one writer. */
     std::vector<std::unique_ptr<Cell[]>> pages;
-    Region(const char* name, const void* base, size_t bytes, size_t item, bool shared)
+    Region(const char* name, const void* base, size_t bytes, size_t item, bool shared, bool marks)
         : name(name), base(static_cast<const char*>(base)), end(this->base + bytes), item(item ? item : 1),
-          unit(this->item % 4 == 0 ? 4 : this->item % 2 == 0 ? 2 : 1), shared(shared),
+          unit(this->item % 4 == 0 ? 4 : this->item % 2 == 0 ? 2 : 1), shared(shared), marks(marks),
           pages((bytes / unit + page_cells) / page_cells) {}
     Cell& cell(size_t k) {
         auto& page = pages[k / page_cells];
@@ -77,7 +81,17 @@ struct Worker {
 static std::vector<Region> arrays;  /* global memory: what the launch was given */
 static std::vector<Region> shared;  /* of the block that runs */
 static std::vector<std::string> findings;
-static std::set<std::tuple<int, uint32_t, uint32_t>> seen; /* what was found, and where in the code */
+using Key = std::tuple<int, uint32_t, uint32_t>;
+static std::set<Key> seen; /* what was found, and where in the code */
+static std::set<uint32_t> unordered_reads; /* places in the code, kept from launch to launch */
+/* A second plain write: whether it is a race shows when it has happened, by what it changed. */
+static struct {
+    const char* at = nullptr;
+    size_t bytes = 0;
+    char before[16] = {};
+    std::vector<std::pair<Key, std::string>> found;
+} pending;
+static std::vector<Region> variables; /* __device__ variables */
 static std::string listed;
 static const char *library = nullptr, *library_end = nullptr, *tls = nullptr, *tls_end = nullptr;
 static std::map<uint32_t, std::vector<unsigned>> places; /* blockIdx of the blocks that ran */
@@ -115,6 +129,18 @@ static std::string thread_name(uint32_t block, uint32_t thread) {
 /* Whether a fault is new; the same one again need not be written down. */
 static bool is_new(int what, uint32_t pc, uint32_t other_pc = 0) {
     return findings.size() < most_findings && seen.insert({what, pc, other_pc}).second;
+}
+
+/* The last write that met another one has happened: if it left another value than it found, that was a race. */
+static void settle() {
+    if (pending.at == nullptr) return;
+    const bool changed = memcmp(pending.at, pending.before, pending.bytes) != 0;
+    for (auto& one : pending.found) {
+        if (changed && findings.size() < most_findings) findings.push_back(one.second);
+        if (!changed) seen.erase(one.first);
+    }
+    pending.found.clear();
+    pending.at = nullptr;
 }
 
 static uint32_t own_thread(uint32_t thread) { return segalgo_watch.block * 1024 + thread; }
@@ -165,14 +191,20 @@ static bool clash(const Access& before, const Access& now) {
 }
 
 static void race(const Region& region, size_t element, const Access& before, uint32_t block, bool before_writes,
-                 const Access& now, bool now_writes) {
+                 const Access& now, bool now_reads, bool now_writes) {
     const bool far = block != segalgo_watch.block;
-    if (!is_new(far ? 1 : 0, before.pc, now.pc)) return;
-    findings.push_back( /* lines are written as @offset@ and looked up by Python */
-           text("race: %s[%zu] is %s by %s at @%x@ and %s by %s at @%x@, %s", region.name.c_str(), element,
+    const bool unordered = (before.kind == relaxed && !now_writes) || (now.kind == relaxed && !before_writes);
+    if (unordered) unordered_reads.insert(now_writes ? before.pc : now.pc);
+    if (!is_new((unordered ? 6 : 0) + (far ? 1 : 0), before.pc, now.pc)) return;
+    std::string line = /* lines are written as @offset@ and looked up by Python */
+           text("%s: %s[%zu] is %s by %s at @%x@ and %s by %s at @%x@, %s", unordered ? "unordered" : "race",
+                region.name.c_str(), element,
                 before_writes ? "written" : "read", thread_name(block, before.thread).c_str(), before.pc,
                 now_writes ? "written" : "read", thread_name(segalgo_watch.block, now.thread).c_str(), now.pc,
-                far ? "and nothing orders blocks" : "with no __syncthreads() between them"));
+                far ? "and nothing orders blocks" : "with no __syncthreads() between them");
+    if (region.marks && before_writes && before.kind == plain && now_writes && !now_reads && pending.bytes)
+        pending.found.emplace_back(Key(far ? 1 : 0, before.pc, now.pc), line);
+    else findings.push_back(line);
 }
 
 static void remember(Access* slots, const Access& now) {
@@ -210,12 +242,12 @@ static void touch(Region& region, Cell& cell, size_t element, const Access& now,
                text("uninitialised shared memory: %s[%zu] is read by %s at @%x@, and no thread has written it",
                     region.name.c_str(), element, thread_name(segalgo_watch.block, now.thread).c_str(), now.pc));
     for (const Access& write : cell.writes)
-        if (clash(write, now) && !ordered(write, now)) race(region, element, write, cell.block, true, now, writes);
-    if (far_clash(cell.far_write, cell.far_write_block, now)) race(region, element, cell.far_write, cell.far_write_block, true, now, writes);
+        if (clash(write, now) && !ordered(write, now)) race(region, element, write, cell.block, true, now, reads, writes);
+    if (far_clash(cell.far_write, cell.far_write_block, now)) race(region, element, cell.far_write, cell.far_write_block, true, now, reads, writes);
     if (writes) {
         for (const Access& read : cell.reads)
-            if (clash(read, now) && !ordered(read, now)) race(region, element, read, cell.block, false, now, true);
-        if (far_clash(cell.far_read, cell.far_read_block, now)) race(region, element, cell.far_read, cell.far_read_block, false, now, true);
+            if (clash(read, now) && !ordered(read, now)) race(region, element, read, cell.block, false, now, reads, true);
+        if (far_clash(cell.far_read, cell.far_read_block, now)) race(region, element, cell.far_read, cell.far_read_block, false, now, reads, true);
     }
     if (reads) remember(cell.reads, now);
     if (writes) {
@@ -257,8 +289,10 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
     if (at >= segalgo_watch.stack && at < segalgo_watch.stack_end) return; /* a local variable */
     const char* ours = reinterpret_cast<const char*>(&segalgo_watch);
     if (at >= ours && at < ours + sizeof segalgo_watch) return;
-    if (kind == relaxed) segalgo_watch.pause();
     const uint32_t pc = uint32_t(static_cast<const char*>(caller) - library) - 1;
+    if (kind == relaxed || (reads && !unordered_reads.empty() && unordered_reads.count(pc))) segalgo_watch.pause();
+    settle();
+    pending.bytes = writes && bytes <= sizeof pending.before ? bytes : 0;
     const Access now = {pc, segalgo_watch.barriers, segalgo_watch.warp_syncs[segalgo_watch.thread],
                         ++accesses, uint16_t(segalgo_watch.thread), kind};
     if (kind == relaxed && !segalgo_watch.verdict_only) meet_at(at, reads, writes);
@@ -271,10 +305,18 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
             const size_t last = (size_t(at - region.base) + bytes - 1) / region.unit;
             for (size_t k = first; k <= last; k++)
                 touch(region, region.cell(k), k * region.unit / region.item, now, reads, writes);
+            if (!pending.found.empty()) memcpy(pending.before, pending.at = at, bytes);
             return;
         }
     if (at >= library && at < library_end && !writes) return; /* constants */
-    if (at >= library && at < library_end) return;            /* __device__ variables */
+    if (at >= library && at < library_end) { /* __device__ variables: two plain accesses, one of them a write */
+        if (variables.empty() || segalgo_watch.verdict_only || kind != plain) return;
+        Region& region = variables[0];
+        for (size_t k = size_t(at - region.base) / 4; k <= size_t(at - region.base + bytes - 1) / 4; k++)
+            touch(region, region.cell(k), k, now, reads, writes);
+        if (!pending.found.empty()) memcpy(pending.before, pending.at = at, bytes);
+        return;
+    }
     if (at >= tls && at < tls_end) {
         /* threadIdx and its kind; but the room around shared variables lies here too. */
         for (const Region& region : shared)
@@ -297,6 +339,7 @@ static int find_library(struct dl_phdr_info* info, size_t, void* inside) {
     if (inside < low || inside >= high) return 0;
     library = reinterpret_cast<const char*>(info->dlpi_addr);
     library_end = high;
+    if (variables.empty()) variables.emplace_back("__device__ memory", library, size_t(high - low), 4, false, true);
     for (int k = 0; k < info->dlpi_phnum; k++)
         if (info->dlpi_phdr[k].p_type == PT_TLS) {
             tls = static_cast<const char*>(info->dlpi_tls_data);

@@ -33,6 +33,7 @@ extern SegalgoWatch segalgo_watch;
 
 void segalgo_watch_run(const void* in_library); /* on the OS thread that will run the blocks */
 void segalgo_watch_block(const void* dynamic_shared, size_t bytes);
+void segalgo_watch_settle();          /* before memory of a block goes away */
 void segalgo_watch_leave(int worker); /* another OS thread, with another block, goes on */
 void segalgo_watch_enter(int worker);
 void segalgo_watch_forget();          /* what was done before comes before what follows, in all blocks */

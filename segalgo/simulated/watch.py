@@ -24,17 +24,24 @@ class Watch:
         self._lock = threading.Lock()
         self._lines: dict[str, str] = {}
         self.findings: list[str] = []
+        self.unordered: list[str] = []
 
     @contextmanager
-    def over(self, arguments: Sequence[Any]) -> Iterator[None]:
-        """Watch one launch; afterwards `findings` holds a line for each thing found."""
+    def over(self, arguments: Sequence[Any], marks: Sequence[np.ndarray] = ()) -> Iterator[None]:
+        """Watch one launch; afterwards `findings` holds a line for each thing found.
+
+        Several threads may write the same value into one cell of the arrays `marks`. `unordered` holds a line for each
+        plain read beside an atomic write: a race only where it changes an answer.
+        """
         with self._lock:
-            self._register(arguments)
+            self._register(arguments, marks)
             try:
                 yield
             finally:
                 text = self._library.segalgo_watch_findings().decode(errors="replace")
-                self.findings = self.with_lines(text).splitlines()
+                lines = self.with_lines(text).splitlines()
+                self.findings = [line for line in lines if not line.startswith("unordered: ")]
+                self.unordered = [line for line in lines if line.startswith("unordered: ")]
 
     def with_lines(self, text: str) -> str:
         """Return the text with code offsets replaced by lines of the source."""
@@ -43,7 +50,7 @@ class Watch:
             self._look_up(unknown)
         return OFFSET.sub(lambda match: self._lines[match[1]], text)
 
-    def _register(self, arguments: Sequence[Any]) -> None:
+    def _register(self, arguments: Sequence[Any], marks: Sequence[np.ndarray]) -> None:
         arrays = [(k, a) for k, a in enumerate(arguments) if isinstance(a, np.ndarray)]
         names = [self._names[k] if k < len(self._names) else f"argument {k}" for k, _ in arrays]
         count = max(len(arrays), 1)
@@ -53,6 +60,7 @@ class Watch:
             (ctypes.c_void_p * count)(*(array.ctypes.data for _, array in arrays)),
             (ctypes.c_uint64 * count)(*(array.nbytes for _, array in arrays)),
             (ctypes.c_uint64 * count)(*(array.itemsize for _, array in arrays)),
+            (ctypes.c_ubyte * count)(*(any(np.may_share_memory(array, one) for one in marks) for _, array in arrays)),
         )
 
     def _look_up(self, offsets: Sequence[str]) -> None:
@@ -69,6 +77,8 @@ class Watch:
                 current = f"{int(line, 16):x}"
                 continue
             place = re.search(rf"{re.escape(self._file_name)}:(\d+)", line)
+            if "simulated_atomics.h" in line and self._lines.get(current, "").startswith("offset"):
+                self._lines[current] = "an atomic operation"
             # The innermost frame in the kernel's own file: what it calls may be inlined into it.
-            if place and self._lines.get(current, "").startswith("offset"):
+            if place and self._lines.get(current, "").startswith(("offset", "an atomic")):
                 self._lines[current] = f"line {place[1]}"

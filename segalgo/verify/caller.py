@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo.simulated.compiler import CompilationError
 from segalgo.verify.cases.case import Case, split
 from segalgo.verify.comparison import Mismatch
 from segalgo.verify.kernels.expressions import LaunchError
@@ -29,6 +30,8 @@ class Attempt:
     guarded: dict[str, Guarded]
     places: list[int] | None = None
     """Which outputs of the operation these are; None for all of them, or the first ones."""
+    unordered: str = ""
+    """A plain read beside an atomic write of another thread: a race if it changes an answer."""
 
 
 class Caller:
@@ -83,8 +86,8 @@ class Caller:
                 else:
                     args, kwargs, _ = bound(self.parameters, case, placed)
                     outputs = outputs_of(self.function(*args, **kwargs))
-        except LaunchError:
-            raise
+        except (LaunchError, CompilationError):
+            raise  # no verdict: the kernel was not run
         except Exception as error:  # whatever a user's function raises is a finding
             if hasattr(error, "mismatches"):
                 return Attempt([], error.mismatches, [], guarded)
@@ -93,7 +96,8 @@ class Caller:
         if places is None and self._lacks_a_flag(case):
             places = list(range(len(outputs))) if len(outputs) <= len(case.shaped) else None
         faults = _damage(guarded) + _shared(case, outputs, guarded)
-        return Attempt([np.array(output) for output in outputs], faults, outputs, guarded, places)
+        unordered = getattr(self.function, "unordered", "") if self.by_case else ""
+        return Attempt([np.array(output) for output in outputs], faults, outputs, guarded, places, unordered)
 
     def _lacks_a_flag(self, case: Case) -> bool:
         if self.parameters is None:
@@ -138,7 +142,7 @@ def bound(
     for name in positional[len(args) :]:
         # A parameter that must be given, under a name of the function's own: the next one that the door has.
         unnamed = [key for key in kwargs if key not in parameters]
-        if parameters[name].default is inspect.Parameter.empty and name not in {**arguments, **kwargs} and unnamed:
+        if parameters[name].default is inspect.Parameter.empty and name not in {*arguments, *kwargs, *door} and unnamed:
             kwargs = {**{key: value for key, value in kwargs.items() if key != unnamed[0]}, name: kwargs[unnamed[0]]}
     missing = {
         name for name in kwargs if name not in parameters and name not in FLAGS and not _is_meant(case, name, arguments)

@@ -21,6 +21,8 @@ CLEAN, OTHER = (0, 0), (1, 1)
 ONLY_GUARDS, ONLY_FRESH = (1, 0), (0, 1)
 PATTERN = (CLEAN, OTHER, OTHER, CLEAN, CLEAN, OTHER)
 
+UNORDERED = "plain reads beside atomic writes change no answer: "
+
 Verdict = tuple[list[Mismatch], Worst, list[str], Attempt]
 
 
@@ -33,17 +35,18 @@ def judge(case: Case, call: Caller) -> Verdict:
     second = call(case, *OTHER)
     if second.faults:
         return second.faults, worst, [], first
-    remarks: list[str] = []
+    remarks = [f"{UNORDERED}{first.unordered}"] if first.unordered else []
     if _shapes(first) != _shapes(second):
         again = compared(case, second)[0]
         return wrong or [_renamed(again[0], "state between calls")], worst, [], first
     if not _same(first, second):
-        wrong, remarks = cause(case, call, first, second, wrong)
+        wrong, more = cause(case, call, first, second, wrong)
         if wrong:
-            return wrong, worst, remarks, first
+            return wrong, worst, more, first
+        remarks += more
     if call.schedules > 1:
-        return *_in_other_orders(case, call, first, wrong, worst, remarks), first
-    return wrong, worst, remarks, first
+        wrong, worst, remarks = _in_other_orders(case, call, first, wrong, worst, remarks)
+    return wrong, worst, [] if wrong else remarks, first
 
 
 def cause(
@@ -130,8 +133,10 @@ def _in_other_orders(
             text = f"right with threads {name}, wrong with threads {call.function.schedule_name(0)}: "  # type: ignore[attr-defined]
             return [_renamed(wrong[0], "race", text)], worst, remarks
         worst = worst if wrong else worst | error
-    if differ and not wrong and not remarks:
-        remarks = [f"answers differ between orders of threads, within the bound: {_describe(case)}"]
+    if differ and wrong and first.unordered:  # wrong in every order, and each time otherwise
+        wrong = [Mismatch("race", first.unordered, wrong[0].output, wrong[0].wrong), *wrong]
+    if differ and not wrong and not any("within the bound" in remark for remark in remarks):
+        remarks = [*remarks, f"answers differ between orders of threads, within the bound: {_describe(case)}"]
     return wrong, worst, remarks
 
 

@@ -13,7 +13,7 @@ from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes, fits
 from segalgo.verify.cases.shrinking import shrunk
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, Worst
-from segalgo.verify.judge import compared, judge, with_fresh_numbers
+from segalgo.verify.judge import UNORDERED, compared, judge, with_fresh_numbers
 from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import Recipe
 from segalgo.verify.reports.report import Finding, Report, strongest
@@ -26,7 +26,12 @@ LOOP = 20
 MOST_ASKED = 8
 PATIENCE = 20
 # Arguments that a parameter of the recipes makes, under another name.
-MADE_FROM = {"axes": ("normalized_shape",), "affine": ("weight", "bias"), "target": ("size", "scale_factor")}
+MADE_FROM = {
+    "axes": ("normalized_shape",),
+    "affine": ("weight", "bias"),
+    "target": ("size", "scale_factor"),
+    "limit": ("max_size", "min_size"),
+}
 
 
 def check(
@@ -108,6 +113,8 @@ def check(
     'changes its input'
     """
     known = operation_of(operation)
+    if dtypes is None and hasattr(function, "dtypes"):
+        dtypes = function.dtypes()  # a kernel knows what it takes
     fixed = dict(fix or {}) | dict(getattr(function, "fix", {}))
     run = _Run(operation, Caller(function, device, fixed), seed, progress, until(seconds))
     run.all(chosen_recipes(operation, seed, dtypes, layouts, ndims, fixed), cases)
@@ -184,7 +191,8 @@ class _Run:
         self.progress(case.recipe.number, case.recipe.describe())
         wrong, worst, remarks, first = judge(case, self.call)
         self.judged += 1
-        self.remarks += remarks
+        said = any(remark.startswith(UNORDERED) for remark in self.remarks)
+        self.remarks += [remark for remark in remarks if not (said and remark.startswith(UNORDERED))]
         if not wrong:
             self.worst |= worst
             if len(self.passed) < FRESH:
@@ -258,6 +266,8 @@ class _Run:
         if self.findings:
             first = strongest(self.findings)
             smallest = shrunk(first, self.call) if shrink and not first.after else first
+        if self.passed and hasattr(function, "limits"):
+            self.remarks += function.limits(self.passed[0])
         left_out = function.left_out() if hasattr(function, "left_out") else []
         for name in left_out:
             self.uncovered[f"output {name}"] = self.judged

@@ -31,6 +31,7 @@ CALLS = {
     "find_boundaries": lambda: segalgo.find_boundaries(LABELS),
     "distance_transform": lambda: segalgo.distance_transform(LABELS, return_indices=True),
     "distance_transform city block": lambda: segalgo.distance_transform(VOLUME, metric="cityblock"),
+    "watershed": lambda: segalgo.watershed(IMAGE, LABELS * (LABELS % 5 == 0), method="forest"),
     "confusion_matrix": lambda: segalgo.metrics.confusion_matrix(IMAGE, IMAGE[::-1], 256, None),
     "mask_to_counts": lambda: segalgo.masks.mask_to_counts(np.tile(IMAGE > 120, (2, 2))),
     "rle_to_mask": lambda: segalgo.masks.rle_to_mask({"size": [2100, 1000], "counts": [700] * 3000}),

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from verify_until import report_until
 
 import segalgo
 from segalgo import verify
@@ -172,7 +173,7 @@ MUTANTS = {
 }
 
 
-def report_of(tmp_path, name, text, **more):
+def kernel_of(tmp_path, name, text):
     given = {"entry": f"{name}<T>", "dtypes": ["float32"], **KERNELS[name]}
     dtypes, ndims = given.pop("dtypes"), given.pop("ndims", None)
     if "steps" in given:
@@ -180,13 +181,13 @@ def report_of(tmp_path, name, text, **more):
     path = tmp_path / f"{name}.cu"
     path.write_text(text)
     kernel = verify.CudaKernel(str(path), **given)
-    options = {"cases": CASES, "dtypes": dtypes, "ndims": ndims, "layouts": ("C",), **more}
-    return verify.check(kernel.operation, kernel, **options)
+    return kernel, {"dtypes": dtypes, "ndims": ndims, "layouts": ("C",)}
 
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_right_kernels_pass(tmp_path, name):
-    report = report_of(tmp_path, name, SOURCE.read_text(), cases=2 * CASES)
+    kernel, options = kernel_of(tmp_path, name, SOURCE.read_text())
+    report = verify.check(kernel.operation, kernel, cases=CASES, **options)
     assert report.passed, str(report)
 
 
@@ -197,7 +198,8 @@ def test_planted_bugs_are_found(tmp_path, bug):
     assert old in text
     # What shows in values alone needs each kind of values.
     cases = 4 * CASES if kind == "wrong values" else CASES
-    report = report_of(tmp_path, name, text.replace(old, new), shrink=False, cases=cases)
+    kernel, options = kernel_of(tmp_path, name, text.replace(old, new))
+    report = report_until(kind, kernel.operation, kernel, cases, **options)
     assert report.verdict == "FAILED"
     assert not kind or kind in report.kinds, str(report)
 

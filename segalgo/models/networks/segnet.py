@@ -7,11 +7,10 @@ import numpy as np
 
 from segalgo.models.graph.network import Network, as_count
 from segalgo.models.graph.other_names import OtherNames, kernel_shape, renamed
+from segalgo.models.networks.backbones.vgg import CONVOLUTIONS as ENCODER
+from segalgo.models.networks.backbones.vgg import DEPTHS, TORCHVISION
 
-DEPTHS = (2, 2, 3, 3, 3)
-ENCODER = tuple(f"conv{stage}_{j}" for stage, depth in enumerate(DEPTHS, 1) for j in range(1, depth + 1))
-# Layers of torchvision's vgg16 and vgg16_bn, `features.{number}`, in the order of the thirteen convolutions.
-VGG16 = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
+# Layers of torchvision's vgg16_bn, `features.{number}`, in the order of the thirteen convolutions.
 VGG16_BN = (0, 3, 7, 10, 14, 17, 20, 24, 27, 30, 34, 37, 40)
 BATCH_NORM_EPS = 1e-5
 
@@ -19,7 +18,7 @@ BATCH_NORM_EPS = 1e-5
 def vgg16(names: set[str]) -> dict[str, str]:
     """Return our layer for each layer of torchvision's VGG16, with or without batch normalization."""
     if f"features.{VGG16_BN[-1]}.weight" not in names:
-        return {f"features.{number}": ours for number, ours in zip(VGG16, ENCODER, strict=True)}
+        return {f"features.{number}": ours for number, ours in zip(TORCHVISION, ENCODER, strict=True)}
     layers = {f"features.{number}": ours for number, ours in zip(VGG16_BN, ENCODER, strict=True)}
     return layers | {f"features.{number + 1}": f"{ours}_bn" for number, ours in zip(VGG16_BN, ENCODER, strict=True)}
 

@@ -2,12 +2,20 @@
 
 from typing import Any
 
+import numpy as np
+
 from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 LABEL_VALUES = ("blobs", "ties", "zeros", "constant", "checkerboard", "stripes", "spiral", "sparse labels")
 LABEL_DTYPES = ("int32", "uint8", "int64", "uint16", "uint32", "int8", "uint64")
 SHAPES = (*PICTURES, (0, 3))
+# The limit by both of its names: functions take one or the other.
+AN_AREA = "of a label"  # just at the limit: what stays at `min_size` and goes at `max_size`
+SIZE_LIMITS = (
+    *(("max_size", 4), ("min_size", 5), ("max_size", AN_AREA), ("min_size", AN_AREA)),
+    *(("max_size", 0), ("min_size", 2), ("max_size", 20), ("min_size", 65)),
+)
 
 
 def _labels(name: str) -> Any:
@@ -23,6 +31,15 @@ def _border_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     return {"labels": labels, "buffer_size": recipe["buffer_size"], "bgval": recipe["bgval"], "mask": mask}
 
 
+def _size_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    name, limit = recipe["limit"]
+    labels = source.main()
+    if limit == AN_AREA:
+        areas = np.unique(np.unique(labels[labels != 0], return_counts=True)[1]) if labels.dtype != bool else ()
+        limit = int(areas[len(areas) // 2]) if len(areas) else 4
+    return {"labels": labels, name: limit, "connectivity": recipe["connectivity"]}
+
+
 def _border_fits(recipe: Recipe) -> bool:
     if recipe["mask"]:
         return recipe["buffer_size"] == 0
@@ -32,11 +49,11 @@ def _border_fits(recipe: Recipe) -> bool:
 OPERATIONS = (
     Operation(
         "remove_small_objects",
-        _labels("labels"),
+        _size_arguments,
         SHAPES,
         (*LABEL_DTYPES, "bool"),
         LABEL_VALUES,
-        {"max_size": (4, 0, 1, 20, 64), "connectivity": (1, None)},
+        {"limit": SIZE_LIMITS, "connectivity": (1, None)},
         LARGE_PICTURES,
         lambda recipe: recipe["connectivity"] is not None or recipe.dtype == "bool",
     ),

@@ -9,7 +9,7 @@ from segalgo.verify.cases.case import Case
 from segalgo.verify.kernels.launch_scope import PAD, PAIRS, RENAMED, SIZES, output_names, scope_of
 
 # Parameters that a kernel sees in the sizes of its output alone, or in which outputs it writes.
-IN_THE_SIZES = ("output_size", "return_indices", "return_num", "scale_factor", "output_padding")
+IN_THE_SIZES = ("output_size", "return_indices", "return_num", "output_padding")
 # The same of single operations.
 SEEN_IN_SIZES = {
     "interpolate": ("size",),
@@ -23,6 +23,7 @@ STANDS_FOR: dict[str, tuple[str, ...]] = {
     "normalized_shape": ("axes", "length", "normalized", "outer"),
     "pad": PAD,
     "wrap": ("wrap0", "wrap1"),
+    "scale_factor": ("scale_factor0", "scale_factor1"),
 }
 
 
@@ -47,7 +48,22 @@ def not_covered(case: Case, used: set[str], fixed: set[str]) -> set[str]:
 
 
 def _is_read_off_sizes(case: Case, name: str) -> bool:
+    if name == "scale_factor":
+        return _sizes_tell_the_scale(case.arguments)
     return name in IN_THE_SIZES or name in SEEN_IN_SIZES.get(case.recipe.operation, ())
+
+
+def _sizes_tell_the_scale(arguments: dict[str, Any]) -> bool:
+    """Return whether a kernel that divides one size by the other has the scale that is asked for.
+
+    An output of floor(size * scale) cells loses the fraction, and the coordinates follow the scale as it is given.
+    """
+    scale = arguments["scale_factor"]
+    if scale is None or arguments.get("recompute_scale_factor") or arguments.get("align_corners"):
+        return True
+    sizes = next(iter(arguments.values())).shape[2:]
+    scales = scale if isinstance(scale, tuple) else (scale,) * len(sizes)
+    return all(float(n * s).is_integer() for n, s in zip(sizes, scales, strict=True))
 
 
 def _is_named(name: str, value: Any, used: set[str], arguments: dict[str, Any]) -> bool:

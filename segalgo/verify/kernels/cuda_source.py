@@ -1,5 +1,6 @@
 """A CUDA kernel from source as a function that `check` can judge: on the simulated device, watched, or on a GPU."""
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,9 +14,9 @@ from segalgo.cuda.device import C_NAMES
 from segalgo.verify.cases.case import Case
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.kernels.coverage import not_covered, outputs_written
-from segalgo.verify.kernels.expressions import LaunchError, values
+from segalgo.verify.kernels.expressions import LaunchError, parse, values
 from segalgo.verify.kernels.faults import KernelFaultError
-from segalgo.verify.kernels.launch_scope import output_names, scope_of
+from segalgo.verify.kernels.launch_scope import SIZES, output_names, scope_of
 from segalgo.verify.kernels.steps import Step, scratch_of, step_of
 from segalgo.verify.processes.guards import aligned_empty
 
@@ -34,6 +35,11 @@ SCHEDULES = (
     ("switched at random (seed 7)", "shuffled", 7, 100),
     ("switched at random, seldom (seed 8)", "shuffled", 8, 101),
 )
+# Bytes of shared memory that a block gets, and the most that a card gives (compute capability 9.0) where the host asks.
+SHARED, MOST_SHARED = 48 * 1024, 227 * 1024
+OPTS_IN = "cudaFuncAttributeMaxDynamicSharedMemorySize"
+# Blocks of a grid in y and in z, and a size that may well be met.
+MOST_BLOCKS, MANY = 65535, 10**6
 HALF = re.compile(r"\b(__)?half\b|AT_DISPATCH\w*HALF|\bHalf\b")
 ELEMENT = re.compile(r"(?<=[<,\s])(?:T|scalar_t)(?=[\s,>*])")
 WIDTHS = {"b": "biu", "i": "biu", "u": "biu"}
@@ -87,6 +93,8 @@ class CudaKernel:
     fix: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     _kernels: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
+    unordered: str = field(default="", init=False, repr=False)
+    """Of the last run: a plain read beside an atomic write, which is a race if it changes an answer."""
 
     def __post_init__(self) -> None:
         if not self.steps and not (self.entry and self.args and self.grid):
@@ -98,6 +106,9 @@ class CudaKernel:
             raise LaunchError("steps: no launch among them, expected one with entry, args and grid")
         self._words = set().union(*(step.words() for step in self._steps))
         self._scratch = scratch_of(self.scratch)
+        filled = [step.fill.partition(",")[0].strip() for given in self._steps for step in given.all() if step.fill]
+        # Arrays that the host fills: threads may mark cells of them, several the same one with the same value.
+        self._marked = {*self.scratch, *self.zeroed, *filled}
 
     @property
     def __name__(self) -> str:
@@ -182,6 +193,17 @@ class CudaKernel:
         }
         return [name for name in names if name not in written]
 
+    def limits(self, case: Case) -> list[str]:
+        """Return the sides of grids, y or z, that grow beyond what a card takes with the sizes of the arrays."""
+        scope = scope_of(case, {}, case.arguments)
+        grown = scope | dict.fromkeys((SIZES | {"rows", "columns", "n", "size"}) & set(scope), MANY)
+        found = []
+        for launch in self._launches:
+            for side, text in zip("yz", map(ast.unparse, parse(launch.grid, "grid")[1:3]), strict=False):
+                if values(text, scope, "grid")[0] <= MOST_BLOCKS < values(text, grown, "grid")[0]:
+                    found.append(f"grid {side} is {text}: a card takes at most {MOST_BLOCKS} blocks there")
+        return found
+
     def run(self, case: Case, arguments: dict[str, Any] | None = None, schedule: int = 0) -> dict[int, np.ndarray]:
         """Run the launches on a case and return the outputs by place; raise `KernelFaultError` with what was seen.
 
@@ -201,6 +223,7 @@ class CudaKernel:
             if name not in scope:
                 raise LaunchError(f"zeroed: no output {name!r} here")
             scope[name].fill(0)
+        self.unordered = ""
         switches = self._run_steps(self._steps, scope, case.recipe.dtype, schedule)
         return outputs if switches or SCHEDULES[schedule][3] == 0 else {}
 
@@ -250,7 +273,9 @@ class CudaKernel:
         if min(grid) <= 0 or (min(block) <= 0 and scope["n"] == 0):
             return 0
         kernel = self._kernel(launch.entry, dtype)
-        switches = self._launch(kernel, grid, block, passed, shared, schedule)
+        marks = [scope[name] for name in self._marked if isinstance(scope.get(name), np.ndarray)]
+        marks += [used for one, used in zip(given, passed, strict=True) if any(one is array for array in marks)]
+        switches = self._launch(kernel, grid, block, passed, shared, schedule, marks)
         for original, used, code in zip(given, passed, codes, strict=True):
             if (
                 isinstance(original, np.ndarray)
@@ -262,7 +287,14 @@ class CudaKernel:
         return switches
 
     def _launch(
-        self, kernel: Any, grid: list[int], block: list[int], passed: list[Any], shared: int, schedule: int
+        self,
+        kernel: Any,
+        grid: list[int],
+        block: list[int],
+        passed: list[Any],
+        shared: int,
+        schedule: int,
+        marks: list[np.ndarray],
     ) -> int:
         if self.device == "cuda":
             from segalgo.verify.kernels import gpu
@@ -272,7 +304,7 @@ class CudaKernel:
         _, order, seed, switching = SCHEDULES[schedule]
         fault = []
         try:
-            kernel(grid, block, passed, shared, order=order, seed=seed, switching=switching)
+            kernel(grid, block, passed, shared, order=order, seed=seed, switching=switching, marks=marks)
         except TypeError as error:
             raise LaunchError(str(error)) from None
         except ValueError as error:
@@ -283,6 +315,8 @@ class CudaKernel:
         lines = [*kernel.watch.findings, *(line for line in fault if not any(word in line for word in seen))]
         if lines:
             raise KernelFaultError(lines)
+        if kernel.watch.unordered and not self.unordered:
+            self.unordered = kernel.watch.unordered[0].removeprefix("unordered: ")
         return kernel.switches
 
     def _codes(self, launch: Step, dtype: str) -> list[str]:
@@ -305,13 +339,15 @@ class CudaKernel:
             else:
                 from segalgo.simulated.compiler import Kernel
 
+                source = self.source()
                 self._kernels[key] = Kernel(
-                    self.source(),
+                    source,
                     Path(self.path).name,
                     name,
                     watched=True,
                     folders=folders,
                     defines=tuple(self.defines),
+                    shared_limit=MOST_SHARED if OPTS_IN in source else SHARED,
                 )
         return self._kernels[key]
 

@@ -41,6 +41,8 @@ def scope_of(case: Case, outputs: Mapping[str, np.ndarray], arguments: dict[str,
     if outputs:
         scope["out"] = next(iter(outputs.values()))
     scope["size"] = int(main.size)
+    if arguments.get("num_labels", 0) is None:
+        scope["num_labels"] = int(main.size)
     if main.ndim >= 2:
         scope["OH"], scope["OW"] = (int(n) for n in main.shape[-2:])
     scope |= _absent(arguments, first, main)

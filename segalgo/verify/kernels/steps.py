@@ -36,6 +36,10 @@ class Step:
         found = {word for text in texts for word in WORD.findall(text)}
         return found.union(*(step.words() for step in self.steps))
 
+    def all(self) -> list["Step"]:
+        """Return the step and all within it."""
+        return [self, *(one for step in self.steps for one in step.all())]
+
     def launches(self) -> list["Step"]:
         """Return the step itself if it is a launch, and the launches among its steps."""
         own = [self] if self.entry else []
