@@ -3,8 +3,8 @@
 import numpy as np
 
 import segalgo
+from benchmarks.harness import THREADS, floor, peer
 from benchmarks.label_arrays import labels_of
-from benchmarks.peers import THREADS, floor, peer
 
 
 def image_of(kind: str) -> np.ndarray:

@@ -39,6 +39,7 @@ PACKAGES = {
     "masks": "Masks (segalgo.masks)",
     "metrics": "Metrics (segalgo.metrics)",
     "datasets": "Data sets (segalgo.datasets)",
+    "pictures": "Picture files (segalgo.pictures)",
     "plot": "Figures (segalgo.plot)",
     "verify": "Verification (segalgo.verify)",
 }

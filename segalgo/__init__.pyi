@@ -64,6 +64,7 @@ from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
 from .morphology.distance_transform import distance_transform as distance_transform
 from .morphology.distance_transform import expand_labels as expand_labels
+from .morphology.watershed import watershed as watershed
 from .objects.box_coding import anchors as anchors
 from .objects.box_coding import decode_boxes as decode_boxes
 from .objects.box_coding import encode_boxes as encode_boxes

@@ -41,7 +41,7 @@ def backends() -> dict[str, BackendStatus]:
 
 @cache
 def backend_status(name: str) -> BackendStatus:
-    """Return the status of one backend; the look is taken once."""
+    """Return the status of one backend; cached for the life of the process."""
     return {"reference": _reference, "cython": _cython, "cuda": _cuda, "simulated": _simulated}[name]()
 
 

@@ -20,7 +20,7 @@ _forced: ContextVar[str | None] = ContextVar("segalgo_instruction_set", default=
 
 @cache
 def available() -> tuple[str, ...]:
-    """Return the levels that are built and that the processor can run, worst first; () where nothing is built."""
+    """Return the levels that are built and that the processor can run, lowest first; () where nothing is built."""
     try:
         best = import_module("segalgo._ext.shared._cpu").instruction_level()
     except ImportError:

@@ -184,10 +184,11 @@ def test_every_kernel_of_the_cuda_wing_is_verified():
 
 
 def test_kernels_honour_interrupts():
-    """Loops over large parts of an image ask whether the call was interrupted; what only moves memory need not."""
+    """Loops over an image ask whether the call was interrupted; where time is in proportion to memory they need not."""
     quick = {
-        "shared/_floor", "layers/activation", "layers/interpolation", "layers/normalization", "layers/index_conventions",
-        "masks/label_runs",
+        "shared/_floor", "layers/activation", "layers/normalization", "layers/index_conventions",
+        "masks/label_runs", "masks/pasted_runs", "morphology/watershed_forest",
+        "objects/boxes", "objects/pasting", "objects/suppression",
         "thresholds/histogram", "thresholds/binarization", "metrics/confusion", "metrics/detections",
     }  # fmt: skip
     for path in (PACKAGE / "_ext").glob("*/*.pyx"):

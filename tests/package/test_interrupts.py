@@ -25,7 +25,8 @@ LONG_CALLS = {
     "conv2d": "segalgo.conv2d(tensor[:, :, :700, :700], np.ones((64, 64, 31, 31), 'f4'), padding=15)",
     "conv_transpose2d": "segalgo.conv_transpose2d(tensor[:, :, :400, :400], np.ones((64, 64, 31, 31), 'f4'), stride=3)",
     "max_pool2d": "segalgo.max_pool2d(tensor, 301, 1)",
-    "euler_number": "segalgo.euler_number(np.ones((30,) + (5,) * 9, bool))",
+    "euler_number": "segalgo.euler_number(np.ones((120,) + (8,) * 7, bool))",
+    "distance_transform": "segalgo.distance_transform(np.ones((9000, 9000), bool), metric='chessboard')",
 }
 SCRIPT = """
 import numpy as np

@@ -25,6 +25,14 @@ def source_tree(folder: Path) -> Path:
     return copy
 
 
+def kept_files(source: Path) -> set[str]:
+    """Return the files that the sdist must hold, so that tests, docs and benchmarks run from it."""
+    generated = ("docs/reference/", "segalgo-out/")
+    paths = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
+    hidden = {path for path in paths if path.startswith(".") and not path.startswith(".ci/")}
+    return {path for path in paths - hidden if not path.startswith(generated)}
+
+
 def run(*command: str, cwd: Path, **environment: str) -> str:
     result = subprocess.run(
         command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, text=True, check=False
@@ -60,7 +68,8 @@ def test_the_sdist_builds_a_complete_wheel_that_works(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with tarfile.open(sdist) as archive:
         shipped = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"setup.py", "segalgo/_ext/pooling.pyx", "segalgo/_ext/pooling.cu", "tests/conftest.py"} <= shipped
+    assert {"setup.py", "segalgo/_ext/layers/pooling.pyx", "segalgo/_ext/layers/pooling.cu"} <= shipped
+    assert not kept_files(source) - shipped
     assert not any(name.startswith("build/") for name in shipped)
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())

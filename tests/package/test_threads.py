@@ -1,5 +1,6 @@
 """Threads: the same bits for any number of them, and calls from several Python threads at once."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import segalgo
+from segalgo import verify
+from segalgo.verify.catalogue.registry import operation_of
+from segalgo.verify.operation import Operation, Recipe, Source
 
 RNG = np.random.default_rng(7)
 IMAGE = (RNG.random((700, 900)) * 255).astype(np.uint8)
@@ -31,6 +35,7 @@ CALLS = {
     "find_boundaries": lambda: segalgo.find_boundaries(LABELS),
     "distance_transform": lambda: segalgo.distance_transform(LABELS, return_indices=True),
     "distance_transform city block": lambda: segalgo.distance_transform(VOLUME, metric="cityblock"),
+    "watershed": lambda: segalgo.watershed(IMAGE, LABELS * (LABELS % 5 == 0), method="forest"),
     "confusion_matrix": lambda: segalgo.metrics.confusion_matrix(IMAGE, IMAGE[::-1], 256, None),
     "mask_to_counts": lambda: segalgo.masks.mask_to_counts(np.tile(IMAGE > 120, (2, 2))),
     "rle_to_mask": lambda: segalgo.masks.rle_to_mask({"size": [2100, 1000], "counts": [700] * 3000}),
@@ -56,6 +61,45 @@ def test_same_bits_for_any_number_of_threads(name):
     for threads in (1, 2, 3):
         with threadpool_limits(threads):
             results.append(bits(CALLS[name]()))
+    assert results[0] == results[1] == results[2]
+
+
+LEAST_CELLS = 1 << 17
+LEAST_BOXES = 1 << 12
+
+
+def grown(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """Yield a shape with its last two axes grown, and with its first axis grown (boxes: their number)."""
+    for factor in (2**k for k in range(10)):
+        larger = (*shape[:-2], *(side * factor for side in shape[-2:]))
+        if np.prod(larger) >= LEAST_CELLS:
+            yield larger
+            break
+    if shape[0]:
+        yield (-(-LEAST_BOXES // shape[0]) * shape[0], *shape[1:])
+
+
+def modest_recipe(operation: Operation) -> Recipe:
+    """Return a recipe of the operation, with its default parameters, whose array is large enough to be shared out."""
+    parameters = {name: choices[0] for name, choices in operation.choices.items()}
+    values = "random" if "random" in operation.values else operation.values[0]
+    for shape in (*operation.large, *operation.shapes):
+        for larger in grown(shape):
+            recipe = Recipe(operation.name, 0, 0, larger, operation.dtypes[0], values, "C", parameters)
+            if operation.fits(recipe):
+                return recipe
+    raise AssertionError(f"{operation.name}: no larger shape fits its default parameters")
+
+
+@pytest.mark.parametrize("name", verify.operations())
+def test_catalogued_operations_give_the_same_bits_for_any_number_of_threads(name):
+    operation = operation_of(name)
+    recipe = modest_recipe(operation)
+    arguments = operation.arguments(recipe, Source(recipe))
+    results = []
+    for threads in (1, 2, 7):
+        with threadpool_limits(threads), segalgo.use_backend("cython"), np.errstate(all="ignore"):
+            results.append(bits(operation.door(**arguments)))
     assert results[0] == results[1] == results[2]
 
 

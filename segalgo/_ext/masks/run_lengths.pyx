@@ -266,7 +266,7 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
                  const int64_t[:, ::1] other_boxes, const int64_t[::1] other_sizes, const uint8_t[::1] crowd,
                  const int64_t[::1] first, const int64_t[::1] other_first):
     """See `segalgo.reference.masks.run_lengths.grouped_ious`. Scratch: 8 bytes a count."""
-    cdef int64_t groups = first.shape[0] - 1, g, cells = 0
+    cdef int64_t groups = first.shape[0] - 1, g, cells = 0, rows, others
     cdef int64_t[::1] ends = _all_ends(counts, offsets), other_ends = _all_ends(other_counts, other_offsets)
     cdef int64_t[::1] at = np.zeros(groups + 1, np.int64)
     for g in range(groups):
@@ -274,14 +274,20 @@ def grouped_ious(const uint32_t[::1] counts, const int64_t[::1] offsets, const i
         at[g + 1] = cells
     cdef Interruption watch = NOT_INTERRUPTED
     cdef double[::1] ious = np.empty(cells + 1)
-    if cells:
+    if cells and groups == 1:  # one group, as of `rle_iou`: its rows in parallel
+        rows, others = first[1] - first[0], other_first[1] - other_first[0]
+        for g in prange(rows, nogil=True, schedule="guided"):
+            _group(&ends[0], &offsets[first[0] + g], &boxes[first[0] + g, 0], &sizes[first[0] + g], &other_ends[0],
+                   &other_offsets[other_first[0]], &other_boxes[other_first[0], 0], &other_sizes[other_first[0]],
+                   &crowd[other_first[0]], 1, others, &ious[g * others], &watch)
+    elif cells:
         for g in prange(groups, nogil=True, schedule="guided"):
             if at[g + 1] > at[g]:
                 _group(&ends[0], &offsets[first[g]], &boxes[first[g], 0], &sizes[first[g]], &other_ends[0],
                        &other_offsets[other_first[g]], &other_boxes[other_first[g], 0], &other_sizes[other_first[g]],
                        &crowd[other_first[g]], first[g + 1] - first[g], other_first[g + 1] - other_first[g],
                        &ious[at[g]], &watch)
-        end_interruption(&watch)
+    end_interruption(&watch)
     return np.asarray(ious)[:cells]
 
 

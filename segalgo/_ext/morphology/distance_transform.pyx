@@ -8,12 +8,14 @@ from libc.string cimport memcpy
 
 import numpy as np
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.pixel_types cimport real
 
 cnp.import_array()
 
 cdef enum:
     ACROSS = 16  # lines that lie side by side in memory and are computed together: one cache line of int32
+    STEPS_PER_CHECK = 100000  # of a walk, between checks for an interruption
 
 cdef enum:
     EUCLIDEAN
@@ -55,6 +57,7 @@ cdef struct Line:
     int64_t* source     # of each cell the index of the nearest one
     int64_t* found      # a copy of what a line was before the walk
     double* before
+    Interruption* watch
 
 
 cdef inline double infinity_of(count* value) noexcept nogil:
@@ -145,7 +148,7 @@ cdef void envelope(count* values, Line* line, int64_t a, int64_t b, int64_t n, i
 # The same by walking outwards from each cell, for any metric and any numbers: as many steps as the distance is long.
 cdef void walk(count* values, Line* line, int64_t a, int64_t b, int64_t n, int64_t first_index, int64_t step,
                const Axis* axis) noexcept nogil:
-    cdef int64_t p, q, d, origin
+    cdef int64_t p, q, d, origin, steps = 0
     cdef double infinity = infinity_of(values), least, found
     cdef bint low, high, other
     for p in range(a, b):
@@ -182,6 +185,11 @@ cdef void walk(count* values, Line* line, int64_t a, int64_t b, int64_t n, int64
         values[p] = <count> least
         if line.source != NULL:
             line.source[p] = origin
+        steps += d
+        if steps >= STEPS_PER_CHECK:
+            if is_interrupted(line.watch, steps):
+                return
+            steps = 0
 
 
 # City block: the cheapest way from below and from above, each in one sweep.
@@ -301,6 +309,7 @@ cdef struct Work:
     int kind
     bint root
     double scale
+    Interruption* watch
 
 
 cdef void write_results(const count* values, void* results, int64_t n, const Work* work) noexcept nogil:
@@ -353,6 +362,7 @@ cdef int compute_tile(count* counts, const Work* work, int64_t at, int64_t width
         sources = <int64_t*> (results + pitch * width * results_each)
         values = <count*> (sources + pitch * width)
     states = <uint8_t*> (values + pitch * width)
+    line.watch = work.watch
     read_states_of(work.labels, work.itemsize, at, states, n, inner, width, pitch)
     if not first:
         for p in range(n):
@@ -394,6 +404,8 @@ cdef int compute_axis(count* counts, const Work* work, int64_t size, const Axis*
     cdef int64_t planes = size // (axis.length * axis.inner), tile, at
     cdef int failed = 0
     for tile in prange(planes * across, schedule="dynamic", chunksize=4):
+        if is_interrupted(work.watch, ACROSS * axis.length):
+            continue
         at = tile // across * axis.length * axis.inner + tile % across * ACROSS
         failed |= compute_tile(counts, work, at, min(<int64_t> ACROSS, axis.inner - tile % across * ACROSS), axis, first,
                                last)
@@ -404,6 +416,7 @@ def distance_transform(cnp.ndarray labels, weights, metric, integral, limit, sca
     """See `segalgo.distance_transform`. Scratch: see there."""
     cdef Axis axis
     cdef Work work
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t size = labels.size, inner = 1, number, ndim = labels.ndim
     cdef int failed = 0
     cdef bint first, last, narrow
@@ -427,6 +440,7 @@ def distance_transform(cnp.ndarray labels, weights, metric, integral, limit, sca
     work.kind = ("float32", "float64", "int64").index(dtype)
     work.root = root
     work.scale = scale
+    work.watch = &watch
     axis.metric = {"euclidean": EUCLIDEAN, "cityblock": CITYBLOCK, "chessboard": CHESSBOARD}[metric]
     axis.envelope = integral
     axis.limit = limit
@@ -442,6 +456,7 @@ def distance_transform(cnp.ndarray labels, weights, metric, integral, limit, sca
             else:
                 failed |= compute_axis(<double*> work.counts, &work, size, &axis, first, last)
         inner *= axis.length
+    end_interruption(&watch)
     if failed:
         raise MemoryError("distance_transform: no memory for the buffers of a line")
     return output, places
