@@ -20,7 +20,7 @@ PAD = ("pad_left", "pad_right", "pad_top", "pad_bottom")
 RENAMED = {"size": "window"}
 SIZES = {"N", "C", "D", "H", "W", "OH", "OW", "K", "length", "outer", "inner", "features", "normalized"}
 # Operations whose arrays of three axes are (N, C, length), not (C, H, W).
-CHANNELLED = ("batch_norm", "local_response_norm")
+CHANNELLED = ("batch_norm", "group_norm", "local_response_norm", "prelu")
 
 
 def scope_of(case: Case, outputs: Mapping[str, np.ndarray], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +87,8 @@ def _absent(arguments: dict[str, Any], first: np.ndarray, main: np.ndarray) -> d
         shape = arguments["normalized_shape"]
     elif "running_mean" in arguments:
         shape = arguments["running_mean"].shape
+    elif "num_groups" in arguments:
+        shape = first.shape[1:2]
     elif "bias" in arguments and arguments.get("weight") is not None:
         shape = main.shape[-3 if arguments["weight"].ndim == 4 else -1 :][:1]
     else:
