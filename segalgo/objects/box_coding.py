@@ -6,7 +6,17 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, as_flag, as_number, as_pair, as_sequence, one_of, shown
+from segalgo._core.checks import (
+    as_array,
+    as_contiguous,
+    as_flag,
+    as_number,
+    as_pair,
+    as_sequence,
+    is_sequence,
+    one_of,
+    shown,
+)
 from segalgo._core.dispatch import wing
 from segalgo.layers.sizes import check_output
 from segalgo.objects.box_arrays import as_boxes, as_floats, of_one_dtype
@@ -203,7 +213,7 @@ def decode_boxes(
 
 def _positive(values: Any, argument: str) -> list[float]:
     """Return one number or several, each finite and above 0."""
-    given = [values] if np.ndim(values) == 0 else as_sequence(values, argument, "a number or a sequence of numbers")
+    given = as_sequence(values, argument, "a sequence of numbers") if is_sequence(values) else [values]
     numbers = [as_number(value, argument) for value in given]
     if not numbers or not all(0 < number < math.inf for number in numbers):
         raise ValueError(f"{argument}={shown(values)}: expected finite numbers above 0")
