@@ -2,14 +2,13 @@
 
 import itertools
 import math
-import operator
 from typing import Any
 
 import numpy as np
 
 from segalgo._core.checks import as_array, one_of
 from segalgo._core.dispatch import host_wing
-from segalgo._core.numbers import as_real_number
+from segalgo._core.numbers import as_real_number, as_score
 
 # Of the picture's diagonal: Csurka et al. 2013, and the Berkeley benchmark before them.
 TOLERANCE = 0.0075
@@ -88,11 +87,12 @@ def boundary_f1(
         raise ValueError(f"target has shape {x.shape}: expected (H, W) or (N, H, W)")
     confusion_matrix(x, y, num_classes, ignore_index)
     one_of(matching, "matching", ("one-to-one", "nearest"))
+    empty = as_score(empty, "empty")
     height, width = x.shape[-2:]
     reach = TOLERANCE * float(np.hypot(height, width)) if tolerance is None else as_real_number(tolerance, "tolerance")
     if not 0 <= reach <= height + width:
         raise ValueError(f"tolerance={tolerance}: expected 0 to the picture's size, in pixels")
-    ignored = np.zeros(x.shape, bool) if ignore_index is None else x == operator.index(ignore_index)
+    ignored = np.zeros(x.shape, bool) if ignore_index is None else x == int(ignore_index)
     count = math.prod(x.shape[:-2])
     planes = [plane.reshape(count, height, width) for plane in (x, y, ignored)]
     rows = [_score_picture(*picture, num_classes, reach, matching, empty) for picture in zip(*planes, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.checks import as_array, as_contiguous, as_integer
 from segalgo._core.dispatch import wing
 
 # A matrix of this many classes takes 512 MiB; beyond it labels are object numbers, not classes.
@@ -64,7 +64,7 @@ def confusion_matrix(target: Any, prediction: Any, num_classes: int, ignore_inde
     if x.shape != y.shape:
         raise ValueError(f"prediction has shape {y.shape}: expected that of target, {x.shape}")
     classes = _class_count(num_classes)
-    ignored = None if ignore_index is None else operator.index(ignore_index)
+    ignored = _ignored_label(ignore_index)
     matrix, strays = wing("metrics.confusion", x, y).confusion_matrix(x, y, classes, ignored)
     if strays:
         raise ValueError(_stray(x, y, classes, ignored))
@@ -95,6 +95,10 @@ def _as_classes(value: Any, argument: str) -> Any:
         raise TypeError(f"{argument} has dtype {array.dtype}: expected integers or bool")
     array = as_contiguous(array).reshape(array.shape)
     return array.view(np.uint8) if array.dtype.kind == "b" else array
+
+
+def _ignored_label(ignore_index: Any) -> int | None:
+    return None if ignore_index is None else as_integer(ignore_index, "ignore_index", most=1 << 64)
 
 
 def _class_count(num_classes: Any) -> int:
@@ -155,7 +159,7 @@ class ConfusionMatrix:
 
     def __init__(self, num_classes: int | None = None, ignore_index: int | None = 255) -> None:
         self.grows = num_classes is None
-        self.ignore_index = None if ignore_index is None else operator.index(ignore_index)
+        self.ignore_index = _ignored_label(ignore_index)
         classes = 0 if num_classes is None else _class_count(num_classes)
         self.matrix = np.zeros((classes, classes), np.int64)
 

@@ -1,13 +1,12 @@
 """Average precision of detected objects, as COCO computes it."""
 
-import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, one_of
+from segalgo._core.checks import as_array, as_contiguous, as_integer, as_number, as_sequence, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.run_lengths import grouped_ious
 from segalgo.metrics.detection_records import DetectionRecords, read_tables
@@ -161,16 +160,30 @@ def average_precision(
     one_of(iou_type, "iou_type", ("segm", "bbox"))
     steps = _ascending(THRESHOLDS if thresholds is None else thresholds, "thresholds")
     points = _ascending(RECALL_POINTS if recall_points is None else recall_points, "recall_points")
-    most = tuple(sorted(map(operator.index, max_detections)))
-    if not most or most[0] < 1:
-        raise ValueError(f"max_detections={tuple(max_detections)}: expected at least one number, each at least 1")
-    ranges = {name: (float(low), float(high)) for name, (low, high) in (AREAS if areas is None else areas).items()}
-    if not ranges:
-        raise ValueError("areas is empty: expected at least one range")
+    numbers = as_sequence(max_detections, "max_detections", "a sequence of integers")
+    most = tuple(sorted(as_integer(number, "max_detections", least=1) for number in numbers))
+    if not most:
+        raise ValueError("max_detections is empty: expected at least one number")
+    ranges = _ranges(AREAS if areas is None else areas)
     truth, found, categories = read_tables(targets, detections, iou_type, most[-1])
     flags, ignored, at = _match(truth, found, iou_type, steps, ranges)
     curves = _accumulate(truth, found, flags, ignored, at, points, most, len(categories))
     return AveragePrecision(*curves, steps, points, categories, ranges, most)
+
+
+def _ranges(areas: Any) -> dict[str, tuple[float, float]]:
+    """Return the ranges of areas by name, each from its least to its largest area."""
+    if not isinstance(areas, Mapping):
+        raise TypeError(f"areas of type {type(areas).__name__}: expected a mapping of names to pairs of numbers")
+    if not areas:
+        raise ValueError("areas is empty: expected at least one range")
+    found = {}
+    for name, limits in areas.items():
+        pair = as_sequence(limits, f"areas[{name!r}]", "the least and the largest area")
+        if len(pair) != 2:
+            raise ValueError(f"areas[{name!r}] has {len(pair)} elements: expected the least and the largest area")
+        found[name] = (as_number(pair[0], f"areas[{name!r}]"), as_number(pair[1], f"areas[{name!r}]"))
+    return found
 
 
 def _as_real(values: Any, argument: str) -> np.ndarray:

@@ -44,7 +44,7 @@ def odd_array(array: np.ndarray, rng: np.random.Generator) -> Any:
         return array[..., None] if rng.random() < 0.5 else array[None]
     if kind == 3:
         return array.reshape(-1)
-    if kind == 4:
+    if kind == 4 and array.ndim:
         return array[:0]
     if kind == 5:
         return array.tolist()

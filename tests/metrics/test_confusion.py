@@ -216,3 +216,18 @@ def test_agrees_with_torchmetrics(rng):
     np.testing.assert_array_equal(matrix, multiclass_confusion_matrix(*tensors, num_classes=5, ignore_index=255))
     theirs = multiclass_jaccard_index(*tensors, num_classes=5, ignore_index=255, average="none")
     np.testing.assert_allclose(metrics.iou(matrix), theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("value", [(1,), "255", 2.5, True])
+def test_a_wrong_ignore_index_is_named(value):
+    labels = np.zeros((4, 5), np.uint8)
+    for call in (metrics.confusion_matrix, metrics.ConfusionMatrix, metrics.boundary_f1):
+        arguments = () if call is metrics.ConfusionMatrix else (labels, labels)
+        with pytest.raises(TypeError, match="ignore_index"):
+            call(*arguments, num_classes=2, ignore_index=value)
+
+
+def test_a_wrong_empty_score_is_named():
+    labels = np.zeros((4, 5), np.uint8)
+    with pytest.raises(TypeError, match="empty"):
+        metrics.boundary_f1(labels, labels, 2, empty=[1, 2])

@@ -185,11 +185,18 @@ def test_bad_records_are_named(truth, found, kind, message):
         ({"recall_points": [1, 0]}, "recall_points"),
         ({"max_detections": ()}, "max_detections"),
         ({"max_detections": (0, 1)}, "max_detections"),
+        ({"max_detections": None}, "max_detections=None"),
+        ({"max_detections": {"a": 1}}, "max_detections"),
+        ({"max_detections": ("ten",)}, "max_detections='ten'"),
         ({"areas": {}}, "areas is empty"),
+        ({"areas": "word"}, "areas of type str"),
+        ({"areas": {"all": 3}}, r"areas\['all'\]=3"),
+        ({"areas": {"all": (1, 2, 3)}}, r"areas\['all'\] has 3 elements"),
+        ({"areas": {"all": ("a", 2)}}, r"areas\['all'\]='a'"),
     ],
 )
 def test_bad_settings(change, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         average_precision([], [], "bbox", **change)
 
 
