@@ -175,25 +175,6 @@ __global__ void ccl_write(const unsigned char* x, const int* parent, const int* 
     KERNEL_LOOP(i, n) out[i] = x[i] ? number[find_root(parent, i)] : 0;
 }
 
-// Labels spread from the left and from above until nothing changes; the flag says whether.
-__global__ void holes_start(const unsigned char* x, unsigned char* out, int H, int W) {
-    KERNEL_LOOP(i, H * W) {
-        const int r = i / W, c = i % W;
-        out[i] = x[i] ? 1 : (r == 0 || c == 0 || r == H - 1 || c == W - 1) ? 2 : 3;
-    }
-}
-__global__ void holes_spread(volatile unsigned char* out, int* changed, int H, int W) {
-    KERNEL_LOOP(i, H * W) {
-        if (out[i] != 3) continue;
-        const int r = i / W, c = i % W;
-        if ((c && out[i - 1] == 2) || (c + 1 < W && out[i + 1] == 2) || (r && out[i - W] == 2) || (r + 1 < H && out[i + W] == 2)) {
-            out[i] = 2;
-            *changed = 1;
-        }
-    }
-}
-__global__ void holes_end(unsigned char* out, int n) { KERNEL_LOOP(i, n) out[i] = out[i] != 2; }
-
 // Group norm: Welford within a thread, merged by the rule of Chan over shared memory.
 template <class T>
 __global__ void group_norm_welford(const T* x, const T* weight, const T* bias, T* y, int channels, int groups, int inner, double eps) {
@@ -294,26 +275,4 @@ __global__ void pad_reflect(const T* x, T* y, int planes, int H, int W, int left
         c = (W - 1) - abs((W - 1) - c);
         y[i] = x[((long long)plane * H + r) * W + c];
     }
-}
-
-// Numbers without gaps: marked, scanned, looked up.
-__global__ void mark_labels(const int* labels, int* used, int n) { KERNEL_LOOP(i, n) if (labels[i] > 0) used[labels[i]] = 1; }
-__global__ void number_labels(int* used, int most) {
-    typedef cub::BlockScan<int, 128> Scan;
-    __shared__ typename Scan::TempStorage storage;
-    __shared__ int carry;
-    if (threadIdx.x == 0) carry = 0;
-    __syncthreads();
-    for (int first = 0; first < most; first += 128) {
-        const int i = first + threadIdx.x;
-        int own = i < most ? used[i] : 0, sum, all;
-        Scan(storage).ExclusiveSum(own, sum, all);
-        if (i < most) used[i] = own ? carry + sum : -1;
-        __syncthreads();
-        if (threadIdx.x == 0) carry += all;
-        __syncthreads();
-    }
-}
-__global__ void look_up(const int* labels, const int* number, int* out, int n, int offset) {
-    KERNEL_LOOP(i, n) out[i] = labels[i] > 0 ? number[labels[i]] + offset : 0;
 }

@@ -101,17 +101,6 @@ KERNELS = {
         "ndims": [2],
         "dtypes": ["uint8"],
     },
-    "holes": {
-        "operation": "fill_holes",
-        "steps": [
-            launch("holes_start", "x, out, H, W"),
-            {"repeat": "n", "steps": [{"fill": "changed, 0"}, launch("holes_spread", "out, changed, H, W")]},
-            launch("holes_end", "out, n"),
-        ],
-        "scratch": {"changed": "int32[1]"},
-        "ndims": [2],
-        "dtypes": ["bool"],
-    },
     "group_norm": {
         "operation": "group_norm",
         "entry": "group_norm_welford<T>",
@@ -153,16 +142,6 @@ KERNELS = {
         "block": "64",
         "fix": {"mode": "reflect"},
         "dtypes": ["float32"],
-    },
-    "relabel": {
-        "operation": "relabel_sequential",
-        "steps": [
-            {"fill": "used, 0"},
-            launch("mark_labels", "x, used, n"),
-            {"entry": "number_labels", "args": "used, 1000001", "grid": "1", "block": "128"},
-            launch("look_up", "x, used, out, n, offset"),
-        ],
-        "scratch": {"used": LABELS},
     },
 }
 
@@ -220,11 +199,8 @@ MUTANTS = {
         "mask[i] = true;",
         "wrong values",
     ),
-    "mark by the thread's number": ("relabel", "used[labels[i]] = 1", "used[labels[i]] = 1 + (i & 1)", "race"),
     "counts lost": ("small_objects", "atomicAdd(&cells[labels[i]], 1)", "cells[labels[i]] += 1", "race"),
     "union once": ("ccl", "done = old == b; b = old;", "done = true; b = old;", "race"),
-    "one corner forgotten": ("ccl", "c + 1 < W && x[i - W + 1]", "c + 1 < W - 1 && x[i - W + 1]", "wrong values"),
-    "scan storage used again": ("ccl", "before += all;\n        __syncthreads();", "before += all;", "race"),
     "chan without the cross term": (
         "group_norm",
         "squares[t + half_of] + delta * delta * a * b / (a + b)",
@@ -232,39 +208,17 @@ MUTANTS = {
         "wrong values",
     ),
     "merge by all threads": ("group_norm", "if (t < half_of) {", "{", "out of bounds"),
-    "weight of the group": ("group_norm", "blockIdx.x % groups * per_group + i / inner", "i / inner", "wrong values"),
-    "sum of another warp not scaled": (
-        "log_softmax",
-        "sum + other_sum * exp(other - most)",
-        "sum + other_sum",
-        "wrong values",
-    ),
     "parts of warps not waited for": (
         "log_softmax",
         "parts[threadIdx.x / 32] = own;\n    __syncthreads();",
         "parts[threadIdx.x / 32] = own;",
         "race",
     ),
-    "rim of the tile": ("avg_pool_tile", "8 + k - 1,", "8 + k - 2,", ""),
     "tail of vectors twice": (
         "sigmoid_float4",
         "long long i = n / 4 * 4 + first",
         "long long i = n / 4 * 4 - 4 + first",
         "",
-    ),
-    "vectors of a float more": ("sigmoid_float4", "i < n / 4; i", "i <= n / 4; i", "out of bounds"),
-    "fast exponential": (
-        "sigmoid_float4",
-        "v.x = 1.f / (1.f + expf(-v.x))",
-        "v.x = __expf(v.x) / (1.f + __expf(v.x))",
-        "wrong values",
-    ),
-    "reflection of the edge": ("pad_reflect", "(H - 1) - abs((H - 1) - r)", "H - 1 - abs(H - r)", ""),
-    "carry read too soon": (
-        "relabel",
-        "if (i < most) used[i] = own ? carry + sum : -1;\n        __syncthreads();",
-        "if (i < most) used[i] = own ? carry + sum : -1;",
-        "race",
     ),
 }
 
