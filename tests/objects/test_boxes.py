@@ -294,3 +294,10 @@ def test_topk_as_torch(rng):
     for k in (0, 1, 700, 5000):
         expected = torch.topk(torch.from_numpy(values), k)
         assert segalgo.topk(values, k)[1].tolist() == expected.indices.tolist()
+
+
+def test_ragged_weights_are_named():
+    boxes = np.array([[0, 0, 2, 3]], np.float32)
+    for call in (segalgo.encode_boxes, segalgo.decode_boxes):
+        with pytest.raises(TypeError, match="weights"):
+            call(boxes, boxes, weights=[[1, 2], [3]])
