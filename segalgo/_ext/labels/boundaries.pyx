@@ -190,7 +190,7 @@ cdef bint _between_line(const cell* labels, int64_t line, const Grid* grid, uint
 
 
 cdef int64_t _between_cells(const cell* labels, int64_t lines, const Grid* grid, uint8_t* boundaries,
-                           Interruption* watch) noexcept nogil:
+                            Interruption* watch) noexcept nogil:
     cdef int64_t line, failed = 0
     for line in prange(lines, schedule="static"):
         if is_interrupted(watch, 4 * grid.width):

@@ -437,6 +437,7 @@ def euler_number(cnp.ndarray image, bint full):
         else:
             _pack(<const int64_t*> cells, &grid, bits)
         for t in prange(parts, schedule="static"):
-            total += _runs_of_part(bits, positions * t // parts, positions * (t + 1) // parts, full, &grid, empty, &watch)
+            total += _runs_of_part(
+                bits, positions * t // parts, positions * (t + 1) // parts, full, &grid, empty, &watch)
     end_interruption(&watch)
     return total

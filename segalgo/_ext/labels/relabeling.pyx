@@ -1,4 +1,4 @@
-"""Keep, remove, renumber and fill labels: the Cython wing of `segalgo.labels.relabeling`. Tables, and look-ups in them."""
+"""Keep, remove, renumber and fill labels: the Cython wing of `segalgo.labels.relabeling`, by tables."""
 cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -410,7 +410,7 @@ cdef bint _meet_lines_of(const void* x, int64_t itemsize, const part* components
         return _meet_lines(<const uint32_t*> x, components, begin, end, offsets, reach, count, grid, table,
                            watch)
     return _meet_lines(<const uint64_t*> x, components, begin, end, offsets, reach, count, grid, table,
-                           watch)
+                       watch)
 
 
 def hole_owners(cnp.ndarray labels, cnp.ndarray components, count, connectivity):

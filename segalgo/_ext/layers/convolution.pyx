@@ -247,8 +247,8 @@ def _conv2d(x, packed, padding, output_size, spent):
         return output
     halo = [d * (k - 1) // s for d, k, s in zip(packed.dilation, packed.kernel, packed.stride)]
     if _is_sparse(packed.kernel, halo, packed.weight.shape[0] // packed.groups):
-        _by_rows(x, packed.weight, packed.bias, packed.stride, padding, packed.dilation, packed.groups, False, packed.relu,
-                 output)
+        _by_rows(x, packed.weight, packed.bias, packed.stride, padding, packed.dilation, packed.groups, False,
+                 packed.relu, output)
         return output
     _direct(x, packed.products, packed.taps, packed.stride, padding, output_size, (1, 1), packed.bias, packed.groups,
             packed.relu, output)
@@ -286,7 +286,7 @@ def conv_transpose2d(x, weight, bias, stride, padding, dilation, groups, output_
 
 
 def _output_phases(size, s, d):
-    """Return {shifts: [phases a that need them]} of one axis of a transposed convolution; phases without are left out."""
+    """Return {shifts: [phases a that need them]} of one axis of a transposed convolution."""
     shifts_of = {}
     for u in range(size):
         shifts_of.setdefault(u * d % s, []).append(u * d // s)

@@ -88,7 +88,7 @@ cdef void _count(const Labels* target, const Labels* prediction, int64_t size, u
 
 
 def confusion_matrix(target, prediction, num_classes, ignore_index):
-    """See `segalgo.reference.metrics.confusion.confusion_matrix`. Scratch: 8 to 32 bytes a cell of the matrix and thread."""
+    """See `segalgo.reference.metrics.confusion`. Scratch: 8 to 32 bytes a cell of the matrix and thread."""
     cdef Labels x = _labels(target, num_classes, ignore_index), y = _labels(prediction, num_classes, None)
     cdef int64_t size = target.size, classes = num_classes, cells = (classes + 2) * (classes + 1)
     cdef int tables = 4 if classes <= FOUR_TABLES else 1

@@ -103,7 +103,7 @@ cdef void along_runs(const uint8_t* state, count* values, int64_t* source, int64
 
 # Lower envelope of the parabolas of a run [a, b) and of the two cells beside it (Meijster, Roerdink, Hesselink 2000;
 # Felzenszwalb and Huttenlocher 2012). All numbers are integers below 2**52, so float64 divides without error and the
-# crossing is the last cell at which the earlier parabola is not higher: the smaller cell wins ties. One division a cell.
+# crossing is the last cell at which the earlier parabola is not higher: the smaller cell wins ties.
 cdef void envelope(count* values, Line* line, int64_t a, int64_t b, int64_t n, int64_t first_index, int64_t step,
                    double weight) noexcept nogil:
     cdef int64_t low = a - 1 if a > 0 else a, high = b + 1 if b < n else b
@@ -407,8 +407,8 @@ cdef int compute_axis(count* counts, const Work* work, int64_t size, const Axis*
         if is_interrupted(work.watch, ACROSS * axis.length):
             continue
         at = tile // across * axis.length * axis.inner + tile % across * ACROSS
-        failed |= compute_tile(counts, work, at, min(<int64_t> ACROSS, axis.inner - tile % across * ACROSS), axis, first,
-                               last)
+        failed |= compute_tile(counts, work, at, min(<int64_t> ACROSS, axis.inner - tile % across * ACROSS), axis,
+                               first, last)
     return failed
 
 

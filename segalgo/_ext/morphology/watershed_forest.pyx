@@ -121,7 +121,7 @@ cdef void join_least(const key* keys, const uint8_t* states, int32_t* parent, co
             parent[p] = <int32_t> least
 
 
-# The root of a cell's tree. Two cells whose least edge is one and the same point at each other: the smaller is the root.
+# The root of a cell's tree. Two cells that share their least edge point at each other: the smaller is the root.
 cdef inline int32_t root_of(const int32_t* parent, int32_t cell) noexcept nogil:
     cdef int32_t above = parent[cell]
     while above != cell:
@@ -317,7 +317,7 @@ cdef void write_labels(const label_cell* markers, const int64_t* plain, const ui
 
 
 def watershed_forest(cnp.ndarray image, cnp.ndarray markers, offsets, cnp.ndarray mask):
-    """See `segalgo.watershed`. Scratch: 9 bytes a cell, 13 for images of 64 bits; 4, and 16 for each edge, in later rounds."""
+    """See `segalgo.watershed`. Scratch: 9 bytes a cell, 13 for images of 64 bits; later rounds 4, and 16 an edge."""
     cdef Grid grid
     cdef int64_t axis, step = 1, plain_step = 1
     cdef int64_t plain[MOST_AXES]

@@ -165,8 +165,8 @@ cdef int64_t _bin_of(real x, const real* edges, int64_t bins) noexcept nogil:
     return bin
 
 
-# A product tells in which bin a pixel should lie; the edges around it decide, and where they do not hold the pixel (the
-# edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it becomes
+# A product tells in which bin a pixel should lie; the edges around it decide, and where they do not hold the pixel
+# (the edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it becomes
 # an integer only after it was brought between 0 and bins - 1, NaN to 0.
 cdef void _count_reals(const real* image, int64_t count, const real* edges, int64_t bins,
                        int64_t* counts) noexcept nogil:
@@ -332,7 +332,7 @@ def split_sums(image, low, threshold):
 
 
 def smallest_gap(image):
-    """See `segalgo.reference.thresholds.histogram.smallest_gap`. NumPy's sort is vectorised for every instruction level."""
+    """See `segalgo.reference.thresholds.histogram`. NumPy's sort is vectorised for every instruction level."""
     gaps = np.diff(np.sort(image).astype(np.float64, copy=False))
     gaps = gaps[gaps > 0]
     return float(gaps.min()) if gaps.size else np.inf

@@ -67,7 +67,7 @@ def _flood_cells(uint8_t[::1] state, const int64_t[::1] strides):
 
 
 def hysteresis(low, high):
-    """See `segalgo.reference.thresholds.hysteresis.hysteresis`. Scratch: a byte a cell, and 8 for each cell that waits."""
+    """See `segalgo.reference.thresholds.hysteresis`. Scratch: a byte a cell, and 8 for each cell that waits."""
     if low.ndim == 0 or low.size == 0:
         return low & high
     state = np.zeros([n + 2 for n in low.shape], np.uint8)

@@ -125,7 +125,7 @@ cdef void _differences(const sums* running, int64_t ww, int64_t length, double* 
 # Sums of values m and of squares s become the mean and the variance of each window. Returns the smallest variance.
 cdef double _moments_of_sums(double* m, double* s, int64_t length, const Windows* w) noexcept nogil:
     cdef int64_t j
-    cdef double n = <double> (w.wh * w.ww), v, least = 0
+    cdef double n = <double> (w.wh * w.ww), least = 0
     for j in range(length):
         m[j] = m[j] / n
     if w.rule >= NIBLACK:

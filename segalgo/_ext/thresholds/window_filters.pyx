@@ -255,7 +255,7 @@ def _median_by_selection(const narrow[::1] padded, const int64_t[::1] corners, c
 
 
 def gaussian_filter(image, weights, sources, cval, dtype):
-    """See `segalgo.reference.thresholds.window_filters.gaussian_filter`. Scratch: a row a thread; for over two axes, two pictures.
+    """See `segalgo.reference.thresholds.window_filters`. Scratch: a row a thread; for over two axes, two pictures.
 
     Two axes go together, so that nothing but the output is written; more go one by one.
     """
