@@ -166,8 +166,8 @@ cdef int64_t _bin_of(real x, const real* edges, int64_t bins) noexcept nogil:
 
 
 # A product tells in which bin a pixel should lie; the edges around it decide, and where they do not hold the pixel
-# (the edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it becomes
-# an integer only after it was brought between 0 and bins - 1, NaN to 0.
+# (the edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it
+# becomes an integer only after it was brought between 0 and bins - 1, NaN to 0.
 cdef void _count_reals(const real* image, int64_t count, const real* edges, int64_t bins,
                        int64_t* counts) noexcept nogil:
     cdef double low = edges[0], scale = bins / (<double> edges[bins] - low), last = bins - 1, place
