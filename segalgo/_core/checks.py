@@ -51,8 +51,9 @@ def as_double(value: Any, argument: str, shape: tuple[int, ...]) -> Any:
 
 
 def widened(array: Any) -> Any:
-    """Return float16 as float32, which holds every value of it exactly; any other array as it is."""
-    return array.astype(np.float32) if array.dtype == np.float16 else array
+    """Return float16 of any byte order as float32, which holds every value of it; any other array as it is."""
+    # A dtype of another byte order is not equal to numpy.float16.
+    return array.astype(np.float32) if (array.dtype.kind, array.dtype.itemsize) == ("f", 2) else array
 
 
 def as_grey(value: Any, argument: str) -> Any:

@@ -270,4 +270,4 @@ def _plain(image: Any) -> Any:
         return None
     if image.dtype == np.bool_:
         return image.view(np.uint8)
-    return image.astype(np.float32) if image.dtype == np.float16 else image
+    return image.astype(np.float32) if (image.dtype.kind, image.dtype.itemsize) == ("f", 2) else image

@@ -43,7 +43,7 @@ def as_floats(value: Any, argument: str) -> Any:
         array = array.astype(np.float64)
     if array.dtype.name not in REAL:
         raise TypeError(f"{argument} has dtype {array.dtype}: expected integers or one of {', '.join(REAL)}")
-    return array
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def as_scores(value: Any, argument: str, count: int) -> Any:

@@ -456,7 +456,7 @@ def test_more_labels_than_out_holds(monkeypatch):
         ({"connectivity": 6}, ValueError, "connectivity=6"),
         ({"connectivity": 0}, ValueError, "connectivity=0"),
         ({"connectivity": 1.0}, TypeError, "connectivity=1.0"),
-        ({"wrap": (True,)}, ValueError, "wrap=.*expected 2 words"),
+        ({"wrap": (True,)}, ValueError, "wrap=.*expected 2 values"),
         ({"wrap": 1}, TypeError, "wrap=1"),
         ({"wrap": (0, 1)}, TypeError, "wrap="),
         ({"delta": -1}, ValueError, "delta=-1"),

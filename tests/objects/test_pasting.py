@@ -154,3 +154,16 @@ def test_as_torch(rng):
         picture[np.ix_(rows, columns)] = scaled[np.ix_(rows - top, columns - left)]
     # PyTorch computes positions in float32: off by 50 of its steps, of masks that change by at most 1 a cell.
     np.testing.assert_allclose(segalgo.paste_masks(masks, boxes, (40, 50)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [">f2", ">f4", ">f8"])
+def test_any_byte_order(backend, rng, dtype):
+    masks, boxes = rng.random((6, 2, 3)).astype(dtype), np.array([[1, 2, 9, 30]] * 6, dtype)
+    native = np.dtype(dtype).newbyteorder("=")
+    pasted = segalgo.paste_masks(backend.array(masks), backend.array(boxes), (33, 20))
+    expected = segalgo.paste_masks(backend.array(masks.astype(native)), backend.array(boxes.astype(native)), (33, 20))
+    assert pasted.dtype == native
+    np.testing.assert_array_equal(backend.numpy(pasted), backend.numpy(expected))
+    scores = np.arange(6, dtype=dtype)
+    kept = backend.numpy(segalgo.nms(backend.array(boxes), backend.array(scores), 0.5))
+    assert kept.tolist() == [5]

@@ -179,7 +179,7 @@ def two_passes(x, normalized_shape, weight=None, bias=None, eps=1e-5):
 @right("interpolate")
 def bilinear_in_double(x, size=None, scale_factor=None, mode="nearest", align_corners=None):
     if mode != "bilinear":
-        return segalgo.interpolate(x, size, scale_factor, mode)
+        return segalgo.interpolate(x, size, scale_factor, mode, align_corners)
     return segalgo.interpolate(x.astype(np.float64), size, scale_factor, mode, align_corners).astype(x.dtype)
 
 
@@ -227,15 +227,24 @@ def not_at_most(image, threshold, foreground="above"):
 
 @right("threshold_otsu")
 def otsu_of_scikit_image(image=None, nbins=256, *, mask=None):
-    if image.dtype == np.float16:  # scikit-image refuses pictures whose bins the dtype cannot tell apart
+    # scikit-image refuses pictures whose bins the dtype cannot tell apart, and ranges that it cannot hold.
+    try:
+        with np.errstate(all="ignore"):
+            np.histogram_bin_edges(image, nbins)
+        apart = image.dtype != np.float16 and 1e-300 < float(np.ptp(image.astype(np.float64))) < 1e300
+    except (ValueError, IndexError):
+        apart = False
+    if image.dtype.kind == "f" and not apart:
         return segalgo.threshold_otsu(image, nbins, mask=mask)
     return filters.threshold_otsu(image if mask is None else image[mask], nbins)
 
 
 @right("threshold_niblack")
 def niblack_by_convolution(image, window_size=15, k=0.2):
-    """Sums of windows by two passes of ones over the mirrored picture, in float64."""
+    """Sums of windows by two passes of ones over the mirrored picture less one of its values, in float64."""
     wide = image.astype(np.float64)
+    shift = wide.flat[0] if wide.size else 0.0
+    wide = wide - shift
     half = window_size // 2
     reach = [(half, half)] * image.ndim
     sums = []
@@ -247,7 +256,7 @@ def niblack_by_convolution(image, window_size=15, k=0.2):
         sums.append(total / float(window_size) ** image.ndim)
     m, s = sums[0], np.sqrt(np.maximum(sums[1] - sums[0] ** 2, 0))
     narrow = image.dtype in (np.float16, np.float32)
-    return (m - k * s).astype(np.float32 if narrow else np.float64)
+    return (m + shift - k * s).astype(np.float32 if narrow else np.float64)
 
 
 def _mirrored(cells, half):

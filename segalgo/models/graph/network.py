@@ -435,7 +435,8 @@ def _fresh(parameters: Mapping[str, Parameter], seed: int) -> dict[str, np.ndarr
 
 def _kept(value: Any) -> Any:
     """Return a copy of an array that the caller cannot change."""
-    dtype = np.float32 if value.dtype == np.float16 else value.dtype.newbyteorder("=")
+    native = value.dtype.newbyteorder("=")
+    dtype = np.float32 if native == np.float16 else native
     value = as_contiguous(value.astype(dtype, copy=True))
     if not is_cupy(value):
         value.flags.writeable = False
