@@ -115,7 +115,7 @@ def test_masks_of_0_and_255_have_objects():
     with pytest.warns(LabelWarning, match="255 is taken for an object"):
         assert segalgo.to_panoptic(mask).labels.tolist() == [[2, 1, 3]]
     assert segalgo.semantic_to_instances(mask, ignore_index=255).labels.max() == 0
-    with pytest.raises(ValueError, match="ignore_index='none': expected .*'auto'"):
+    with pytest.raises(ValueError, match=r"ignore_index='none': expected .*'auto'"):
         segalgo.semantic_to_instances(mask, ignore_index="none")
 
 
