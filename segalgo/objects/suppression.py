@@ -168,6 +168,7 @@ def topk(input: Any, k: int) -> tuple[Any, Any]:
         raise ValueError(f"input has shape {given.shape}: expected (N,)")
     count = min(as_integer(k, "k", 0), given.size)
     xp = array_module(given)
+    given = given.astype(given.dtype.newbyteorder("="), copy=False)
     if given.dtype.kind in "iu":
         ranks = ~given  # turns the order round without an overflow
     else:

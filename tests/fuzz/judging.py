@@ -102,7 +102,7 @@ def _differences(case: FuzzCase, wing: str, first: Outcome, other: Outcome) -> l
     if case.recipe is not None and case.valid:
         reference_case = Case(case.recipe)
         wrong = reference_case.compare(_rebuilt(other.parts))
-        return [f"{wing}: {mismatch.text}" for mismatch in wrong]
+        return [f"{wing}: {mismatch.message}" for mismatch in wrong]
     rounded = case.function not in MAKERS and verify.case(case.operation, 0).operation.bound is not None
     if not _same(first.parts, other.parts, LOOSE if rounded else TIGHT):
         return [f"reference {first}, {wing} {other}"]
