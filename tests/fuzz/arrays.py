@@ -37,6 +37,7 @@ def odd_array(array: np.ndarray, rng: np.random.Generator) -> Any:
     kind = rng.integers(12)
     if kind == 0:
         with np.errstate(all="ignore"):
+            array = array if array.dtype.kind in "biuf" else np.zeros(array.shape)
             return array.astype(rng.choice(["f2", "f4", "f8", "i1", "u8", "i8", "?", ">f2", ">i4", "u2", ">u8"]))
     if kind == 1:
         return array.astype(rng.choice(["c8", "O", "S3", "U3"]))

@@ -77,7 +77,7 @@ def test_the_sdist_builds_a_complete_wheel_that_works(tmp_path):
     for path in (ROOT / "segalgo").rglob("*"):
         if path.suffix in (".py", ".pyi", ".cu", ".h", ".safetensors", ".json", ".md") or path.name == "py.typed":
             assert str(path.relative_to(ROOT)) in names
-    kernels = {path.stem for path in (ROOT / "segalgo/_ext").glob("*/[a-z]*.pyx")}
+    kernels = {f"{path.parent.name}/{path.stem}" for path in (ROOT / "segalgo/_ext").glob("*/[a-z]*.pyx")}
     for level in _ext.available():
         folder = f"segalgo/_ext/{level.replace('-', '_')}/"
         assert {name.removeprefix(folder).partition(".")[0] for name in names if name.startswith(folder)} == kernels
