@@ -286,7 +286,7 @@ def test_against_cc3d(fast_backend, rng):
 
     image = ndi.gaussian_filter(rng.standard_normal((31, 32, 33)), 1.5) > 0.1
     labels = segalgo.label(image)
-    got = segalgo.remove_small_objects(fast_backend.array(image), 3, max_size=29)
+    got = segalgo.remove_small_objects(fast_backend.array(image), connectivity=3, max_size=29)
     equal(fast_backend, got, cc3d.dust(image, threshold=30, connectivity=26))
     areas = np.sort(np.bincount(labels.ravel())[1:])
     if areas[-3] != areas[-4]:
