@@ -280,6 +280,7 @@ def test_refusals_name_the_argument(call, error, message):
 def test_nms_as_opencv(rng):
     cv2 = pytest.importorskip("cv2")
     boxes = np.round(random_boxes(rng, 400, np.float32, 200, 60))
+    boxes[:, 2:] = np.maximum(boxes[:, 2:], boxes[:, :2] + 1)  # OpenCV drops boxes without area
     scores = (rng.permutation(400).astype(np.float32) + 1) / 400
     sized = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
     # OpenCV also compares strictly; whole pixels give both the same quotients, and 0.45 is none of them.
