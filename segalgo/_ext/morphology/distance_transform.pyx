@@ -403,7 +403,7 @@ cdef int compute_axis(count* counts, const Work* work, int64_t size, const Axis*
     cdef int64_t across = (axis.inner + ACROSS - 1) // ACROSS
     cdef int64_t planes = size // (axis.length * axis.inner), tile, at
     cdef int failed = 0
-    for tile in prange(planes * across, schedule="dynamic", chunksize=4):
+    for tile in prange(planes * across, schedule="dynamic"):
         if is_interrupted(work.watch, ACROSS * axis.length):
             continue
         at = tile // across * axis.length * axis.inner + tile % across * ACROSS
