@@ -272,8 +272,9 @@ class Network:
         Examples
         --------
         >>> import segalgo
-        >>> print(segalgo.models.UNet(1, 2, width=2, depth=1, norm=None).to_source().splitlines()[19])
-                down1_conv1 = layers.conv2d(x, "down1_conv1", 2, 3, padding=1)
+        >>> source = segalgo.models.UNet(1, 2, width=2, depth=1, norm=None).to_source()
+        >>> 'down1_conv1 = layers.conv2d(x, "down1_conv1", 2, 3, padding=1)' in source
+        True
         """
         from segalgo.models.graph.source import source_of
 
