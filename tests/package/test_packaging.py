@@ -27,7 +27,7 @@ def source_tree(folder: Path) -> Path:
 
 def kept_files(source: Path) -> set[str]:
     """Return the files that the sdist must hold, so that tests, docs and benchmarks run from it."""
-    generated = ("docs/reference/", "segalgo-out/")
+    generated = ("build/", "dist/", "docs/reference/", "segalgo-out/")
     paths = {str(path.relative_to(source)) for path in source.rglob("*") if path.is_file()}
     hidden = {path for path in paths if path.startswith(".") and not path.startswith(".ci/")}
     return {path for path in paths - hidden if not path.startswith(generated)}
