@@ -8,8 +8,8 @@ from .kernels.cuda_source import CudaKernel as CudaKernel
 from .processes.isolation import VerificationError as VerificationError
 from .processes.watching import instrumented as instrumented
 from .processes.worker import load as load
-from .reports.report import Finding as Finding
 from .reports.report import Report as Report
+from .reports.verdict import Finding as Finding
 from .runner import assert_correct as assert_correct
 from .runner import check as check
 from .runner import judged as judged

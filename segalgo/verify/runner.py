@@ -16,7 +16,8 @@ from segalgo.verify.comparison import Mismatch, Worst
 from segalgo.verify.judge import UNORDERED, compared, judge, with_fresh_numbers
 from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import Recipe
-from segalgo.verify.reports.report import Finding, Report, strongest
+from segalgo.verify.reports.report import Report
+from segalgo.verify.reports.verdict import Finding, strongest
 
 DEFAULT_CASES = 250
 FRESH = 10

@@ -10,7 +10,7 @@ from segalgo.verify.cases.recipes import factors_of, fits
 from segalgo.verify.comparison import Worst
 from segalgo.verify.judge import judge
 from segalgo.verify.operation import Operation, Recipe
-from segalgo.verify.reports.report import Finding
+from segalgo.verify.reports.verdict import Finding
 
 MOST_ATTEMPTS = 150
 MOST_SECONDS = 5.0

@@ -14,7 +14,8 @@ from typing import Any
 
 from segalgo.verify.cases.case import case
 from segalgo.verify.comparison import Worst
-from segalgo.verify.reports.report import Finding, Report
+from segalgo.verify.reports.report import Report
+from segalgo.verify.reports.verdict import Finding
 
 CASE_SECONDS = 30.0
 MOST_SECONDS = 300.0

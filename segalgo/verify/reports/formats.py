@@ -1,16 +1,14 @@
 """A report for other tools: JUnit's XML, and annotations of a code review on GitHub."""
 
 import re
-from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
-if TYPE_CHECKING:
-    from segalgo.verify.reports.report import Finding, Report
+from segalgo.verify.reports.verdict import Finding, Verdict
 
 LINE = re.compile(r"\bline (\d+)")
 
 
-def junit(report: "Report") -> str:
+def junit(report: Verdict) -> str:
     """Return JUnit's XML: a test case for each kind of finding, or one that passed."""
     failed = {finding.kind: finding for finding in reversed(report.findings)}
     suite = ElementTree.Element(
@@ -39,13 +37,13 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd]", "?", text)
 
 
-def annotations(report: "Report", path: str) -> list[str]:
+def annotations(report: Verdict, path: str) -> list[str]:
     """Return a workflow command of GitHub Actions for each kind of finding, at its line if it names one."""
     found = {finding.kind: finding for finding in reversed(report.findings)}
     return [_annotation(found[kind], report, path) for kind in report.kinds]
 
 
-def _annotation(finding: "Finding", report: "Report", path: str) -> str:
+def _annotation(finding: Finding, report: Verdict, path: str) -> str:
     line = LINE.search(finding.message)
     place = f"file={_escaped(path, True)}" + (f",line={line[1]}" if line else "")
     title = _escaped(f"{report.operation}: {finding.kind}", True)

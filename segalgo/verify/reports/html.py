@@ -2,12 +2,11 @@
 
 import re
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from segalgo.verify.reports.report import Finding, Report
+from segalgo.verify.reports.verdict import Finding, Verdict
 
 MOST_CELLS = 64
 MOST_LINES = 400
@@ -24,7 +23,7 @@ pre.source b { color: #888; font-weight: 400 }
 """
 
 
-def page(report: "Report") -> str:
+def page(report: Verdict) -> str:
     """Return the whole page as text."""
     kind = {"passed": "right", "FAILED": "wrong"}.get(report.verdict, "open")
     title = f"{report.operation}: {report.function}"
@@ -44,7 +43,7 @@ def _table(rows: list[tuple[str, str]]) -> str:
     return f"<table>{body}</table>"
 
 
-def _summary(report: "Report") -> list[tuple[str, str]]:
+def _summary(report: Verdict) -> list[tuple[str, str]]:
     failed = len(report.failed_recipes)
     total = len(report.passed_recipes) + failed
     return [
@@ -57,7 +56,7 @@ def _summary(report: "Report") -> list[tuple[str, str]]:
     ]
 
 
-def _covered(report: "Report") -> list[tuple[str, str]]:
+def _covered(report: Verdict) -> list[tuple[str, str]]:
     """Return what was judged and what was left out, with the number of cases."""
     judged = (*report.passed_recipes, *report.failed_recipes)
     kinds = ("dtype", "values", "layout")
@@ -71,11 +70,11 @@ def _covered(report: "Report") -> list[tuple[str, str]]:
     return [*rows, *(("not covered", f"{name}, {count} cases") for name, count in report.uncovered.items())]
 
 
-def _one_a_kind(report: "Report") -> list["Finding"]:
+def _one_a_kind(report: Verdict) -> list[Finding]:
     return list({finding.kind: finding for finding in reversed(report.findings)}.values())[::-1]
 
 
-def _finding(finding: "Finding", report: "Report", title: str, with_code: bool = True) -> str:
+def _finding(finding: Finding, report: Verdict, title: str, with_code: bool = True) -> str:
     code = f"<pre>{escape(finding.code(report.function, report.setup))}</pre>" if with_code else ""
     return (
         f"<h2>{escape(title)}</h2><p>{escape(finding.case.recipe.describe())}</p>"
@@ -84,7 +83,7 @@ def _finding(finding: "Finding", report: "Report", title: str, with_code: bool =
     )
 
 
-def _source(report: "Report") -> str:
+def _source(report: Verdict) -> str:
     """Return the source with the lines lit that the findings name."""
     if not report.source:
         return ""
