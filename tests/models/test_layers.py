@@ -11,6 +11,7 @@ import segalgo
 from segalgo.models import Network, UNet
 from segalgo.models.graph.execution import INPUT, Computation, Description, Value
 from segalgo.models.graph.layer import LAYERS, PARTS, Layer, Unbounded
+from segalgo.models.graph.layers.families import Cellwise
 
 PLANES = (2, 4, 9, 11)
 # operation: shapes of the inputs, options
@@ -225,6 +226,13 @@ def test_a_record_without_a_part_is_refused_at_import():
         type("Half", (Layer,), whole, operation="half")
     with pytest.raises(TypeError, match="there is one already, Relu"):
         type("Half", (Layer,), {**whole, "__doc__": "Half."}, operation="relu")
+    assert "half" not in LAYERS
+
+
+def test_a_record_of_a_family_without_its_cost_is_refused_at_import():
+    parts = {"onnx": "Neg", "compute": lambda self, x: -x, "__doc__": "Half."}
+    with pytest.raises(TypeError, match="layer half: flops_per_cell missing"):
+        type("Half", (Cellwise,), {**parts, "multiplications_per_cell": 0}, operation="half")
     assert "half" not in LAYERS
 
 

@@ -12,9 +12,7 @@ from typing import Any
 
 import numpy as np
 
-import segalgo.models.graph.arithmetic_layers
-import segalgo.models.graph.array_layers
-import segalgo.models.graph.layers  # noqa: F401  (they fill LAYERS)
+import segalgo.models.graph.layers  # noqa: F401  (it fills LAYERS)
 from segalgo.models.graph.layer import LAYERS, Layer, Parameter, Shape
 
 INPUT = "input"

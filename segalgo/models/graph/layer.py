@@ -71,6 +71,8 @@ class Layer:
     inputs: ClassVar[int | None]
     """Number of inputs; None for any number."""
 
+    needs: ClassVar[dict[str, str]] = {}
+    """Parts that a family asks of its records, with the method that reads them: a record may write that itself."""
     extents: ClassVar[tuple[str, ...]] = ()
     """Options whose values follow the size of the picture."""
     index_inputs: ClassVar[tuple[int, ...]] = ()
@@ -83,6 +85,7 @@ class Layer:
         if operation is None:  # a family of records
             return
         missing = [part for part in PARTS if not hasattr(cls, part)]
+        missing += [part for part, method in cls.needs.items() if method not in vars(cls) and not hasattr(cls, part)]
         if not vars(cls).get("__doc__"):
             missing.append("a docstring")
         if missing:

@@ -12,30 +12,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from segalgo._core.arrays import array_module, is_cupy
-from segalgo.models.graph.layer import CELL, Layer, Parameter, Reach, Shape, Unbounded
+from segalgo.models.graph.layer import Shape
+from segalgo.models.graph.layers.families import Cellwise, Pairwise
 
 
-class _Cellwise(Layer):
-    """Records of layers with one input, an output of its shape, and no parameters."""
+class _Function(Cellwise):
+    """Records of functions of one cell that count as one operation where they say nothing else."""
 
-    inputs = 1
-    blocked = None
-    flops_per_cell: ClassVar[int] = 1
-
-    def output_shape(self, x: Shape) -> Shape:
-        return x
-
-    def parameters(self, x: Shape) -> dict[str, Parameter]:
-        return {}
-
-    def multiplications(self, x: Shape) -> int:
-        return 0
-
-    def flops(self, x: Shape) -> int:
-        return math.prod(x) * self.flops_per_cell
-
-    def reach(self, axis: int, x: Shape) -> Reach | Unbounded:
-        return CELL
+    multiplications_per_cell, flops_per_cell = 0, 1
 
 
 # A function that maps 0 to a finite number may be computed on channel blocks, whose last one is filled up with zeros;
@@ -43,7 +27,7 @@ class _Cellwise(Layer):
 
 
 @dataclass(frozen=True)
-class Tanh(_Cellwise, operation="tanh"):
+class Tanh(_Function, operation="tanh"):
     """Hyperbolic tangent."""
 
     onnx = "Tanh"
@@ -54,7 +38,7 @@ class Tanh(_Cellwise, operation="tanh"):
 
 
 @dataclass(frozen=True)
-class Exp(_Cellwise, operation="exp"):
+class Exp(_Function, operation="exp"):
     """Exponential function."""
 
     onnx = "Exp"
@@ -64,7 +48,7 @@ class Exp(_Cellwise, operation="exp"):
 
 
 @dataclass(frozen=True)
-class Log(_Cellwise, operation="log"):
+class Log(_Function, operation="log"):
     """Natural logarithm; -inf for 0, NaN for negative cells."""
 
     onnx = "Log"
@@ -75,7 +59,7 @@ class Log(_Cellwise, operation="log"):
 
 
 @dataclass(frozen=True)
-class Sqrt(_Cellwise, operation="sqrt"):
+class Sqrt(_Function, operation="sqrt"):
     """Square root; NaN for negative cells."""
 
     onnx = "Sqrt"
@@ -86,7 +70,7 @@ class Sqrt(_Cellwise, operation="sqrt"):
 
 
 @dataclass(frozen=True)
-class Erf(_Cellwise, operation="erf"):
+class Erf(_Function, operation="erf"):
     """Gaussian error function."""
 
     onnx = "Erf"
@@ -100,7 +84,7 @@ class Erf(_Cellwise, operation="erf"):
 
 
 @dataclass(frozen=True)
-class Absolute(_Cellwise, operation="absolute"):
+class Absolute(_Function, operation="absolute"):
     """Absolute value."""
 
     onnx = "Abs"
@@ -111,7 +95,7 @@ class Absolute(_Cellwise, operation="absolute"):
 
 
 @dataclass(frozen=True)
-class Negative(_Cellwise, operation="negative"):
+class Negative(_Function, operation="negative"):
     """The other sign."""
 
     onnx = "Neg"
@@ -122,7 +106,7 @@ class Negative(_Cellwise, operation="negative"):
 
 
 @dataclass(frozen=True)
-class Reciprocal(_Cellwise, operation="reciprocal"):
+class Reciprocal(_Function, operation="reciprocal"):
     """``1 / x``."""
 
     onnx = "Reciprocal"
@@ -133,7 +117,7 @@ class Reciprocal(_Cellwise, operation="reciprocal"):
 
 
 @dataclass(frozen=True)
-class Floor(_Cellwise, operation="floor"):
+class Floor(_Function, operation="floor"):
     """The largest integer that is not larger."""
 
     onnx = "Floor"
@@ -144,7 +128,7 @@ class Floor(_Cellwise, operation="floor"):
 
 
 @dataclass(frozen=True)
-class Ceil(_Cellwise, operation="ceil"):
+class Ceil(_Function, operation="ceil"):
     """The smallest integer that is not smaller."""
 
     onnx = "Ceil"
@@ -155,7 +139,7 @@ class Ceil(_Cellwise, operation="ceil"):
 
 
 @dataclass(frozen=True)
-class Elu(_Cellwise, operation="elu"):
+class Elu(_Function, operation="elu"):
     """``alpha * (exp(x) - 1)`` in place of negative cells."""
 
     onnx = "Elu"
@@ -170,7 +154,7 @@ class Elu(_Cellwise, operation="elu"):
 
 
 @dataclass(frozen=True)
-class Softplus(_Cellwise, operation="softplus"):
+class Softplus(_Function, operation="softplus"):
     """``log(1 + exp(x))``."""
 
     onnx = "Softplus"
@@ -182,7 +166,7 @@ class Softplus(_Cellwise, operation="softplus"):
 
 
 @dataclass(frozen=True)
-class Clip(_Cellwise, operation="clip"):
+class Clip(_Function, operation="clip"):
     """Cells limited to `minimum` to `maximum`; None is no limit. NaN stays NaN."""
 
     onnx = "Clip"
@@ -200,7 +184,7 @@ class Clip(_Cellwise, operation="clip"):
 
 
 @dataclass(frozen=True)
-class Scale(_Cellwise, operation="scale"):
+class Scale(_Function, operation="scale"):
     """``x * factor + offset``, two numbers for all cells."""
 
     onnx = "Mul"
@@ -222,7 +206,7 @@ class Scale(_Cellwise, operation="scale"):
 
 
 @dataclass(frozen=True)
-class Power(_Cellwise, operation="power"):
+class Power(_Function, operation="power"):
     """``x ** exponent``, one exponent for all cells."""
 
     onnx = "Pow"
@@ -237,32 +221,18 @@ class Power(_Cellwise, operation="power"):
         return math.prod(x)
 
 
-class _OfTwo(Layer):
+class _OfTwo(Pairwise):
     """Records of layers that combine two arrays cell by cell; an axis of one cell is repeated."""
 
-    inputs = 2
+    blocked = None
     function: ClassVar[Callable[[Any, Any, Any], Any]]
 
     def compute(self, first: Any, second: Any) -> Any:
         with np.errstate(divide="ignore", invalid="ignore"):
             return type(self).function(array_module(first), first, second)
 
-    def output_shape(self, first: Shape, second: Shape) -> Shape:
-        return tuple(np.broadcast_shapes(first, second))
-
-    def parameters(self, first: Shape, second: Shape) -> dict[str, Parameter]:
-        return {}
-
     def multiplications(self, first: Shape, second: Shape) -> int:
         return 0
-
-    def flops(self, first: Shape, second: Shape) -> int:
-        return math.prod(self.output_shape(first, second))
-
-    def reach(self, axis: int, first: Shape, second: Shape) -> Reach | Unbounded:
-        if len(first) != len(second) or first[axis] != second[axis]:
-            return Unbounded("it repeats an input along an axis of the picture")
-        return CELL
 
 
 @dataclass(frozen=True)

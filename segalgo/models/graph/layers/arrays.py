@@ -9,31 +9,15 @@ import numpy as np
 
 from segalgo._core.arrays import array_module
 from segalgo.models.graph.layer import CELL, MOVED_AXES, WHOLE_MAP, Layer, Parameter, Reach, Shape, Unbounded
+from segalgo.models.graph.layers.families import BY_SIZE, Moving
 from segalgo.models.graph.resampling import Sampling, taps
-
-BY_SIZE = Unbounded("its positions depend on the size of the whole picture")
-
-
-class _Free(Layer):
-    """Records of layers that move cells and compute nothing."""
-
-    inputs = 1
-    blocked = None
-
-    def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        return {}
-
-    def multiplications(self, *shapes: Shape) -> int:
-        return 0
-
-    def flops(self, *shapes: Shape) -> int:
-        return 0
 
 
 @dataclass(frozen=True)
-class Constant(_Free, operation="constant"):
+class Constant(Moving, operation="constant"):
     """An array that the network owns, its parameter ``value``, whatever the input."""
 
+    blocked = None
     onnx = "Constant"
     inputs = 0
 
@@ -56,12 +40,13 @@ class Constant(_Free, operation="constant"):
 
 
 @dataclass(frozen=True)
-class Slice(_Free, operation="slice"):
+class Slice(Moving, operation="slice"):
     """Along each of `axes` the cells from `starts` to before `stops`, every `steps`-th; as Python's slices.
 
     A stop of None takes all that is left.
     """
 
+    blocked = None
     onnx = "Slice"
     extents = ("starts", "stops")
 
@@ -97,9 +82,10 @@ class Slice(_Free, operation="slice"):
 
 
 @dataclass(frozen=True)
-class Take(_Free, operation="take"):
+class Take(Moving, operation="take"):
     """The cells of the given indices along an axis, in their order."""
 
+    blocked = None
     onnx = "Gather"
 
     indices: Sequence[int]
@@ -124,9 +110,10 @@ class Take(_Free, operation="take"):
 
 
 @dataclass(frozen=True)
-class Expand(_Free, operation="expand"):
+class Expand(Moving, operation="expand"):
     """The array repeated along axes of one cell, to a shape that broadcasting gives with `shape`."""
 
+    blocked = None
     onnx = "Expand"
     extents = ("shape",)
 
@@ -144,9 +131,10 @@ class Expand(_Free, operation="expand"):
 
 
 @dataclass(frozen=True)
-class Tile(_Free, operation="tile"):
+class Tile(Moving, operation="tile"):
     """The array so many times along each axis."""
 
+    blocked = None
     onnx = "Tile"
 
     repeats: Sequence[int]
