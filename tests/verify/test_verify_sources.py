@@ -1,5 +1,6 @@
 """Verification of files in a process of its own: CUDA source and Python, the command line, and what may go wrong."""
 
+import re
 import sys
 from importlib.metadata import entry_points
 
@@ -93,7 +94,8 @@ def test_a_finding_names_line_block_and_thread(file):
 def test_an_endless_loop_ends_that_process(file):
     report = verify.check_kernel(file, "relu", "endless", *LAUNCH, cases=10, case_seconds=5)
     assert list(report.kinds) == ["does not end"]
-    assert "5 s" in str(report)
+    # The limit of 5 seconds grows with what a calibration finds on a loaded machine.
+    assert re.search(r"\b\d+ s\b", report.headline)
 
 
 @pytest.mark.parametrize(
