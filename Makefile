@@ -70,7 +70,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.build: $(BIN)/python pyproject.toml setup.py $(KERNELS)
-	@echo "building the kernels (a minute or two) ..."
+	@echo "building the kernels (five to ten minutes of two cores) ..."
 	@$(PIP) "setuptools>=77" "Cython>=3.1" "numpy>=2.0"
 	@$(PIP) --no-build-isolation --editable .
 	@touch $@

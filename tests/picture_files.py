@@ -1,9 +1,13 @@
-"""Picture files by hand: PNG of 16 bits, TIFF of given tags and strips."""
+"""Picture files for tests: by hand (PNG of 16 bits, TIFF of given tags and strips) and by Pillow, and how they are read."""
 
 import struct
+import warnings
 import zlib
 
 import numpy as np
+from PIL import Image, ImageOps
+
+import segalgo
 
 H, W = 20, 30
 GREY = np.full((H, W), 40, np.uint8)
@@ -67,3 +71,27 @@ def tiff_by_hand(tags, strips, order="<", offset=None):
     mark = b"II*\0" if order == "<" else b"MM\0*"
     head = mark + struct.pack(f"{order}IH", 8, len(listed))
     return head + entries + struct.pack(f"{order}I", 0) + extra + b"".join(strips)
+
+
+def pack(row, bits):
+    """Pack numbers into bytes, the first in the highest bits."""
+    single = np.unpackbits(row.astype(">u2").view(np.uint8).reshape(-1, 2), axis=1)[:, 16 - bits :]
+    return np.packbits(single.ravel()).tobytes()
+
+
+def read(path, **options):
+    """Read a picture about which there is nothing to decide."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return segalgo.read_picture(path, **options)
+
+
+def save(path, array, **options):
+    """Write an array with Pillow; return the path."""
+    Image.fromarray(array).save(path, **options)
+    return path
+
+
+def displayed(path):
+    """Return a picture as Pillow displays it, RGB."""
+    return np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))

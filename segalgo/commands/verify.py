@@ -89,14 +89,12 @@ def verify_command(
         click.echo("\n".join(report.annotations(str(source))))
     try:
         if html is not None:
-            with replacing(html) as beside:
-                report.to_html(beside)
+            report.to_html(html)
         if json_path is not None:
             with replacing(json_path) as beside:
                 beside.write_text(report.to_json(), encoding="utf-8")
         if junit is not None:
-            with replacing(junit) as beside:
-                report.to_junit(beside)
+            report.to_junit(junit)
     except OSError as error:
         raise Refusal(f"{error.filename}: cannot be written ({error.strerror})") from None
     context.exit(report.exit_code)

@@ -9,6 +9,7 @@ import numpy as np
 
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array
+from segalgo._core.writing import replacing
 from segalgo.labels.measurement import label_statistics
 
 BLOCK_CELLS = 1 << 22  # cells of a block of differences, some 32 MB
@@ -172,12 +173,17 @@ class InstanceRecognizer:
     def save(self, path: str | Path) -> None:
         """Write the memory to a file: ``.npz`` or ``.safetensors``; neither can carry code.
 
+        The file is replaced when the new one is complete: an interrupted call leaves the old one.
+
         Raises
         ------
         ValueError
             If the suffix is another one.
+        OSError
+            If the file cannot be written.
         """
         path = Path(path)
+        kind = _kind_of(path)
         text = np.frombuffer("\0".join(self.names).encode(), np.uint8)
         arrays = {
             "descriptors": np.ascontiguousarray(self.descriptors),
@@ -185,13 +191,13 @@ class InstanceRecognizer:
             "count": np.array([len(self.names)], np.int64),
             "threshold": np.array([self.threshold]),
         }
-        if _kind_of(path) == ".npz":
-            with path.open("wb") as file:
+        with replacing(path) as beside, beside.open("wb") as file:
+            if kind == ".npz":
                 np.savez_compressed(file, **arrays)
-        else:
-            from safetensors.numpy import save_file
+            else:
+                from safetensors.numpy import save
 
-            save_file(arrays, path)
+                file.write(save(arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> "InstanceRecognizer":

@@ -46,7 +46,7 @@ def open_tiff(file: BinaryIO, page: int | None) -> OpenedPicture:
     opened = OpenedPicture(
         "TIFF",
         (height, width),
-        sample_dtype(chosen).itemsize * samples + (3 if photometric == PALETTE else 0),
+        sample_dtype(chosen).itemsize * samples + (4 if photometric == PALETTE else 0),
         lambda labels: _meaning(chosen, photometric, _samples(file, chosen), labels, decisions),
         known_orientation(chosen.value(tags.ORIENTATION, 1)),
         chosen.value(tags.COMPRESSION, 1) in LOSSY,
@@ -56,7 +56,8 @@ def open_tiff(file: BinaryIO, page: int | None) -> OpenedPicture:
     opened.pages = len(pages)
     if photometric == PALETTE:
         opened.palette = lambda: _palette(chosen)
-    else:
+    # The channels of a palette picture are those of its colors, unless it has bands beside them.
+    if photometric != PALETTE or samples > (1 if _opacity_of(chosen) is None else 2):
         opened.read_band = lambda band: _band(chosen, photometric, _samples(file, chosen), band, decisions)
     return opened
 
@@ -93,7 +94,13 @@ def _meaning(page: Page, photometric: int, stored: np.ndarray, labels: bool, dec
     """Turn samples into a picture as it is displayed, or with `labels` into numbers where they are indices."""
     bits, samples = sample_bits(page), stored.shape[2]
     if photometric == PALETTE:
-        return stored[..., 0] if labels else _with_palette(page, stored[..., 0])
+        if labels:
+            return stored[..., 0]
+        kept = 1 if samples == 1 or _opacity_of(page) is None else 2
+        if samples > kept:
+            decisions.append(f"has {samples} bands, the first {_counted(kept)} read: {_way_out(samples)}")
+        shown = _with_palette(page, stored[..., 0])
+        return shown if kept == 1 else np.dstack([shown, _in_8_bits(stored[..., 1], bits)])
     if photometric in (WHITE_IS_ZERO, BLACK_IS_ZERO, MASK):
         if photometric == WHITE_IS_ZERO:
             if labels and stored.dtype.kind == "u":
@@ -108,29 +115,49 @@ def _meaning(page: Page, photometric: int, stored: np.ndarray, labels: bool, dec
         colors = 3
     elif photometric == SEPARATED and page.value(tags.INK_SET, CMYK_INKS) == CMYK_INKS and samples >= 4:
         decisions.append("is CMYK, converted to RGB")
-        return _from_cmyk(stored[..., :4])
+        inks = _without_unknown_bands(page, stored, 4, labels, decisions)
+        return np.concatenate([_from_cmyk(inks[..., :4]), inks[..., 4:]], axis=2)
     else:
         raise UnreadableError(f"its photometric interpretation {photometric} with {samples} samples is not read")
     if samples < colors:
         raise ValueError(f"it has {samples} samples a pixel, expected {colors}")
-    extra = page.values(tags.EXTRA_SAMPLES)
-    opacity = int(extra[0]) if len(extra) else None
+    return _without_unknown_bands(page, stored, colors, labels, decisions)
+
+
+def _without_unknown_bands(
+    page: Page, stored: np.ndarray, colors: int, labels: bool, decisions: list[str]
+) -> np.ndarray:
+    """Return the colors, and opacity where the file has it; of other bands, those that can be shown."""
+    samples, opacity = stored.shape[2], _opacity_of(page)
     if samples == colors:
         return stored
-    if opacity in (ASSOCIATED, UNASSOCIATED):
+    if opacity is not None:
         chosen = stored[..., : colors + 1]
         if samples > colors + 1:
-            decisions.append(f"has {samples} bands, the first {colors + 1} are read: {_way_out(samples)}")
+            decisions.append(f"has {samples} bands, the first {_counted(colors + 1)} read: {_way_out(samples)}")
         return _without_premultiplication(chosen) if opacity == ASSOCIATED and not labels else chosen
     # Bands of unspecified meaning, such as near infrared: colors as far as the file says so, never opacity.
-    kept = 3 if samples >= 3 else 1
+    kept = colors if colors > 1 else 3 if samples >= 3 else 1
     if samples > kept:
-        decisions.append(
-            f"has {samples} bands, the first {'three are' if kept == 3 else 'is'} read: {_way_out(samples)}"
-        )
+        decisions.append(f"has {samples} bands, the first {_counted(kept)} read: {_way_out(samples)}")
     elif colors == 1:
         decisions.append(f"has {samples} grey bands, taken as red, green and blue: {_way_out(samples)}")
     return stored[..., :kept]
+
+
+def _opacity_of(page: Page) -> int | None:
+    """Return `ASSOCIATED` or `UNASSOCIATED` where the first sample beside the colors is opacity, else None."""
+    extra = page.values(tags.EXTRA_SAMPLES, 1)
+    return int(extra[0]) if len(extra) and extra[0] in (ASSOCIATED, UNASSOCIATED) else None
+
+
+def _in_8_bits(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return unsigned samples of up to 16 bits as the 8 bits that colors of a palette have: the largest becomes 255."""
+    return ((values.astype(np.uint32) * 255 + (2**bits - 1) // 2) // (2**bits - 1)).astype(np.uint8)
+
+
+def _counted(bands: int) -> str:
+    return "is" if bands == 1 else f"{('two', 'three', 'four', 'five')[bands - 2]} are"
 
 
 def _way_out(samples: int) -> str:
