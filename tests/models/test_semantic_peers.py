@@ -15,6 +15,9 @@ WIDTHS = (8, 16, 40, 64)  # a quarter of B0, an eighth of the others
 def cases():
     import torch_papers as papers
     import torch_segmentation as peers
+    from torch_fcn_vgg16 import CaffeFCN
+    from torch_pspnet import SemsegPSPNet
+    from torch_segformers import NvlabsSegFormer, TransformersSegFormer
 
     narrow = (4, 4, 8, 8, 8)
     mobile, channels = papers.mobilenet_v2_features(0.25)
@@ -44,12 +47,12 @@ def cases():
         "deeplabv3-resnet50": peers.deeplabv3("resnet50", 5, 8, 16),
         "deeplabv3-mobilenet": peers.deeplabv3("mobilenet_v3_large", 5, 16, 16),
         "lraspp": peers.LRASPP(5, 16, 0.25),
-        "fcn32s": peers.CaffeFCN(32, (4, 4, 8, 8, 8), 16, 5),
-        "fcn16s": peers.CaffeFCN(16, (4, 4, 8, 8, 8), 16, 5),
-        "fcn8s": peers.CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5),
-        "pspnet-resnet50": peers.SemsegPSPNet("resnet50", 8, 16, 5),
-        "segformer-transformers": peers.TransformersSegFormer(WIDTHS, (2, 2, 2, 2), 24, 5),
-        "segformer-nvlabs": peers.NvlabsSegFormer(WIDTHS, (3, 4, 6, 3), 24, 5),
+        "fcn32s": CaffeFCN(32, (4, 4, 8, 8, 8), 16, 5),
+        "fcn16s": CaffeFCN(16, (4, 4, 8, 8, 8), 16, 5),
+        "fcn8s": CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5),
+        "pspnet-resnet50": SemsegPSPNet("resnet50", 8, 16, 5),
+        "segformer-transformers": TransformersSegFormer(WIDTHS, (2, 2, 2, 2), 24, 5),
+        "segformer-nvlabs": NvlabsSegFormer(WIDTHS, (3, 4, 6, 3), 24, 5),
     }
 
 
@@ -122,7 +125,7 @@ def test_the_encoder_of_resnet(name, rng):
 def test_the_encoder_of_vgg16(rng):
     """The matrices of the classification network become convolutions: one cell of the map is its second matrix's."""
     import torch
-    import torch_segmentation as peers
+    from torch_fcn_vgg16 import CaffeFCN
     from torch_networks import vgg16_features
 
     trained = seasoned(vgg16_features(False, widths=(4, 4, 8, 8, 8)))
@@ -132,7 +135,7 @@ def test_the_encoder_of_vgg16(rng):
     state |= {"classifier.3.weight": second.weight.detach().numpy(), "classifier.3.bias": second.bias.detach().numpy()}
     state["classifier.6.weight"] = np.zeros((10, 16), np.float32)
     ours = load_encoder(FCN8s(3, 5, (4, 4, 8, 8, 8), 16), state)
-    theirs = seasoned(peers.CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5))
+    theirs = seasoned(CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5))
     names = [name for name in ours.parameters if name.startswith("conv")]
     assert names == [name for name in theirs.state_dict() if name.startswith("conv")]
     cells = torch.from_numpy(rng.standard_normal((1, 8, 7, 7), dtype=np.float32))
