@@ -47,6 +47,9 @@ from .layers.average_pooling import avg_pool2d as avg_pool2d
 from .layers.convolution import bilinear_weight as bilinear_weight
 from .layers.convolution import conv2d as conv2d
 from .layers.convolution import conv_transpose2d as conv_transpose2d
+from .layers.dense_crf import dense_crf as dense_crf
+from .layers.dense_crf import dense_crf_steps as dense_crf_steps
+from .layers.dense_crf import gaussian_feature_filter as gaussian_feature_filter
 from .layers.fully_connected import linear as linear
 from .layers.index_conventions import plane_to_tensor_indices as plane_to_tensor_indices
 from .layers.index_conventions import tensor_to_plane_indices as tensor_to_plane_indices
