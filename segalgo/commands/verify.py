@@ -41,6 +41,7 @@ Examples:
 @click.option("-I", "--include", multiple=True, help="CUDA source: a folder of headers, beside that of the file.")
 @click.option("-D", "--define", "defines", multiple=True, help="CUDA source: a macro, NAME=VALUE.")
 @click.option("--fast-math", is_flag=True, help="CUDA source: as -use_fast_math compiles it.")
+@click.option("--max-elements", type=click.IntRange(1), help="CUDA source: more elements are never handed over.")
 @click.option("--fix", multiple=True, metavar="NAME=VALUE", help="A parameter that is built in, e.g. mode=bilinear.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype; may be given several times.")
@@ -154,7 +155,11 @@ def _kernel_report(target: str, given: dict[str, Any]) -> Any:
 
 def _compiled_with(given: dict[str, Any]) -> dict[str, Any]:
     fast = ("SIMULATED_FAST_MATH=1",) if given["fast_math"] else ()
-    return {"include": given["include"], "defines": (*given["defines"], *fast)}
+    return {
+        "include": given["include"],
+        "defines": (*given["defines"], *fast),
+        "most_elements": given["max_elements"],
+    }
 
 
 def _described_report(target: str, given: dict[str, Any]) -> Any:
@@ -169,6 +174,7 @@ def _described_report(target: str, given: dict[str, Any]) -> Any:
     more = _compiled_with(given)
     for name in ("include", "defines"):
         described[name] = (*described[name], *more[name])
+    described["most_elements"] = more["most_elements"] or described["most_elements"]
     common["fix"] = {**described.pop("fix"), **common["fix"]}
     return check_kernel(**described, **common)
 

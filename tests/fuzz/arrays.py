@@ -62,7 +62,9 @@ def odd_array(array: np.ndarray, rng: np.random.Generator) -> Any:
             ).astype(array.dtype)
     if kind == 10 and array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
-        return np.where(rng.random(array.shape) < 0.2, rng.choice(np.array([info.min, info.max], array.dtype)), array).astype(array.dtype)
+        return np.where(
+            rng.random(array.shape) < 0.2, rng.choice(np.array([info.min, info.max], array.dtype)), array
+        ).astype(array.dtype)
     return array[tuple(slice(0, int(rng.integers(0, n + 1))) for n in array.shape)]
 
 

@@ -87,7 +87,7 @@ def from_toml(path: str | Path) -> dict[str, Any]:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise LaunchError(f"{path}: {error}") from None
-    known = {"operation", "source", "launch", "scratch", "zeroed", "include", "fix", "defines"}
+    known = {"operation", "source", "launch", "scratch", "zeroed", "include", "fix", "defines", "max_elements"}
     if set(given) - known:
         raise LaunchError(f"{path}: {', '.join(sorted(set(given) - known))}, expected {', '.join(sorted(known))}")
     for name in ("operation", "source", "launch"):
@@ -103,4 +103,5 @@ def from_toml(path: str | Path) -> dict[str, Any]:
         "include": tuple(str(path.parent / folder) for folder in given.get("include", ())),
         "defines": tuple(given.get("defines", ())),
         "fix": given.get("fix", {}),
+        "most_elements": given.get("max_elements"),
     }
