@@ -7,6 +7,7 @@ from segalgo.commands.convert import convert_command
 from segalgo.commands.evaluate import evaluate_command
 from segalgo.commands.group import CommandGroup
 from segalgo.commands.info import info_command
+from segalgo.commands.profile import profile_command
 from segalgo.commands.segment import segment_command
 from segalgo.commands.verify import verify_command
 
@@ -17,5 +18,5 @@ def main() -> None:
     """Classical and deep image segmentation."""
 
 
-for command in (segment_command, convert_command, evaluate_command, verify_command, info_command):
+for command in (segment_command, convert_command, evaluate_command, verify_command, profile_command, info_command):
     main.add_command(command)

@@ -122,8 +122,10 @@ class CompiledKernel:
     def busiest_loop(self) -> tuple[Instruction, ...]:
         """Return the loop with the most arithmetic on floats of its own; the longest one if none has any."""
 
-        def weight(body: tuple[Instruction, ...]) -> tuple[int, int]:
-            return sum(one.name.partition(".")[0] in ("FFMA", "DFMA", "FADD", "FMUL") for one in body), len(body)
+        def weight(body: tuple[Instruction, ...]) -> tuple[int, int, int]:
+            names = [one.name.partition(".")[0] for one in body]
+            fused, other = (sum(name in of for name in names) for of in (("FFMA", "DFMA"), ("FADD", "FMUL", "DADD")))
+            return fused, other, len(body)
 
         return max(self.loops(), key=weight, default=())
 
