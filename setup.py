@@ -8,6 +8,7 @@ SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sa
 SEGALGO_SANITIZE=1        kernels as they are, with AddressSanitizer and UndefinedBehaviorSanitizer
 SEGALGO_LEVELS=x86_64_v4  build these instruction levels alone (comma between): quicker while a kernel is being written;
                           ``native`` stands for the best level that this machine runs
+SEGALGO_NO_CCACHE=1       compile without ccache, which is used where it is installed and CC names no compiler
 SEGALGO_PROGRESS=1        say on standard error how many kernels are compiled
 """
 
@@ -17,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from pathlib import Path
@@ -212,4 +214,13 @@ class BuildKernels(build_ext):
         return Path(folder) / name
 
 
+def use_compiler_cache() -> None:
+    """Let ccache, where it is installed, keep what was compiled."""
+    compiler = sysconfig.get_config_var("CC")
+    wanted = "CC" not in os.environ and os.environ.get("SEGALGO_NO_CCACHE") != "1"
+    if wanted and os.name == "posix" and compiler and shutil.which("ccache"):
+        os.environ["CC"] = f"ccache {compiler}"
+
+
+use_compiler_cache()
 setup(ext_modules=find_extensions(), cmdclass={"build_ext": BuildKernels})
