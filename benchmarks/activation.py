@@ -1,273 +1,173 @@
 """Activation functions beside PyTorch."""
 
-import numpy as np
-
 import segalgo
-from benchmarks.harness import floor, peer
-
-PARAM_NAMES = ("implementation", "dtype")
-PARAMS = (("segalgo", "torch", "floor"), ("float32", "float64"))
+from benchmarks.beside_torch import BesideTorch, random
 
 
-def random(dtype: str, *shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def call_of(implementation, ours, theirs, *arrays):
-    """Return the call of one implementation; the peer's answer is compared with ours once."""
-    if implementation == "segalgo":
-        return lambda: ours(*arrays)
-    if implementation == "torch":
-        torch = peer("torch")
-        tensors = [torch.from_numpy(array) for array in arrays]
-        eps = 1e-4 if arrays[0].dtype == np.float32 else 1e-11
-        assert np.allclose(ours(*arrays), theirs(torch.nn.functional, *tensors), rtol=eps, atol=eps)
-        return lambda: theirs(torch.nn.functional, *tensors)
-    return floor(arrays[0], ours(*arrays))
-
-
-class Relu:
+class Relu(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.relu(x),
-            lambda f, x: f.relu(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.relu(x)
 
-    def time_relu(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.relu(x)
 
 
-class LeakyRelu:
+class LeakyRelu(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.leaky_relu(x, 0.1),
-            lambda f, x: f.leaky_relu(x, 0.1),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.leaky_relu(x, 0.1)
 
-    def time_leaky_relu(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.leaky_relu(x, 0.1)
 
 
-class Prelu:
+class Prelu(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512), random(dtype, 64))
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512), random(dtype, 64))
-        self.call = call_of(
-            implementation,
-            lambda x, w: segalgo.prelu(x, w),
-            lambda f, x, w: f.prelu(x, w),
-            *arrays,
-        )
+    def ours(self, x, w):
+        return segalgo.prelu(x, w)
 
-    def time_prelu(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x, w):
+        return f.prelu(x, w)
 
 
-class Relu6:
+class Relu6(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.relu6(x),
-            lambda f, x: f.relu6(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.relu6(x)
 
-    def time_relu6(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.relu6(x)
 
 
-class HardSigmoid:
+class HardSigmoid(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.hardsigmoid(x),
-            lambda f, x: f.hardsigmoid(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.hardsigmoid(x)
 
-    def time_hardsigmoid(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.hardsigmoid(x)
 
 
-class HardSwish:
+class HardSwish(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.hardswish(x),
-            lambda f, x: f.hardswish(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.hardswish(x)
 
-    def time_hardswish(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.hardswish(x)
 
 
-class Sigmoid:
+class Sigmoid(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.sigmoid(x),
-            lambda f, x: f.sigmoid(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.sigmoid(x)
 
-    def time_sigmoid(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.sigmoid(x)
 
 
-class Gelu:
+class Gelu(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.gelu(x),
-            lambda f, x: f.gelu(x),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.gelu(x)
 
-    def time_gelu(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.gelu(x)
 
 
-class GeluTanh:
+class GeluTanh(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.gelu(x, "tanh"),
-            lambda f, x: f.gelu(x, approximate="tanh"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.gelu(x, "tanh")
 
-    def time_gelu(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.gelu(x, approximate="tanh")
 
 
-class SoftmaxOfClasses:
+class SoftmaxOfClasses(BesideTorch):
     """1 x 21 x 512 x 512, over the classes."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 21, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 21, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.softmax(x, axis=1),
-            lambda f, x: f.softmax(x, 1),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.softmax(x, axis=1)
 
-    def time_softmax(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.softmax(x, 1)
 
 
-class SoftmaxOfRows:
+class SoftmaxOfRows(BesideTorch):
     """16384 rows of 256 cells."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 16384, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 16384, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.softmax(x, axis=1),
-            lambda f, x: f.softmax(x, 1),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.softmax(x, axis=1)
 
-    def time_softmax(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.softmax(x, 1)
 
 
-class LogSoftmaxOfClasses:
+class LogSoftmaxOfClasses(BesideTorch):
     """1 x 21 x 512 x 512, over the classes."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 21, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 21, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.log_softmax(x, axis=1),
-            lambda f, x: f.log_softmax(x, 1),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.log_softmax(x, axis=1)
 
-    def time_log_softmax(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.log_softmax(x, 1)
 
 
-class LogSoftmaxOfRows:
+class LogSoftmaxOfRows(BesideTorch):
     """16384 rows of 256 cells."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 16384, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 16384, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.log_softmax(x, axis=1),
-            lambda f, x: f.log_softmax(x, 1),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.log_softmax(x, axis=1)
 
-    def time_log_softmax(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.log_softmax(x, 1)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.harness import ROUNDS, THREADS, Comparison, comparisons
 
-NOT_TOPICS = {"__init__", "compare", "gpu", "harness", "label_arrays"}
+NOT_TOPICS = {"__init__", "beside_torch", "compare", "gpu", "harness", "label_arrays"}
 
 
 def topics() -> list[str]:

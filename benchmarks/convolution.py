@@ -31,11 +31,11 @@ def arrays(*shapes):
 
 def conv2d_case(name):
     """Return input, weight and keywords of a case, and the operations of the direct formula."""
-    channels, rows, kernel, size, stride, padding, dilation = CONVOLUTIONS[name]
-    x, weight = arrays((1, channels, size, size), (rows, channels, kernel, kernel))
-    out = (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-    operations = 2 * out * out * weight.size
-    return x, weight, {"stride": stride, "padding": padding, "dilation": dilation}, operations
+    channels, out_channels, kernel, size, stride, padding, dilation = CONVOLUTIONS[name]
+    x, weight = arrays((1, channels, size, size), (out_channels, channels, kernel, kernel))
+    options = {"stride": stride, "padding": padding, "dilation": dilation}
+    rows, columns = segalgo.output_size("conv2d", (size, size), kernel_size=kernel, **options)
+    return x, weight, options, 2 * rows * columns * weight.size
 
 
 def conv_transpose2d_case(name):

@@ -1,197 +1,121 @@
 """Interpolation and padding beside PyTorch."""
 
-import numpy as np
-
 import segalgo
-from benchmarks.harness import floor, peer
-
-PARAM_NAMES = ("implementation", "dtype")
-PARAMS = (("segalgo", "torch", "floor"), ("float32", "float64"))
+from benchmarks.beside_torch import BesideTorch, random
 
 
-def random(dtype: str, *shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def call_of(implementation, ours, theirs, *arrays):
-    """Return the call of one implementation; the peer's answer is compared with ours once."""
-    if implementation == "segalgo":
-        return lambda: ours(*arrays)
-    if implementation == "torch":
-        torch = peer("torch")
-        tensors = [torch.from_numpy(array) for array in arrays]
-        eps = 1e-4 if arrays[0].dtype == np.float32 else 1e-11
-        assert np.allclose(ours(*arrays), theirs(torch.nn.functional, *tensors), rtol=eps, atol=eps)
-        return lambda: theirs(torch.nn.functional, *tensors)
-    return floor(arrays[0], ours(*arrays))
-
-
-class BilinearTwice:
+class BilinearTwice(BesideTorch):
     """1 x 64 x 256 x 256 to 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 256, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 256, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.interpolate(x, (512, 512), mode="bilinear"),
-            lambda f, x: f.interpolate(x, (512, 512), mode="bilinear"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.interpolate(x, (512, 512), mode="bilinear")
 
-    def time_interpolate(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.interpolate(x, (512, 512), mode="bilinear")
 
 
-class BilinearAligned:
+class BilinearAligned(BesideTorch):
     """1 x 64 x 256 x 256 to 385 x 385, corners aligned."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 256, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 256, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.interpolate(x, (385, 385), mode="bilinear", align_corners=True),
-            lambda f, x: f.interpolate(x, (385, 385), mode="bilinear", align_corners=True),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.interpolate(x, (385, 385), mode="bilinear", align_corners=True)
 
-    def time_interpolate(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.interpolate(x, (385, 385), mode="bilinear", align_corners=True)
 
 
-class BilinearHalf:
+class BilinearHalf(BesideTorch):
     """1 x 64 x 512 x 512 to 256 x 256."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.interpolate(x, (256, 256), mode="bilinear"),
-            lambda f, x: f.interpolate(x, (256, 256), mode="bilinear"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.interpolate(x, (256, 256), mode="bilinear")
 
-    def time_interpolate(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.interpolate(x, (256, 256), mode="bilinear")
 
 
-class NearestTwice:
+class NearestTwice(BesideTorch):
     """1 x 64 x 256 x 256 to 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 256, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 256, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.interpolate(x, (512, 512)),
-            lambda f, x: f.interpolate(x, (512, 512)),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.interpolate(x, (512, 512))
 
-    def time_interpolate(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.interpolate(x, (512, 512))
 
 
-class NearestExact:
+class NearestExact(BesideTorch):
     """1 x 64 x 256 x 256 to 385 x 385."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 256, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 256, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.interpolate(x, (385, 385), mode="nearest-exact"),
-            lambda f, x: f.interpolate(x, (385, 385), mode="nearest-exact"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.interpolate(x, (385, 385), mode="nearest-exact")
 
-    def time_interpolate(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.interpolate(x, (385, 385), mode="nearest-exact")
 
 
-class PadConstant:
+class PadConstant(BesideTorch):
     """1 x 64 x 512 x 512, 3 cells on each side, constant."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.pad(x, (3, 3, 3, 3), "constant"),
-            lambda f, x: f.pad(x, (3, 3, 3, 3), "constant"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.pad(x, (3, 3, 3, 3), "constant")
 
-    def time_pad(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.pad(x, (3, 3, 3, 3), "constant")
 
 
-class PadReflect:
+class PadReflect(BesideTorch):
     """1 x 64 x 512 x 512, 3 cells on each side, reflect."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.pad(x, (3, 3, 3, 3), "reflect"),
-            lambda f, x: f.pad(x, (3, 3, 3, 3), "reflect"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.pad(x, (3, 3, 3, 3), "reflect")
 
-    def time_pad(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.pad(x, (3, 3, 3, 3), "reflect")
 
 
-class PadReplicate:
+class PadReplicate(BesideTorch):
     """1 x 64 x 512 x 512, 3 cells on each side, replicate."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.pad(x, (3, 3, 3, 3), "replicate"),
-            lambda f, x: f.pad(x, (3, 3, 3, 3), "replicate"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.pad(x, (3, 3, 3, 3), "replicate")
 
-    def time_pad(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.pad(x, (3, 3, 3, 3), "replicate")
 
 
-class PadCircular:
+class PadCircular(BesideTorch):
     """1 x 64 x 512 x 512, 3 cells on each side, circular."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.pad(x, (3, 3, 3, 3), "circular"),
-            lambda f, x: f.pad(x, (3, 3, 3, 3), "circular"),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.pad(x, (3, 3, 3, 3), "circular")
 
-    def time_pad(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.pad(x, (3, 3, 3, 3), "circular")

@@ -3,119 +3,69 @@
 import numpy as np
 
 import segalgo
-from benchmarks.harness import floor, peer
-
-PARAM_NAMES = ("implementation", "dtype")
-PARAMS = (("segalgo", "torch", "floor"), ("float32", "float64"))
+from benchmarks.beside_torch import BesideTorch, random
 
 
-def random(dtype: str, *shape: int) -> np.ndarray:
-    return np.random.default_rng(0).standard_normal(shape).astype(dtype)
-
-
-def call_of(implementation, ours, theirs, *arrays):
-    """Return the call of one implementation; the peer's answer is compared with ours once."""
-    if implementation == "segalgo":
-        return lambda: ours(*arrays)
-    if implementation == "torch":
-        torch = peer("torch")
-        tensors = [torch.from_numpy(array) for array in arrays]
-        eps = 1e-4 if arrays[0].dtype == np.float32 else 1e-11
-        assert np.allclose(ours(*arrays), theirs(torch.nn.functional, *tensors), rtol=eps, atol=eps)
-        return lambda: theirs(torch.nn.functional, *tensors)
-    return floor(arrays[0], ours(*arrays))
-
-
-class BatchNorm:
+class BatchNorm(BesideTorch):
     """1 x 64 x 512 x 512."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512), *np.abs(random(dtype, 4, 64)))
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512), *np.abs(random(dtype, 4, 64)))
-        self.call = call_of(
-            implementation,
-            lambda x, m, v, w, b: segalgo.batch_norm(x, m, v, w, b),
-            lambda f, x, m, v, w, b: f.batch_norm(x, m, v, w, b),
-            *arrays,
-        )
+    def ours(self, x, m, v, w, b):
+        return segalgo.batch_norm(x, m, v, w, b)
 
-    def time_batch_norm(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x, m, v, w, b):
+        return f.batch_norm(x, m, v, w, b)
 
 
-class LayerNorm:
+class LayerNorm(BesideTorch):
     """16384 rows of 256 cells."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 16384, 256), *random(dtype, 2, 256))
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 16384, 256), *random(dtype, 2, 256))
-        self.call = call_of(
-            implementation,
-            lambda x, w, b: segalgo.layer_norm(x, 256, w, b),
-            lambda f, x, w, b: f.layer_norm(x, (256,), w, b),
-            *arrays,
-        )
+    def ours(self, x, w, b):
+        return segalgo.layer_norm(x, 256, w, b)
 
-    def time_layer_norm(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x, w, b):
+        return f.layer_norm(x, (256,), w, b)
 
 
-class LayerNormLong:
+class LayerNormLong(BesideTorch):
     """64 rows of 65536 cells."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 64, 65536),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 64, 65536),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.layer_norm(x, 65536),
-            lambda f, x: f.layer_norm(x, (65536,)),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.layer_norm(x, 65536)
 
-    def time_layer_norm(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.layer_norm(x, (65536,))
 
 
-class LocalResponseNorm:
+class LocalResponseNorm(BesideTorch):
     """1 x 64 x 256 x 256, 5 channels."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 256, 256),)
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 256, 256),)
-        self.call = call_of(
-            implementation,
-            lambda x: segalgo.local_response_norm(x, 5),
-            lambda f, x: f.local_response_norm(x, 5),
-            *arrays,
-        )
+    def ours(self, x):
+        return segalgo.local_response_norm(x, 5)
 
-    def time_local_response_norm(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x):
+        return f.local_response_norm(x, 5)
 
 
-class GroupNorm:
+class GroupNorm(BesideTorch):
     """1 x 64 x 512 x 512 in 32 groups."""
 
-    param_names = PARAM_NAMES
-    params = PARAMS
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512), *random(dtype, 2, 64))
 
-    def setup(self, implementation, dtype):
-        arrays = (random(dtype, 1, 64, 512, 512), *random(dtype, 2, 64))
-        self.call = call_of(
-            implementation,
-            lambda x, w, b: segalgo.group_norm(x, 32, w, b),
-            lambda f, x, w, b: f.group_norm(x, 32, w, b),
-            *arrays,
-        )
+    def ours(self, x, w, b):
+        return segalgo.group_norm(x, 32, w, b)
 
-    def time_group_norm(self, implementation, dtype):
-        self.call()
+    def theirs(self, f, x, w, b):
+        return f.group_norm(x, 32, w, b)

@@ -13,7 +13,7 @@ import segalgo
 from segalgo import _ext
 
 # Networks in PyTorch for the tests of peers, which import it: no tests of its own, and no PyTorch without the peers.
-collect_ignore = ["torch_networks.py", "torch_segmentation.py", "torch_unets.py"]
+collect_ignore_glob = ["torch_*.py"]
 
 settings.register_profile(
     "segalgo",

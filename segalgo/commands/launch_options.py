@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from segalgo.commands.completion import complete_operations
+
 # Files with a kernel or the description of one.
 KERNEL_FILES = (".cu", ".cuh", ".toml")
 
@@ -14,7 +16,12 @@ KERNEL_FILES = (".cu", ".cuh", ".toml")
 def launch_options(command: Callable) -> Callable:
     """Add the options that say what a kernel computes and how it is launched."""
     options = (
-        click.option("--op", "operation", help="The operation that it computes, as the library names it."),
+        click.option(
+            "--op",
+            "operation",
+            shell_complete=complete_operations,
+            help="The operation that it computes, as the library names it.",
+        ),
         click.option("--entry", help="CUDA source: the kernel, `name<T>` for a template on the element type."),
         click.option("--args", "arguments", help='CUDA source: its arguments, e.g. "x, out, N*C, H, W".'),
         click.option("--grid", help='CUDA source: one to three sizes, e.g. "ceil_div(n, 256)".'),

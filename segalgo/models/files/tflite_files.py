@@ -14,7 +14,8 @@ import numpy as np
 from segalgo.models.files.graph_files import MOST_NODES, checked_path, network_of, package
 from segalgo.models.files.limits import checked_shape
 from segalgo.models.files.mapped_file import MappedFile
-from segalgo.models.files.tflite_operators import OPTIONS, Reading, read_operator
+from segalgo.models.files.tflite.operators import OPTIONS, read_operator
+from segalgo.models.files.tflite.reading import Operator, Reading
 from segalgo.models.files.weights import as_path, errors_of
 from segalgo.models.files.weights_error import DAMAGE, RefusedError, quoted, reason
 from segalgo.models.graph.network import Network
@@ -136,7 +137,7 @@ class _Reader(Reading):
         if len(shape) != 4:
             raise RefusedError(f"its input has {len(shape)} axes: expected (N, H, W, C)")
         for k in range(part.OperatorsLength()):
-            read_operator(self, *self._operator(k, part.Operators(k)))
+            read_operator(self, self._operator(k, part.Operators(k)))
         n, h, w, c = (size if size > 0 else None for size in shape)
         ends = self.tensor_name(inputs[0]), (n, c, h, w), self.tensor_name(outputs[0])
         return Graph(*ends, tuple(self.nodes), self.constants)
@@ -205,8 +206,8 @@ class _Reader(Reading):
         array = np.require(raw.view(kind), kind.newbyteorder("="), "A").reshape(shape)
         return array.astype(np.float32) if kind.name == "float16" else array
 
-    def _operator(self, place: int, operator: Any) -> tuple[str, str, list[str], list[str], Any, bytes]:
-        """Return kind, name, inputs, outputs, options and custom options of an operator."""
+    def _operator(self, place: int, operator: Any) -> Operator:
+        """Return an operator; it is named after its first output."""
         code_place = operator.OpcodeIndex()
         if not 0 <= code_place < self.model.OperatorCodesLength():
             raise RefusedError(f"damaged file: operator code {code_place} of {self.model.OperatorCodesLength()}")
@@ -228,4 +229,4 @@ class _Reader(Reading):
         if kind in OPTIONS and table is not None:
             options = getattr(self.schema, OPTIONS[kind])()
             options.Init(table.Bytes, table.Pos)
-        return kind, outputs[0], inputs, outputs, options, custom
+        return Operator(kind, outputs[0], inputs, outputs, options, custom)

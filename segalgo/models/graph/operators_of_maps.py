@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.layers.sizes import avg_pool_size
+from segalgo.layers.sizes import avg_pool_size, conv_transpose_size
 from segalgo.models.graph.lowering import Lowering, operator
 from segalgo.models.graph.nodes import GraphError, Node
 
@@ -81,7 +81,8 @@ def _conv_transpose(g: Lowering, node: Node) -> Any:
     a, kernel = node.attributes, weight.shape[2:]
     stride, dilation, groups = _pair(a, "strides"), _pair(a, "dilations"), a.get("group", 1)
     extra = tuple(a.get("output_padding") or (0, 0))
-    full = [s * (n - 1) + d * (k - 1) + 1 for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)]
+    axes = zip("HW", x.shape[2:], kernel, stride, dilation, strict=True)
+    full = [conv_transpose_size(axis, n, k, s, dilation=d) for axis, n, k, s, d in axes]
     wanted, auto = a.get("output_shape"), a.get("auto_pad", "NOTSET")
     if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
         wanted = [n * s for n, s in zip(x.shape[2:], stride, strict=True)]

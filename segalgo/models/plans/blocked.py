@@ -15,6 +15,7 @@ import numpy as np
 
 from segalgo._core.checks import as_pair
 from segalgo.layers.prepared_convolution import fold_batch_norm
+from segalgo.layers.sizes import conv_padding
 from segalgo.models.graph.execution import INPUT, Step
 from segalgo.models.graph.layer import LAYERS
 from segalgo.models.plans.arena import Buffer, arrange
@@ -420,9 +421,10 @@ if KERNELS.keys() != {name for name, record in LAYERS.items() if record.blocked 
 
 def _border(padding: Any, kernel: tuple[int, int]) -> tuple[int, int] | None:
     """Return the zeros above and below, left and right; None where the two sides of an axis differ."""
-    if padding == "same":
-        return tuple(k // 2 for k in kernel) if all(k % 2 for k in kernel) else None
-    return (0, 0) if padding == "valid" else as_pair(padding, "padding", 0)
+    if padding == "same" and not all(k % 2 for k in kernel):
+        return None
+    borders = (padding, padding) if isinstance(padding, str) else as_pair(padding, "padding", 0)
+    return tuple(map(conv_padding, "HW", kernel, borders))
 
 
 def _winograd_pays(weight_shape: tuple[int, ...], shape: tuple[int, ...]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 import segalgo
 from segalgo._core.arrays import array_module
-from segalgo.layers.sizes import conv_size, conv_transpose_size
+from segalgo.layers.sizes import conv_padding, conv_size, conv_transpose_size
 from segalgo.models.graph.layer import WHOLE_MAP, Layer, Parameter, Reach, Shape, Unbounded
 from segalgo.models.graph.layers.families import Pair, divided, options_at, pair_of, sizes_by
 
@@ -54,8 +54,8 @@ class Conv2d(Layer, operation="conv2d"):
     def reach(self, axis: int, x: Shape) -> Reach:
         kernel, stride, dilation = options_at(axis, self.kernel_size, self.stride, self.dilation)
         extent = dilation * (kernel - 1)
-        named = {"same": extent // 2, "valid": 0}
-        border = named[self.padding] if isinstance(self.padding, str) else options_at(axis, self.padding)[0]
+        padding = self.padding if isinstance(self.padding, str) else options_at(axis, self.padding)[0]
+        border = conv_padding("HW"[axis - 2], kernel, padding, dilation)
         return Reach(Fraction(stride), Fraction(-border), Fraction(extent - border))
 
 
