@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from networks import SegNet, UNet
+from persons import held_out, names_in
 from safetensors.torch import save_file
 from skimage.io import imread
 from torch import nn
@@ -178,12 +179,11 @@ class Persons:
     side = 144
 
     def __init__(self, data: Path, arguments: argparse.Namespace) -> None:
-        names = sorted(path.stem for path in (data / "images").iterdir())
-        # The last pictures of both places that were photographed: neighbours in the list show the same scene.
-        held_out = {name for place in ("Fudan", "Penn") for name in [n for n in names if n.startswith(place)][-10:]}
+        names = names_in(data)
+        kept_apart = held_out(names)
         pictures = {name: self.read(data, name) for name in names}
-        self.held_out = [pictures[name] for name in names if name in held_out]
-        self.train = [pictures[name] for name in names if name not in held_out]
+        self.held_out = [pictures[name] for name in names if name in kept_apart]
+        self.train = [pictures[name] for name in names if name not in kept_apart]
         self.model = UNet(3, 2, arguments.width, 4)
         self.class_weights = torch.ones(2)
         self.description = {"architecture": "unet", "width": arguments.width, "reduction": self.reduction}
