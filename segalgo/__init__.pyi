@@ -64,6 +64,12 @@ from .layers.sizes import input_sizes as input_sizes
 from .layers.sizes import output_size as output_size
 from .morphology.distance_transform import distance_transform as distance_transform
 from .morphology.distance_transform import expand_labels as expand_labels
+from .morphology.erosion import dilation as dilation
+from .morphology.erosion import erosion as erosion
+from .morphology.opening import black_tophat as black_tophat
+from .morphology.opening import closing as closing
+from .morphology.opening import opening as opening
+from .morphology.opening import white_tophat as white_tophat
 from .morphology.watershed import watershed as watershed
 from .objects.box_coding import anchors as anchors
 from .objects.box_coding import decode_boxes as decode_boxes

@@ -120,6 +120,10 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
         "offset": float(rng.integers(-3, 4)),
         "method": str(rng.choice(["otsu", "li", "yen", "local", "sauvola", "triangle"])),
     },
+    **dict.fromkeys(
+        (segalgo.opening, segalgo.closing, segalgo.white_tophat, segalgo.black_tophat),
+        lambda rng: {"image": _image(rng), "mode": str(rng.choice(["reflect", "ignore", "wrap"]))},
+    ),
     segalgo.to_grey: lambda rng: {
         "picture": rng.integers(0, 256, (*_shape(rng), int(rng.choice([3, 4])))).astype("u1")
     },

@@ -8,7 +8,9 @@ from scipy import ndimage
 from skimage import data, filters
 
 import segalgo
+from segalgo._core.dispatch import wing
 from segalgo.reference.thresholds import local_thresholds as reference
+from segalgo.thresholds.windows import border_sources
 
 BORDERS = ("reflect", "constant", "nearest", "mirror", "wrap")
 DTYPES = ("bool", "uint8", "int8", "uint16", "int16", "int32", "int64", "float16", "float32", "float64")
@@ -157,10 +159,61 @@ def test_sums_of_floats_keep_their_bound(fast_backend, rng):
     assert (abs(got - exact) <= bound).all()
 
 
+def with_flat_areas(rng, shape, dtype, blocks=3):
+    """Noise from 0 to 1 in which every other block holds one value."""
+    image = rng.random(shape)
+    parts = tuple(np.minimum(np.arange(n) * blocks // n, blocks - 1) for n in shape)
+    values = rng.choice([0.1, 0.3, 0.7], (blocks,) * len(shape))
+    flat = np.indices(values.shape).sum(0) % 2 == 0
+    return np.where(flat[np.ix_(*parts)], values[np.ix_(*parts)], image).astype(dtype)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "window"), [((140, 530), (7, 5)), ((40, 33), (1, 9)), ((200,), 5), ((12, 14, 16), (3, 1, 5))]
+)
+def test_windows_of_one_value_have_no_deviation(fast_backend, rng, dtype, shape, window):
+    """Running sums of floats do not cancel: windows of one value must answer it, others stay within the bound.
+
+    A variance is recomputed where it is below 2**-29 of a mean square; its error before that is at most some thousand
+    times 2**-53 of the mean square, so that of the deviation is at most 2**-24.
+    """
+    image = with_flat_areas(rng, shape, dtype)
+    low, high = (f(image, window, mode="mirror") for f in (ndimage.minimum_filter, ndimage.maximum_filter))
+    for call in (segalgo.threshold_niblack, segalgo.threshold_sauvola, segalgo.threshold_wolf):
+        got = fast_backend.numpy(call(fast_backend.array(image), window, 0.4))
+        with segalgo.use_backend("reference"):
+            expected = call(image, window, 0.4)
+        constant = low == high
+        assert 0.1 < constant.mean() < 0.9
+        np.testing.assert_array_equal(got[constant], expected[constant])
+        np.testing.assert_allclose(got, expected, rtol=0, atol=2e-6 if dtype == "float32" else 2.0**-24)
+
+
+def test_flat_areas_beyond_the_border():
+    """Windows that reach rows or columns of `cval` are not constant."""
+    kernel = wing("thresholds.local_thresholds", np.zeros(1))
+    for shape, window in (((9, 11), (3, 5)), ((6, 7, 8), (3, 3, 3))):
+        image = np.full(shape, 0.3)
+        sources = [border_sources(n, width, "constant") for n, width in zip(shape, window, strict=True)]
+        arguments = (window, sources, 0.7, 0.0, 0.0, "niblack", (0.5,), np.dtype(float))
+        np.testing.assert_allclose(
+            kernel.window_threshold(image, *arguments),
+            reference.window_threshold(image, *arguments),
+            rtol=0,
+            atol=2.0**-24,
+        )
+
+
 def test_same_bits_for_one_and_two_threads(rng):
     import threadpoolctl
 
-    for image in (rng.integers(0, 256, (301, 97)).astype(np.uint8), rng.random((301, 97))):
+    for image in (
+        rng.integers(0, 256, (301, 97)).astype(np.uint8),
+        rng.random((301, 97)),
+        with_flat_areas(rng, (150, 530), np.float32),
+        with_flat_areas(rng, (8, 40, 30), np.float64),
+    ):
         results = []
         for threads in (1, 2):
             with threadpoolctl.threadpool_limits(threads):

@@ -48,6 +48,18 @@ cdef struct Windows:
     double p[6]
 
 
+# What one stripe needs to recompute variances. passed: the largest sum of squares that its running sums went over.
+# rows: 4 rows of TILE + ww - 1 numbers. equal, counted: see `_count_equal_rows`.
+cdef struct Recomputation:
+    double passed
+    double* rows
+    int32_t* equal
+    int64_t counted
+
+
+include "constant_windows.pxi"
+
+
 cdef void _add_row(const narrow* row, double outside, sums shift, int64_t width, int sign, sums* once,
                    sums* squares) noexcept nogil:
     cdef int64_t j
@@ -95,20 +107,37 @@ cdef void _slide_rows(const narrow* enter, const narrow* leave, sums shift, int6
         squares[j] += x * x - y * y
 
 
-# running[q] = sum of the columns before padded column q, so that a window's sum is the difference of two.
-cdef void _run_along(const sums* columns, sums outside, const Windows* w, sums* running) noexcept nogil:
+# running[q] = sum of the columns before padded column q, so that a window's sum is the difference of two. Likewise
+# `running_squares`, if there are any; both in one loop, as each addition of floats waits for the one before.
+cdef void _run_along(const sums* once, const sums* squares, sums edge, sums edge_squares, const Windows* w,
+                     sums* running, sums* running_squares) noexcept nogil:
     cdef int64_t q, half = w.ww // 2, width = w.width, padded = w.width + w.ww - 1
-    cdef sums sofar = 0
+    cdef sums sofar = 0, sofar_squares = 0
     running[0] = 0
+    if squares == NULL:
+        for q in range(half):
+            sofar += edge if w.columns[q] < 0 else once[w.columns[q]]
+            running[q + 1] = sofar
+        for q in range(width):
+            sofar += once[q]
+            running[half + q + 1] = sofar
+        for q in range(half + width, padded):
+            sofar += edge if w.columns[q] < 0 else once[w.columns[q]]
+            running[q + 1] = sofar
+        return
+    running_squares[0] = 0
     for q in range(half):
-        sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
-        running[q + 1] = sofar
+        sofar += edge if w.columns[q] < 0 else once[w.columns[q]]
+        sofar_squares += edge_squares if w.columns[q] < 0 else squares[w.columns[q]]
+        running[q + 1], running_squares[q + 1] = sofar, sofar_squares
     for q in range(width):
-        sofar += columns[q]
-        running[half + q + 1] = sofar
+        sofar += once[q]
+        sofar_squares += squares[q]
+        running[half + q + 1], running_squares[half + q + 1] = sofar, sofar_squares
     for q in range(half + width, padded):
-        sofar += outside if w.columns[q] < 0 else columns[w.columns[q]]
-        running[q + 1] = sofar
+        sofar += edge if w.columns[q] < 0 else once[w.columns[q]]
+        sofar_squares += edge_squares if w.columns[q] < 0 else squares[w.columns[q]]
+        running[q + 1], running_squares[q + 1] = sofar, sofar_squares
 
 
 cdef void _differences(const sums* running, int64_t ww, int64_t length, double* total) noexcept nogil:
@@ -122,28 +151,47 @@ cdef void _differences(const sums* running, int64_t ww, int64_t length, double* 
             total[j] = running[j + ww] - running[j]
 
 
-# Sums of values m and of squares s become the mean and the variance of each window. Returns the smallest variance.
-cdef double _moments_of_sums(double* m, double* s, int64_t length, const Windows* w) noexcept nogil:
+# Sums of values m and of squares s become the mean and the variance of each window.
+cdef void _moments_of_sums(double* m, double* s, int64_t length, const Windows* w) noexcept nogil:
     cdef int64_t j
-    cdef double n = <double> (w.wh * w.ww), least = 0
+    cdef double n = <double> (w.wh * w.ww)
     for j in range(length):
         m[j] = m[j] / n
     if w.rule >= NIBLACK:
         for j in range(length):
             s[j] = s[j] / n - m[j] * m[j]
-        least = s[0]
-        for j in range(length):
-            least = s[j] if s[j] < least else least
     for j in range(length):
         m[j] = m[j] + w.origin
-    return least
+
+
+cdef int64_t _count_doubtful(const double* s, int64_t length, double doubtful) noexcept nogil:
+    cdef int64_t j, count = 0
+    for j in range(length):
+        count += s[j] < doubtful
+    return count
+
+
+# The largest of numbers that are not negative, in lanes: compilers leave a single chain of comparisons as it is.
+cdef double _largest(const double* s, int64_t length) noexcept nogil:
+    cdef double most[8]
+    cdef int64_t j, q
+    for q in range(8):
+        most[q] = 0
+    for j in range(0, length - 7, 8):
+        for q in range(8):
+            most[q] = s[j + q] if s[j + q] > most[q] else most[q]
+    for j in range(length - length % 8, length):
+        most[0] = max(most[0], s[j])
+    for q in range(1, 8):
+        most[0] = max(most[0], most[q])
+    return most[0]
 
 
 # The rule, over means m and variances s, which become deviations. Products and quotients are in the order of the
 # formulas, so that every instruction level rounds alike.
 cdef void _apply(double* m, double* s, int64_t length, real* output, const Windows* w, double* largest) noexcept nogil:
     cdef int64_t j
-    cdef double k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4], most
+    cdef double k = w.p[0], r = w.p[1], p = w.p[2], q = w.p[3], scale = w.p[4]
     if w.rule == MEAN:
         for j in range(length):
             output[j] = <real> m[j]
@@ -155,10 +203,7 @@ cdef void _apply(double* m, double* s, int64_t length, real* output, const Windo
     for j in range(length):
         s[j] = sqrt(s[j] if s[j] > 0 else 0.0)
     if w.rule == DEVIATION:
-        most = largest[0]
-        for j in range(length):
-            most = s[j] if s[j] > most else most
-        largest[0] = most
+        largest[0] = max(largest[0], _largest(s, length))
     elif w.rule == NIBLACK:
         for j in range(length):
             output[j] = <real> (m[j] - k * s[j])
@@ -240,24 +285,40 @@ cdef void _moments_of_windows(const narrow* image, int64_t i, int64_t start, int
         m[j] = column[j] + m[j] + (w.origin - w.shift)
 
 
-# Row i of the output, in tiles that stay in the nearest cache. passed: the largest sum of squares that the running sums
-# of this stripe went over. A variance that is small beside their rounding errors is computed anew from the pixels.
-cdef void _finish_row(const narrow* image, int64_t i, const sums* once, const sums* squares, double passed,
-                      double* scratch, real* output, const Windows* w, double* largest) noexcept nogil:
+# Recompute the variances of a tile that are small beside the rounding errors of its running sums: 0 where a window is
+# constant, else from the pixels, from the first such window to the last.
+cdef void _recompute(const narrow* image, int64_t i, int64_t start, int64_t length, const Windows* w, double doubtful,
+                     Recomputation* by, double* m, double* s) noexcept nogil:
+    cdef uint8_t constant[TILE]
+    cdef int64_t first = 0, last = length - 1
+    _count_equal_rows(image, i + w.wh - 1, w, by.equal, &by.counted)
+    _set_constant_windows(image, i, start, length, w, by.equal, <int32_t*> by.rows, constant, m, s)
+    if _count_doubtful_others(s, constant, length, doubtful) == 0:
+        return
+    while constant[first] or s[first] >= doubtful:
+        first += 1
+    while constant[last] or s[last] >= doubtful:
+        last -= 1
+    _moments_of_windows(image, i, start + first, last + 1 - first, w, by.rows, m + first, s + first)
+
+
+# Row i of the output, in tiles that stay in the nearest cache.
+cdef void _finish_row(const narrow* image, int64_t i, const sums* once, const sums* squares, Recomputation* by,
+                      real* output, const Windows* w, double* largest) noexcept nogil:
     cdef double m[TILE]
     cdef double s[TILE]
     cdef int64_t tile, start, length
-    cdef double least, doubtful = passed / (w.wh * w.ww) * DOUBTFUL
+    cdef double doubtful = by.passed / (w.wh * w.ww) * DOUBTFUL
     for tile in range((w.width + TILE - 1) // TILE):
         start = tile * TILE
         length = min(<int64_t> TILE, w.width - start)
         _differences(once + start, w.ww, length, m)
         if squares != NULL:
             _differences(squares + start, w.ww, length, s)
-        least = _moments_of_sums(m, s, length, w)
+        _moments_of_sums(m, s, length, w)
         if sums is double:
-            if w.rule >= NIBLACK and least < doubtful:
-                _moments_of_windows(image, i, start, length, w, scratch, m, s)
+            if w.rule >= NIBLACK and _count_doubtful(s, length, doubtful) > 0:
+                _recompute(image, i, start, length, w, doubtful, by, m, s)
         _apply(m, s, length, output + start, w, largest)
 
 
@@ -267,13 +328,15 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
     cdef bint squared = w.rule >= NIBLACK
     cdef int64_t i, q, padded = w.width + w.ww
     cdef sums* once = <sums*> malloc(2 * (w.width + padded) * sizeof(sums))
-    cdef double* scratch = NULL
-    cdef double passed = 0
+    cdef Recomputation by
+    by.passed, by.rows, by.equal, by.counted = 0, NULL, NULL, first - 1
     if squared and sums is double:
-        scratch = <double*> malloc(4 * (TILE + w.ww) * sizeof(double))
-    if once == NULL or (squared and sums is double and scratch == NULL):
+        by.rows = <double*> malloc(4 * (TILE + w.ww) * sizeof(double))
+        by.equal = <int32_t*> malloc(w.width * sizeof(int32_t))
+    if once == NULL or (squared and sums is double and (by.rows == NULL or by.equal == NULL)):
         free(once)
-        free(scratch)
+        free(by.rows)
+        free(by.equal)
         return 1
     cdef sums* squares = once + w.width if squared else NULL
     cdef sums* running = once + 2 * w.width
@@ -295,14 +358,13 @@ cdef int _stripe(const narrow* image, real* output, int64_t first, int64_t last,
                 _add_row(image + q * w.width if q >= 0 else NULL, w.outside, shift, w.width, 1, once, squares)
                 q = w.rows[i - 1]
                 _add_row(image + q * w.width if q >= 0 else NULL, w.outside, shift, w.width, -1, once, squares)
-        _run_along(once, edge, w, running)
-        if squared:
-            _run_along(squares, edge * <sums> w.outside, w, running_squares)
-            if sums is double:
-                passed = max(passed, running_squares[padded - 1])
-        _finish_row(image, i, running, running_squares, passed, scratch, output + i * w.width, w, largest)
+        _run_along(once, squares, edge, edge * <sums> w.outside, w, running, running_squares)
+        if squared and sums is double:
+            by.passed = max(by.passed, running_squares[padded - 1])
+        _finish_row(image, i, running, running_squares, &by, output + i * w.width, w, largest)
     free(once)
-    free(scratch)
+    free(by.rows)
+    free(by.equal)
     return 0
 
 
@@ -368,146 +430,4 @@ def window_threshold(image, window, sources, cval, shift, origin, rule, paramete
     return output
 
 
-cdef void _sums_of_lines(const sums* x, sums* y, int64_t outer, int64_t n, int64_t inner, const int64_t* source,
-                         int64_t width, sums outside, Interruption* watch) noexcept nogil:
-    cdef int64_t o
-    for o in prange(outer, schedule="static"):
-        _sums_of_line(x + o * n * inner, y + o * n * inner, n, inner, source, width, outside, watch)
-
-
-# Sums over `width` rows of n, each row of `inner` cells: the first by additions, the next by a slide.
-cdef void _sums_of_line(const sums* x, sums* y, int64_t n, int64_t inner, const int64_t* source, int64_t width,
-                        sums outside, Interruption* watch) noexcept nogil:
-    cdef int64_t i, j, q
-    for j in range(inner):
-        y[j] = 0
-    for q in range(width):
-        for j in range(inner):
-            y[j] += outside if source[q] < 0 else x[source[q] * inner + j]
-    for i in range(1, n):
-        if is_interrupted(watch, 2 * inner):
-            break
-        for j in range(inner):
-            q = source[i + width - 1]
-            y[i * inner + j] = y[(i - 1) * inner + j] + (outside if q < 0 else x[q * inner + j])
-            q = source[i - 1]
-            y[i * inner + j] -= outside if q < 0 else x[q * inner + j]
-
-
-def _sum_windows(sums[::1] x, shape, window, sources, double outside):
-    cdef Interruption watch = NOT_INTERRUPTED
-    cdef sums[::1] y
-    cdef const int64_t[::1] source
-    cdef int64_t n, width, inner = x.shape[0], outer = 1
-    for axis in range(len(shape)):
-        n, width = shape[axis], window[axis]
-        inner = inner // n
-        source = sources[axis]
-        y = np.empty(x.shape[0], np.asarray(x).dtype)
-        with nogil:
-            _sums_of_lines(&x[0], &y[0], outer, n, inner, &source[0], width, <sums> outside, &watch)
-        end_interruption(&watch)
-        x = y
-        outer *= n
-        outside *= width
-    return np.asarray(x)
-
-
-# Means and variances of `width` rows of n, each of `inner` cells, from those of the rows; see `_moments_of_windows`.
-cdef void _merge_line(const double* mean, const double* variance, double* m, double* s, int64_t n, int64_t inner,
-                      const int64_t* source, int64_t width, double outside) noexcept nogil:
-    cdef int64_t i, j, q, r, first
-    cdef double base, d
-    for i in range(n):
-        first = source[i]
-        for j in range(inner):
-            m[i * inner + j] = 0
-            s[i * inner + j] = 0
-        for q in range(1, width):
-            r = source[i + q]
-            for j in range(inner):
-                base = outside if first < 0 else mean[first * inner + j]
-                m[i * inner + j] += (outside if r < 0 else mean[r * inner + j]) - base
-        for j in range(inner):
-            m[i * inner + j] = m[i * inner + j] / width
-        for q in range(width):
-            r = source[i + q]
-            for j in range(inner):
-                base = outside if first < 0 else mean[first * inner + j]
-                d = (outside if r < 0 else mean[r * inner + j]) - base - m[i * inner + j]
-                s[i * inner + j] += (0.0 if r < 0 else variance[r * inner + j]) + d * d
-        for j in range(inner):
-            base = outside if first < 0 else mean[first * inner + j]
-            m[i * inner + j] += base
-            s[i * inner + j] = s[i * inner + j] / width
-
-
-cdef void _merge_lines(const double* mean, const double* variance, double* m, double* s, int64_t outer, int64_t n,
-                       int64_t inner, const int64_t* source, int64_t width, double outside) noexcept nogil:
-    cdef int64_t o
-    for o in prange(outer, schedule="static"):
-        _merge_line(mean + o * n * inner, variance + o * n * inner, m + o * n * inner, s + o * n * inner, n, inner,
-                    source, width, outside)
-
-
-def _merge_moments(image, window, sources, double outside):
-    """Return the mean and the variance of each window, flat, merged along one axis after the other."""
-    cdef double[::1] mean = image.reshape(-1).astype(np.float64)
-    cdef double[::1] variance = np.zeros(image.size)
-    cdef double[::1] m
-    cdef double[::1] s
-    cdef const int64_t[::1] source
-    cdef int64_t n, width, inner = image.size, outer = 1
-    for axis in range(image.ndim):
-        n, width = image.shape[axis], window[axis]
-        inner = inner // n
-        source = sources[axis]
-        m, s = np.empty(image.size), np.empty(image.size)
-        with nogil:
-            _merge_lines(&mean[0], &variance[0], &m[0], &s[0], outer, n, inner, &source[0], width, outside)
-        mean, variance = m, s
-        outer *= n
-    return np.asarray(mean), np.asarray(variance)
-
-
-def _many_axes(image, window, sources, outside, shift, origin, rule, parameters, output):
-    """Sum along one axis after the other, then apply the rule to the sums. Scratch: 32 bytes a pixel."""
-    cdef Windows w
-    cdef int k, rule_of = RULES[rule]
-    dtype = np.float64 if image.dtype.kind == "f" else np.uint64
-    # Signed pixels wrap modulo 2^64, and so do their sums: back in int64 they are exact.
-    pixels = image.reshape(-1).astype(np.float64 if image.dtype.kind == "f" else np.int64).view(dtype)
-    if dtype is np.float64:
-        pixels -= shift
-    w.height, w.width, w.wh, w.ww = 1, image.size, 1, int(np.prod(window))
-    w.outside, w.shift, w.origin = outside, shift, origin
-    w.rule = rule_of
-    for k in range(6):
-        w.p[k] = parameters[k] if k < len(parameters) else 0.0
-    once = _sum_windows(pixels, image.shape, window, sources, outside)
-    squares = _sum_windows(pixels * pixels, image.shape, window, sources, outside * outside)
-    if dtype is np.uint64:
-        once, squares = once.view(np.int64).astype(np.float64), squares.view(np.int64).astype(np.float64)
-    cdef double[::1] m = once
-    cdef double[::1] s = squares
-    cdef double largest = 0, least
-    with nogil:
-        least = _moments_of_sums(&m[0], &s[0], w.width, &w)
-    if rule_of >= NIBLACK and dtype is np.float64:
-        if least < DOUBTFUL * float(np.square(pixels).max()):
-            m, s = _merge_moments(image, window, sources, outside + shift)
-            once = np.asarray(m)
-            once += origin - shift
-    if rule_of == WOLF:
-        w.p[2] = float(np.sqrt(max(np.asarray(s).max(), 0.0))) or 1.0
-    cdef double[::1] doubles
-    cdef float[::1] singles
-    if output.dtype == np.float64:
-        doubles = output.reshape(-1)
-        with nogil:
-            _apply(&m[0], &s[0], w.width, &doubles[0], &w, &largest)
-    else:
-        singles = output.reshape(-1)
-        with nogil:
-            _apply(&m[0], &s[0], w.width, &singles[0], &w, &largest)
-    return output
+include "local_thresholds_axes.pxi"
