@@ -21,6 +21,10 @@ from segalgo.models.files.records import record_of
 from segalgo.pictures import read_picture
 
 FOLDER = Path(models.__file__).parent / "pretrained"
+LICENCES = {
+    "segnet-camvid": "research and teaching only: CamVid is published under CC BY-NC 4.0",
+    "unet-membrane": "research and teaching: the pictures were published for research with the challenge",
+}
 CAMVID = {
     "sky": (128, 128, 128),
     "building": (128, 0, 0),
@@ -97,7 +101,7 @@ def main() -> None:
     else:
         model, scores = unet_membrane(arguments.width, arguments.data)
     model.load_state_dict({name: value.astype(np.float32) for name, value in weights.items()})
-    record = {**record_of(model), "scores": scores()}
+    record = {**record_of(model), "licence": LICENCES[arguments.name], "scores": scores()}
     print(json.dumps(record["scores"], indent=2))
     FOLDER.mkdir(exist_ok=True)
     save_file(weights, FOLDER / f"{arguments.name}.safetensors")

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from segalgo._core.writing import replacing
+from segalgo.commands.completion import complete_operations
 from segalgo.commands.group import print_line
 from segalgo.commands.options import FiniteFloat
 from segalgo.commands.refusal import Refusal, refuse_overwriting
@@ -31,7 +32,12 @@ Examples:
 
 @click.command("verify", epilog=EXAMPLES)
 @click.argument("target", metavar="FILE.cu | FILE.toml | FILE.py:FUNCTION")
-@click.option("--op", "operation", help="The operation that it computes, as the library names it.")
+@click.option(
+    "--op",
+    "operation",
+    shell_complete=complete_operations,
+    help="The operation that it computes, as the library names it.",
+)
 @click.option("--entry", help="CUDA source: the kernel, `name<T>` for a template on the element type.")
 @click.option("--args", "arguments", help='CUDA source: its arguments, e.g. "x, out, N*C, H, W".')
 @click.option("--grid", help='CUDA source: one to three sizes, e.g. "ceil_div(n, 256)".')
