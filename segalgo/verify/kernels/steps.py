@@ -94,7 +94,9 @@ def from_toml(path: str | Path) -> dict[str, Any]:
         if name not in given:
             raise LaunchError(f"{path}: no {name!r}, expected operation, source and one [[launch]] or more")
     steps: Sequence[Any] = given["launch"]
+    limit = {"most_elements": given["max_elements"]} if "max_elements" in given else {}
     return {
+        **limit,
         "path": str(path.parent / given["source"]),
         "operation": given["operation"],
         "steps": tuple(steps),
@@ -103,5 +105,4 @@ def from_toml(path: str | Path) -> dict[str, Any]:
         "include": tuple(str(path.parent / folder) for folder in given.get("include", ())),
         "defines": tuple(given.get("defines", ())),
         "fix": given.get("fix", {}),
-        "most_elements": given.get("max_elements"),
     }
