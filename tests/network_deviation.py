@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import erf
 
 from segalgo.models.graph.execution import Reader
+from segalgo.models.graph.resampling import Sampling, taps
 
 # What the largest error of a million cells may reach, twice over.
 DEVIATIONS = 10
@@ -37,8 +38,10 @@ class Deviations(Reader):
         self.parameters = {name: np.asarray(value, np.float64) for name, value in parameters.items()}
         self.eps = eps / 2  # one rounding
 
-    def _take(self, layer, name, inputs):
-        owned = {entry: self.parameters[f"{name}.{entry}"] for entry in layer.parameters(*(x.shape for x in inputs))}
+    def _take(self, layer, name, inputs, owner=None):
+        owned = {
+            entry: self.parameters[f"{owner or name}.{entry}"] for entry in layer.parameters(*(x.shape for x in inputs))
+        }
         return getattr(self, f"_{KINDS[layer.operation]}")(layer, *inputs, **owned)
 
     def _rounded(self, value, variance):
@@ -136,6 +139,23 @@ class Deviations(Reader):
         span = x.value.max() - x.value.min()
         return self._rounded(value, variance + (self.eps * max(height, width) * span) ** 2)
 
+    def _resampled(self, layer, x):
+        """By any rule of ONNX's Resize: cubic weights may be negative, their squares are not."""
+        variance = x.variance
+        rule = Sampling(layer.mode, layer.coordinates, layer.nearest_mode, layer.cubic_coeff_a)
+        for axis in (3, 2):
+            cells, weights = taps(x.shape[axis], layer.size[axis - 2], None, rule)
+            parts = zip(cells, weights.reshape(len(weights), -1, *[1] * (3 - axis)), strict=True)
+            variance = sum(np.take(variance, places, axis) * factors**2 for places, factors in parts)
+        span = x.value.max() - x.value.min()
+        return self._rounded(layer.compute(x.value), variance + (self.eps * max(x.shape[2:]) * span) ** 2)
+
+    def _scaled(self, layer, x):
+        return self._rounded(layer.compute(x.value), x.variance * layer.factor**2)
+
+    def _larger(self, layer, a, b):
+        return Uncertain(layer.compute(a.value, b.value), np.maximum(a.variance, b.variance))
+
     def _moved(self, layer, *inputs):
         return Uncertain(layer.compute(*(x.value for x in inputs)), layer.compute(*(x.variance for x in inputs)))
 
@@ -157,6 +177,7 @@ class Deviations(Reader):
 SLOPE = 1.5
 KINK = np.nextafter(3, 0)
 DERIVATIVES = {
+    "relu6": lambda v: np.where((v >= 0) & (v <= 6), 1, 0),
     "hardswish": lambda v: np.where(v <= -3, 0, np.where(v >= 3, 1, (2 * v + 3) / 6)),
     "hardsigmoid": lambda v: np.where(np.abs(v) < 3, 1 / 6, 0),
     "gelu": lambda v: (1 + erf(v / 2**0.5)) / 2 + v * np.exp(-(v**2) / 2) / (2 * np.pi) ** 0.5,
@@ -164,7 +185,7 @@ DERIVATIVES = {
 }
 KINDS = {
     **dict.fromkeys(("conv2d", "conv_transpose2d", "linear"), "products"),
-    **dict.fromkeys(("leaky_relu", "prelu", "relu6", "sigmoid", "hardsigmoid", "gelu"), "activation"),
+    **dict.fromkeys(("leaky_relu", "prelu", "relu6", "clip", "sigmoid", "hardsigmoid", "gelu"), "activation"),
     **dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d"), "means"),
     **dict.fromkeys(("crop", "concatenate", "transpose", "reshape"), "moved"),
     "hardswish": "activation",
@@ -178,6 +199,9 @@ KINDS = {
     "max_pool2d": "maxima",
     "max_unpool2d": "unpooled",
     "interpolate": "sampled",
+    "resample": "resampled",
+    "scale": "scaled",
+    "maximum": "larger",
     "pad": "padded",
     "add": "sum",
     "multiply": "product",

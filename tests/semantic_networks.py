@@ -2,16 +2,43 @@
 
 import numpy as np
 
-from segalgo.models import FCN, LRASPP, DeepLabV3, FCN8s, FCN16s, FCN32s, PSPNet, SegFormer
+from segalgo.models import (
+    FCN,
+    LRASPP,
+    DeepLabV1,
+    DeepLabV2,
+    DeepLabV2VGG16,
+    DeepLabV3,
+    DilatedNetwork,
+    FCN8s,
+    FCN8sAtOnce,
+    FCN16s,
+    FCN32s,
+    ICNet,
+    PSPNet,
+    RefineNet,
+    SegFormer,
+)
+
+NARROW = (2, 4, 4, 8, 8)
 
 SMALL = {
     "fcn-resnet18": lambda: FCN(3, 5, "resnet18", width_mult=1 / 16, dilated=(False, False, False)),
     "fcn-resnet50": lambda: FCN(3, 5, "resnet50", width_mult=1 / 16),
     "deeplabv3-resnet34": lambda: DeepLabV3(3, 5, "resnet34", 8, width_mult=1 / 16),
     "deeplabv3-mobilenet": lambda: DeepLabV3(3, 5, "mobilenet_v3_large", 8, width_mult=0.1),
-    "fcn32s": lambda: FCN32s(3, 5, (2, 4, 4, 8, 8), 8),
-    "fcn16s": lambda: FCN16s(3, 5, (2, 4, 4, 8, 8), 8),
-    "fcn8s": lambda: FCN8s(3, 5, (2, 4, 4, 8, 8), 8),
+    "deeplabv3-mobilenetv2": lambda: DeepLabV3(3, 5, "mobilenet_v2", 8, width_mult=0.1),
+    "deeplabv1": lambda: DeepLabV1(3, 5, NARROW, 8),
+    "deeplabv2-vgg16": lambda: DeepLabV2VGG16(3, 5, NARROW, 8),
+    "deeplabv2": lambda: DeepLabV2(3, 5, "resnet50", width=2),
+    "dilated-voc": lambda: DilatedNetwork(3, 3, (2, 2, 4, 4, 4), 4, "pascal_voc"),
+    "dilated-cityscapes": lambda: DilatedNetwork(3, 5, (2, 2, 4, 4, 4), 4, "cityscapes"),
+    "icnet": lambda: ICNet(3, 5, 4),
+    "refinenet": lambda: RefineNet(3, 5, "resnet18", 8, width_mult=1 / 16),
+    "fcn32s": lambda: FCN32s(3, 5, NARROW, 8),
+    "fcn16s": lambda: FCN16s(3, 5, NARROW, 8),
+    "fcn8s": lambda: FCN8s(3, 5, NARROW, 8),
+    "fcn8s-at-once": lambda: FCN8sAtOnce(3, 5, NARROW, 8),
     "pspnet": lambda: PSPNet(3, 5, "resnet18", 8, width_mult=1 / 16),
     "segformer": lambda: SegFormer(3, 5, "b0", 16, width_mult=1 / 8),
     "lraspp": lambda: LRASPP(3, 5, 8, width_mult=0.1),

@@ -129,10 +129,10 @@ def mobilenet_v3_features(width_mult=1.0, in_channels=3):
 class Features(nn.ModuleDict):
     """torchvision's IntermediateLayerGetter on the features of MobileNetV3."""
 
-    def __init__(self, layers, returned):
+    def __init__(self, layers, returned, out_channels=None):
         super().__init__({str(k): layer for k, layer in enumerate(layers)})
         self.returned = returned
-        self.out_channels = layers[-1][0].out_channels
+        self.out_channels = out_channels or layers[-1][0].out_channels
 
     def forward(self, x):
         out = {}

@@ -77,16 +77,17 @@ def shown(value: Any) -> str:
 
 
 def as_integer(value: Any, argument: str, least: int | None = None, most: int = LARGEST_ARGUMENT) -> int:
-    """Return an integer from `least` to `most`; True and False are none."""
+    """Return an integer from `least`, or else from minus `most`, to `most`; True and False are none."""
     if isinstance(value, bool):
         raise TypeError(f"{argument}={value!r}: expected an integer")
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{argument}={shown(value)}: expected an integer") from None
-    if least is not None and number < least:
+    least = -most if least is None else least
+    if number < least:
         raise ValueError(f"{argument}={shown(number)}: expected at least {least}")
-    if abs(number) > most:
+    if number > most:
         raise ValueError(f"{argument}={shown(number)}: expected at most {most}")
     return number
 

@@ -1,7 +1,6 @@
 """Checks of numbers that doors take: each raises an error that names the argument."""
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -32,17 +31,6 @@ def as_score(value: Any, argument: str) -> float:
     if array is None or array.dtype.kind not in "biuf":
         raise TypeError(f"{argument}={value!r}: expected a real number or nan")
     return float(value)
-
-
-def as_integer(value: Any, argument: str, least: int, most: int) -> int:
-    """Return the value as an integer from `least` to `most`."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{argument}={shown(value)}: expected an integer") from None
-    if not least <= number <= most:
-        raise ValueError(f"{argument}={shown(number)}: expected {least} to {most}")
-    return number
 
 
 def is_scalar(value: Any) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from segalgo.commands.annotations import AnnotationFile
+from segalgo.commands.completion import complete_models
 from segalgo.commands.graph_options import FILE_OPTIONS, file_options
 from segalgo.commands.group import print_line
 from segalgo.commands.inputs import find_pictures, make_folder, name_folders
@@ -55,6 +56,7 @@ Examples:
 @click.option(
     "--model",
     metavar="NAME|FILE",
+    shell_complete=complete_models,
     help="A network instead of a threshold: its name, a weight file, or a graph (.onnx, .tflite).",
 )
 @click.option("--scale", metavar="NUMBER[,NUMBER...]", help="The network sees (value - mean) / scale, values 0 to 255.")

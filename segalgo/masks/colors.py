@@ -4,8 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, one_of
-from segalgo._core.numbers import as_integer
+from segalgo._core.checks import as_array, as_integer, one_of
 from segalgo.datasets.classes import CITYSCAPES_TRAIN, camvid_label_colors, cityscapes_colors, voc_colors
 
 COLORMAPS = ("voc", "cityscapes", "cityscapes-train", "camvid")

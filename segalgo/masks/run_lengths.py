@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous
+from segalgo._core.checks import as_array, as_contiguous, as_integer
 from segalgo._core.dispatch import host_wing
-from segalgo._core.numbers import as_integer
 from segalgo.masks.codes import MOST_CELLS, MOST_DECODED, Codes, as_codes, as_counts
 
 

@@ -90,6 +90,7 @@ SIMULATED_QUIET inline void* dynamic_shared() {
 inline void set_thread(unsigned t) {
     block->current = t;
     SIMULATED_WATCHED(segalgo_watch.thread = t);
+    SIMULATED_PROFILED(segalgo_profile.thread = t);
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
 }
 
@@ -109,6 +110,7 @@ SIMULATED_QUIET inline void give_way() {
 /* Record the first fault of the block and leave it for good. */
 [[noreturn]] SIMULATED_QUIET inline void fail(const char* format, ...) {
     SIMULATED_WATCHED(segalgo_watch.on = false);
+    SIMULATED_PROFILED(segalgo_profile.on = false);
     if (!block->failed) {
         const uint3 t = threadIdx, b = blockIdx;
         int n = snprintf(block->message, sizeof block->message, "block (%u, %u, %u), thread (%u, %u, %u): ", b.x, b.y,
@@ -154,6 +156,7 @@ inline void resume(unsigned t) {
     set_thread(t);
     fiber->stack = fiber->stack ? fiber->stack : static_cast<char*>(malloc(stack_bytes));
     SIMULATED_WATCHED(segalgo_watch.stack = fiber->stack; segalgo_watch.stack_end = fiber->stack + stack_bytes);
+    SIMULATED_PROFILED(segalgo_profile.stack = fiber->stack; segalgo_profile.stack_end = fiber->stack + stack_bytes);
     if (_setjmp(block->scheduler) == 0) {
         if (fiber->born) _longjmp(fiber->resume_point, 1);
         fiber->born = true;
@@ -244,6 +247,7 @@ inline void release_barrier() {
     }
     block->barriers++;
     SIMULATED_WATCHED(segalgo_watch.barriers++);
+    SIMULATED_PROFILED(segalgo_profile_barrier(line));
     block->vote[block->barriers & 1] = 0; /* the slot of the next barrier; this one is still to be read */
     for (Thread& thread : block->threads) thread.state = State::ready;
 }

@@ -73,9 +73,13 @@ inline int run(Launch* launch, void (*kernel)(const void*), const void* argument
         SIMULATED_WATCHED(segalgo_watch.verdict_only = launch->switching != 0);
         SIMULATED_WATCHED(segalgo_watch.shared_limit = launch->shared_limit);
         SIMULATED_WATCHED(segalgo_watch_run(reinterpret_cast<const void*>(kernel)));
+        SIMULATED_PROFILED(segalgo_profile.fail = [](const char* text) { fail("%s", text); });
+        SIMULATED_PROFILED(segalgo_profile.pause = pause_here);
+        SIMULATED_PROFILED(segalgo_profile_run(reinterpret_cast<const void*>(kernel), uint32_t(threads)));
         for (;;) {
             const uint64_t k = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
             if (k >= blocks || __atomic_load_n(&failed, __ATOMIC_RELAXED) || another_failed()) break;
+            SIMULATED_PROFILED(segalgo_profile_block(k, order[k], mine.shared.data(), launch->dynamic_shared));
             run_block(launch, order[k]);
             if (mine.failed) {
                 if (in_turns) baton->failed = true;
@@ -83,9 +87,11 @@ inline int run(Launch* launch, void (*kernel)(const void*), const void* argument
                     snprintf(launch->message, launch->message_bytes, "%s", mine.message);
                 break;
             }
+            SIMULATED_PROFILED(segalgo_profile_block_end());
             if (launch->switching) let_other_blocks_go_on();
         }
         SIMULATED_WATCHED(segalgo_watch_settle());
+        SIMULATED_PROFILED(segalgo_profile_done());
         block = nullptr;
         if (in_turns) {
             baton->alive[worker] = 0;
@@ -108,7 +114,9 @@ template <class... P> struct Call {
         std::tuple<std::remove_cv_t<P>...> values(*static_cast<std::remove_cv_t<P>*>(arguments[I])...);
         void (*const run_it)(P...) = kernel;
         SIMULATED_WATCHED(segalgo_watch.on = true);
+        SIMULATED_PROFILED(segalgo_profile.on = true);
         run_it(std::get<I>(values)...);
+        SIMULATED_PROFILED(segalgo_profile.on = false);
         SIMULATED_WATCHED(segalgo_watch.on = false);
     }
     static void make(const void* call) { static_cast<const Call*>(call)->expand(std::index_sequence_for<P...>{}); }

@@ -67,10 +67,16 @@ struct Unwatched {
 }  // namespace simulated
 #define SIMULATED_UNWATCHED const simulated::Unwatched simulated_unwatched
 #define SIMULATED_WATCHED(action) action
+#elif defined(SIMULATED_PROFILE)
+#include "simulated_profile.h"
 #else
 #define SIMULATED_QUIET
 #define SIMULATED_UNWATCHED
 #define SIMULATED_WATCHED(action)
+#endif
+#ifndef SIMULATED_PROFILE
+#define SIMULATED_PROFILED(action)
+#define SIMULATED_AT_ITS_CALLER inline
 #endif
 
 #endif

@@ -5,9 +5,8 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array, as_array_and_mask, as_grey
+from segalgo._core.checks import as_array, as_array_and_mask, as_grey, as_integer
 from segalgo._core.dispatch import wing
-from segalgo._core.numbers import as_integer
 
 # The most bins: 2 GiB of counts.
 MOST_BINS = 2**28

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segalgo.simulated.compiler import CompilationError
-from segalgo.verify.cases.case import Case, split
+from segalgo.verify.cases.case import Case, goes_without, split
 from segalgo.verify.comparison import Mismatch
 from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import outputs_of
@@ -134,7 +134,7 @@ def bound(
         first = next(iter(arguments))
         given = {name: arguments[name] for name in list(parameters)[1:] if name in arguments}
         left = {name for name in arguments if name != first and name not in given}
-        missing = {name for name in left if name not in FLAGS and not _is_meant(case, name, arguments)}
+        missing = {name for name in left if name not in FLAGS and not goes_without(case, name, arguments[name])}
         return (arguments[first],), given, missing
     for name, other in ALIASES.items():
         if name in arguments and name not in parameters and other in parameters:
@@ -145,7 +145,9 @@ def bound(
         if parameters[name].default is inspect.Parameter.empty and name not in {*arguments, *kwargs, *door} and unnamed:
             kwargs = {**{key: value for key, value in kwargs.items() if key != unnamed[0]}, name: kwargs[unnamed[0]]}
     missing = {
-        name for name in kwargs if name not in parameters and name not in FLAGS and not _is_meant(case, name, arguments)
+        name
+        for name in kwargs
+        if name not in parameters and name not in FLAGS and not goes_without(case, name, arguments[name])
     }
     kwargs = {name: value for name, value in kwargs.items() if name in parameters}
     for name in positional[len(args) :]:
@@ -153,17 +155,6 @@ def bound(
         if parameters[name].default is inspect.Parameter.empty and name in arguments:
             kwargs.setdefault(name, arguments[name])
     return args, kwargs, missing
-
-
-def _is_meant(case: Case, name: str, arguments: dict[str, Any]) -> bool:
-    """Return whether a function that does not take a parameter computes what its value here asks for."""
-    value, rank = arguments[name], len(case.recipe.shape)
-    if name == "axis":
-        return value % max(rank, 1) == rank - 1
-    if name == "normalized_shape":
-        return len(value) == 1
-    default = case.operation.signature.parameters[name].default
-    return value is None or (type(value) is type(default) and value == default)
 
 
 def _shared(case: Case, outputs: list[Any], guarded: dict[str, Guarded]) -> list[Mismatch]:

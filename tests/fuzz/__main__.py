@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +105,6 @@ def _work(options: argparse.Namespace) -> int:
 def _finding(options: argparse.Namespace, number: int, text: str) -> str:
     operation = f" --operation {options.operation}" if options.operation else ""
     return f"FINDING python -m tests.fuzz --seed {options.seed} --case {number}{operation}\n    {text}"
-
-
-def lines(words: list[str]) -> Iterator[str]:
-    """Return the lines that a run prints."""
-    done = subprocess.run([sys.executable, "-m", "tests.fuzz", *words], cwd=ROOT, capture_output=True, text=True)
-    return iter((done.stdout + done.stderr).splitlines())
 
 
 if __name__ == "__main__":

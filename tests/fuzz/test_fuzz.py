@@ -18,13 +18,19 @@ def test_a_case_is_drawn_again():
 
 
 def test_wrong_answers_are_found(monkeypatch):
-    """A door that is off by one in one wing, one that refuses namelessly, and one that writes into its input."""
+    """Doors that are off by one or all NaN in one wing, one that refuses namelessly, one that writes into its input."""
+    import numpy as np
+
     import segalgo
     from segalgo._core.dispatch import wing
     from tests.fuzz.cases import FuzzCase
 
     def off(input):
         return segalgo.relu(input) + (wing("layers.activation", input).__name__.startswith("segalgo._ext"))
+
+    def nan(input):
+        ours = wing("layers.activation", input).__name__.startswith("segalgo._ext")
+        return np.full_like(input, np.nan) if ours else segalgo.relu(input)
 
     def nameless(input):
         raise ValueError("wrong")
@@ -33,9 +39,7 @@ def test_wrong_answers_are_found(monkeypatch):
         input[...] = 7
         return segalgo.relu(input)
 
-    import numpy as np
-
-    for function in (off, nameless, writing):
+    for function in (off, nan, nameless, writing):
         case = FuzzCase("relu", function, {"input": np.ones((3, 4), np.float32)}, False, None)
         assert faults(case), function.__name__
 

@@ -5,7 +5,7 @@ import pytest
 from network_deviation import assert_logits, deviation
 
 import segalgo
-from segalgo.models import FCN, DeepLabV3, FCN8s, SegFormer, from_checkpoint, load_encoder
+from segalgo.models import FCN, DeepLabV2, DeepLabV3, FCN8s, SegFormer, from_checkpoint, load_encoder
 
 pytestmark = pytest.mark.peers
 
@@ -13,12 +13,31 @@ WIDTHS = (8, 16, 40, 64)  # a quarter of B0, an eighth of the others
 
 
 def cases():
+    import torch_papers as papers
     import torch_segmentation as peers
     from torch_fcn_vgg16 import CaffeFCN
     from torch_pspnet import SemsegPSPNet
     from torch_segformers import NvlabsSegFormer, TransformersSegFormer
 
+    narrow = (4, 4, 8, 8, 8)
+    mobile, channels = papers.mobilenet_v2_features(0.25)
     return {
+        "deeplabv3-mobilenetv2": peers.Segmentation(
+            peers.Features(mobile, {"17": "out"}, channels), peers.DeepLabHead(channels, 5, 16)
+        ),
+        "deeplabv1": papers.LargeFOV(narrow, 16, 5, False),
+        "deeplabv1-msc": papers.LargeFOV(narrow, 16, 5, True),
+        "deeplabv2-vgg16": papers.VGG16ASPP(narrow, 16, 5),
+        "deeplabv2": papers.PortDeepLabV2((3, 4, 6, 3), 4, 5),
+        "deeplabv2-msc": papers.PortMSC(papers.PortDeepLabV2((3, 4, 23, 3), 4, 5)),
+        "dilated-front": papers.Dilated(narrow, 8, 5, "front"),
+        "dilated-voc": papers.Dilated(narrow, 8, 3, "voc"),
+        "dilated-camvid": papers.Dilated(narrow, 8, 5, "camvid"),
+        "dilated-kitti": papers.Dilated(narrow, 8, 5, "kitti"),
+        "dilated-cityscapes": papers.Dilated(narrow, 8, 5, "cityscapes"),
+        "icnet": papers.CaffeICNet(8, 5, False),
+        "icnet-norm": papers.CaffeICNet(8, 5, True),
+        "refinenet": papers.PortRefineNet("resnet50", 8, 8, 5),
         "fcn-resnet18": peers.fcn("resnet18", 5, 8, (False, False, False)),
         "fcn-resnet50": peers.fcn("resnet50", 5, 8),
         "fcn-resnet101": peers.fcn("resnet101", 4, 4),
@@ -40,6 +59,9 @@ def cases():
 NAMES = (
     "fcn-resnet18", "fcn-resnet50", "fcn-resnet101", "deeplabv3-resnet34", "deeplabv3-resnet50", "deeplabv3-mobilenet",
     "lraspp", "segformer-transformers", "segformer-nvlabs", "fcn32s", "fcn16s", "fcn8s", "pspnet-resnet50",
+    "deeplabv3-mobilenetv2", "deeplabv1", "deeplabv1-msc", "deeplabv2-vgg16", "deeplabv2", "deeplabv2-msc",
+    "dilated-front", "dilated-voc", "dilated-camvid", "dilated-kitti", "dilated-cityscapes", "icnet", "icnet-norm",
+    "refinenet",
 )  # fmt: skip
 
 
@@ -153,6 +175,38 @@ def test_the_encoder_of_segformer(source):
             np.testing.assert_array_equal(value, fresh[name])
         elif source == "transformers":
             np.testing.assert_array_equal(value, state[name])
+
+
+def test_the_encoder_of_mobilenetv2(rng):
+    """Torchvision's classification weights, with the last convolution and the classifier, which are passed over."""
+    import torch
+    import torch_papers as papers
+
+    layers, channels = papers.mobilenet_v2_features(0.25)
+    theirs = seasoned(torch.nn.Sequential(*layers))
+    state = {f"features.{key}": value.numpy() for key, value in theirs.state_dict().items()}
+    state |= {"features.18.0.weight": np.zeros((1280, channels, 1, 1)), "classifier.1.bias": np.zeros(1000)}
+    ours = load_encoder(DeepLabV3(3, 5, "mobilenet_v2", width_mult=0.25), state)
+    x = rng.standard_normal((1, 3, 64, 64), dtype=np.float32)
+    with torch.no_grad():
+        expected = theirs(torch.from_numpy(x)).numpy()
+    got = dict(ours.trace(x))["backbone.17.conv.3"]
+    np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_the_encoder_of_deeplabv2():
+    """Torchvision's bottlenecks by the port's names."""
+    import torch_segmentation as peers
+
+    theirs = seasoned(peers.ResNet("resnet50", 4, (False, False, False), fc=10))
+    state = {key: value.numpy() for key, value in theirs.state_dict().items()}
+    ours = load_encoder(DeepLabV2(3, 5, "resnet50", width=4), state)
+    for name, other in (
+        ("layer1.conv1.bn.running_mean", "bn1.running_mean"),
+        ("layer3.block1.shortcut.conv.weight", "layer2.0.downsample.0.weight"),
+        ("layer5.block3.increase.bn.bias", "layer4.2.bn3.bias"),
+    ):
+        np.testing.assert_array_equal(ours.parameters[f"base.{name}"], state[other])
 
 
 def test_the_encoder_of_mobilenetv3(rng):

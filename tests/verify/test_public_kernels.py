@@ -99,6 +99,7 @@ MUTANTS = {
     "accessor turned": ("relu_accessor", "positive(x[row][column])", "positive(x[column][row])", "out of bounds"),
     "last column": ("relu_accessor", "column < x.size(1)", "column < x.size(1) - 1", "unwritten output"),
     "staged without a barrier": ("relu_staged", "__syncthreads();", "", "race"),
+    "one buffer for two stages": ("relu_staged", "stage ^= 1", "stage = 0", "race"),
     "too much shared memory": ("relu_staged", "tile[2][64]", "tile[256][64]", "invalid launch"),
     "sum not scaled": ("softmax_online", "sum * exp(most - larger)) + exp(v", "sum) + exp(v", "wrong values"),
     "no largest": (

@@ -79,6 +79,12 @@ def test_the_first_cases_take_every_choice(name):
         assert {recipe[parameter] for recipe in known} == set(choices), parameter
 
 
+@pytest.mark.parametrize("name", verify.operations())
+def test_a_short_run_has_more_than_one_block(name):
+    """What goes wrong in a second block of 256 threads, or in a second pass of a small grid, needs such a case."""
+    assert max(int(np.prod(recipe.shape)) for recipe in recipes(name, 0, 24)) > 256
+
+
 def test_a_case_by_its_number_and_changes():
     case = verify.case("max_unpool2d", 3, shape=(1, 1, 4, 4), values="counting", kernel_size=2)
     assert case.recipe.shape == (1, 1, 4, 4)

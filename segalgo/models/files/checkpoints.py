@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.checks import one_of
 from segalgo.models.files.limits import FACTOR, FLOOR
 from segalgo.models.files.onnx_files import from_onnx
 from segalgo.models.files.records import model_from_record
@@ -33,7 +34,7 @@ ENCODERS = {
 }
 
 
-def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> Network:
+def from_checkpoint(path: Any, *, key: str | None = None, architecture: str | None = None, **arguments: Any) -> Network:
     """Recognise the architecture of a weight file and return the model, ready to run.
 
     Parameters
@@ -45,10 +46,14 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on), of FCN, DeepLabV3 and
         LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
         transformers of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and
-        wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg. Where the names of the network have a prefix in front, beside
+        wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg, of DeepLab v1 and v2 on VGG16, of the dilated networks and of
+        ICNet in their authors' definitions, of DeepLab v2 in kazuto1011/deeplab-pytorch, of RefineNet in
+        DrSleep/refinenet-pytorch. Where the names of the network have a prefix in front, beside
         parameters of other things, those of the network are taken. Also a file that `from_onnx` or `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
+    architecture : str, optional
+        The network, where names and shapes fit several: "fcn8s_at_once" for what else is taken for "fcn8s".
     **arguments
         Of `from_onnx` and `from_tflite` for files of these kinds. Else of the architecture, against or beyond what the
         file says: weights do not tell ``padding="valid"`` from ``"same"``. Files that `Network.save` wrote need none.
@@ -63,8 +68,10 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
     WeightsError
         If the file cannot be read, no architecture is recognised, or names and shapes do not fit the one that is; then
         the mismatches are listed.
+    ValueError
+        If `architecture` is none of the networks'.
     TypeError
-        If `path` is no path, `key` is no string, or given for a graph.
+        If `path` is no path, `key` is no string, or one of them given for a graph.
 
     Warns
     -----
@@ -81,9 +88,12 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
     1
     """
     path = as_path(path)
+    if architecture is not None:
+        one_of(architecture, "architecture", tuple(architectures()))
     if path.suffix.lower() in GRAPHS:
-        if key is not None:
-            raise TypeError(f"key={key!r:.80}: expected none with a graph")
+        for name, value in (("key", key), ("architecture", architecture)):
+            if value is not None:
+                raise TypeError(f"{name}={value!r:.80}: expected none with a graph")
         return GRAPHS[path.suffix.lower()](path, **arguments)
     given = load_weights(path, key)
     record = read_record(path)
@@ -91,10 +101,12 @@ def from_checkpoint(path: Any, *, key: str | None = None, **arguments: Any) -> N
         _check_memory(given)
         weights, known = translate(_network_of(given))
         if record is None:
-            record = {**recognise(weights), **{k: v for k, v in known.items() if k != "arguments"}}
+            record = {**recognise(weights, architecture), **{k: v for k, v in known.items() if k != "arguments"}}
             record["arguments"] = {**record["arguments"], **known.get("arguments", {})}
             record = _suited(record)
         else:
+            if architecture not in (None, record.get("architecture")):
+                raise ValueError(f"architecture={architecture!r}: its record says {record.get('architecture')!r}")
             _check_arguments(record.get("arguments"), weights)
         arguments = {**record.get("arguments", {}), **arguments}
         return model_from_record({**record, "arguments": arguments}).load_state_dict(weights)
@@ -111,9 +123,9 @@ def load_encoder(model: Network, source: Any) -> Network:
     Parameters
     ----------
     model : Network
-        SegNet and the networks on VGG16 take torchvision's ``vgg16`` (SegNet also ``vgg16_bn``); those on ResNet and
-        MobileNetV3 take torchvision's network of the same form; SegFormer takes a MiT of Hugging Face or NVlabs. The
-        rest of the model keeps its weights.
+        SegNet and the networks on VGG16 take torchvision's ``vgg16`` (SegNet also ``vgg16_bn``); those on ResNet,
+        MobileNetV2 and MobileNetV3 take torchvision's network of the same form; SegFormer takes a MiT of Hugging Face
+        or NVlabs. The rest of the model keeps its weights.
     source : str, Path or mapping of str to array
         A state dict such as ``torchvision.models.resnet50().state_dict()``, or a file of it. The classifier is passed
         over.
@@ -153,9 +165,11 @@ def load_encoder(model: Network, source: Any) -> Network:
     return model.load_state_dict({**rest, **model.encoder_parameters(weights)})
 
 
-def recognise(weights: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """Return architecture and arguments as the names and shapes of weights tell them."""
+def recognise(weights: Mapping[str, np.ndarray], architecture: str | None = None) -> dict[str, Any]:
+    """Return architecture, unless it is given, and arguments as the names and shapes of weights tell them."""
     shapes = {name: tuple(value.shape) for name, value in weights.items() if not name.endswith(IGNORED)}
+    if architecture is not None:
+        return {"architecture": architecture, "arguments": architectures()[architecture].arguments_of(shapes)}
     for word, network in architectures().items():
         if network.has_mark(shapes):
             return {"architecture": word, "arguments": network.arguments_of(shapes)}

@@ -40,6 +40,7 @@ class Step:
     outputs: tuple[str, ...]
     """The name of the step; max-pooling with indices also writes ``{name}_indices``."""
     parameters: tuple[str, ...]
+    """Full names, in the order of the layer's record; those of another step where it repeats that (see `again`)."""
     input_shapes: tuple[Shape, ...]
     shape: Shape
     """Of the output."""
@@ -54,6 +55,11 @@ class Step:
         """All options of the layer by name."""
         return self.layer.options
 
+    @property
+    def owner(self) -> str:
+        """The name in front of its parameters: its own, or that of the step that it repeats."""
+        return self.parameters[0].rpartition(".")[0] if self.parameters else self.name
+
 
 class Reader:
     """Has a method for every layer of the vocabulary; a subclass says in `_take` what to do with a call."""
@@ -65,6 +71,13 @@ class Reader:
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *LAYERS]
+
+    def again(self, suffix: str) -> "Reader":
+        """Return this reader for a further pass through layers that were called before, with the same parameters.
+
+        Layers are called by the names of the first pass; `suffix` stands behind the names of their results.
+        """
+        return _Again(self, suffix)
 
     def _called(self, record: type[Layer], *arguments: Any, name: str | None = None, **options: Any) -> Any:
         """Divide a call into inputs, name and options."""
@@ -81,8 +94,19 @@ class Reader:
             )
         return self._take(record(*rest, **options), name, inputs)
 
-    def _take(self, layer: Layer, name: str, inputs: Sequence[Any]) -> Any:
+    def _take(self, layer: Layer, name: str, inputs: Sequence[Any], owner: str | None = None) -> Any:
+        """Read a layer; `owner` is the name in front of its parameters, where that is not its own."""
         raise NotImplementedError
+
+
+class _Again(Reader):
+    """See `Reader.again`."""
+
+    def __init__(self, reader: Reader, suffix: str) -> None:
+        self.reader, self.suffix = reader, suffix
+
+    def _take(self, layer: Layer, name: str, inputs: Sequence[Any], owner: str | None = None) -> Any:
+        return self.reader._take(layer, f"{name}{self.suffix}", inputs, owner or name)
 
 
 class Computation(Reader):
@@ -92,8 +116,8 @@ class Computation(Reader):
         self.parameters = parameters
         self.rng = rng
 
-    def _take(self, layer: Layer, name: str, inputs: Sequence[Any]) -> Any:
-        return apply(layer, name, inputs, self.parameters, self.rng)
+    def _take(self, layer: Layer, name: str, inputs: Sequence[Any], owner: str | None = None) -> Any:
+        return apply(layer, owner or name, inputs, self.parameters, self.rng)
 
 
 class Description(Reader):
@@ -104,15 +128,18 @@ class Description(Reader):
         self.parameters: dict[str, Parameter] = {}
         self._names = {INPUT}
 
-    def _take(self, layer: Layer, name: str, inputs: Sequence[Any]) -> Any:
+    def _take(self, layer: Layer, name: str, inputs: Sequence[Any], owner: str | None = None) -> Any:
         shapes = tuple(value.shape for value in inputs)
         try:
             self._check(layer, name, inputs)
             shape = tuple(map(int, layer.output_shape(*shapes)))
             parameters = layer.parameters(*shapes)
+            named = {f"{owner or name}.{entry}": parameter for entry, parameter in parameters.items()}
+            for full_name, parameter in named.items() if owner else ():
+                if self.parameters.get(full_name) != parameter:
+                    raise ValueError(f"{full_name}: expected a parameter of shape {parameter.shape} of an earlier pass")
         except (ValueError, TypeError) as error:
             raise type(error)(f"layer {name} ({layer.operation}): {error}") from None
-        named = {f"{name}.{entry}": parameter for entry, parameter in parameters.items()}
         self.parameters.update(named)
         outputs = layer.output_names(name)
         self._names.update(outputs)
@@ -157,6 +184,16 @@ def apply(
     return layer.compute(*inputs, **owned)
 
 
+def by_step(steps: Sequence[Step], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters by the names of the steps that use them, one array by several names where steps share it."""
+    named = dict(parameters)
+    for step in steps:
+        if step.owner != step.name:
+            own = (f"{step.name}.{full_name.rpartition('.')[2]}" for full_name in step.parameters)
+            named.update(zip(own, (parameters[full_name] for full_name in step.parameters), strict=True))
+    return named
+
+
 def run_steps(
     steps: Sequence[Step],
     parameters: Mapping[str, Any],
@@ -170,7 +207,7 @@ def run_steps(
     last_read = {name: k for k, step in enumerate(steps) for name in step.inputs}
     arrays = dict(arrays)
     for k, step in enumerate(steps):
-        result = apply(step.layer, step.name, [arrays[n] for n in step.inputs], parameters, rng)
+        result = apply(step.layer, step.owner, [arrays[n] for n in step.inputs], parameters, rng)
         made = dict(zip(step.outputs, result if len(step.outputs) > 1 else (result,), strict=True))
         arrays.update(made)
         for name in {*step.inputs, *step.outputs}:

@@ -84,7 +84,8 @@ def _elsewhere(model: Any, steps: Sequence[Step], shape: Sequence[int]) -> list[
 
 def _call(step: Step, twin: Step | None, names: dict[str, str], seen: dict[str, Any]) -> tuple[str, bool]:
     """Return the line of a layer, and whether it holds for pictures of other sizes."""
-    arguments = [names[name] for name in step.inputs] + [f'"{step.name}"']
+    arguments = [names[name] for name in step.inputs] + [f'"{step.owner}"']
+    reader = "layers" if step.owner == step.name else f'layers.again("{step.name.removeprefix(step.owner)}")'
     follows = True
     keywords = False
     for entry in fields(step.layer):  # type: ignore[arg-type]
@@ -101,10 +102,10 @@ def _call(step: Step, twin: Step | None, names: dict[str, str], seen: dict[str, 
         keywords = keywords or bool(entry.default is not MISSING)
         arguments.append(f"{entry.name}={text}" if keywords else text)
     targets = ", ".join(names[name] for name in step.outputs)
-    line = f"{INDENT}{targets} = layers.{step.operation}({', '.join(arguments)})"
+    line = f"{INDENT}{targets} = {reader}.{step.operation}({', '.join(arguments)})"
     if len(line) > LINE:
         inner = ",\n".join(f"{INDENT}    {argument}" for argument in arguments)
-        line = f"{INDENT}{targets} = layers.{step.operation}(\n{inner},\n{INDENT})"
+        line = f"{INDENT}{targets} = {reader}.{step.operation}(\n{inner},\n{INDENT})"
     return line, follows
 
 

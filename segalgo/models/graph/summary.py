@@ -77,7 +77,8 @@ def summarize(model: Any, input_shape: tuple[int, int, int, int]) -> Summary:
     for step in model.describe(input_shape):
         layer, shapes = step.layer, step.input_shapes
         own = [parameters[name] for name in step.parameters]
-        trained = sum(math.prod(parameter.shape) for parameter in own if parameter.trained)
+        # Parameters of a step that repeats another one are counted with that.
+        trained = sum(math.prod(p.shape) for p in own if p.trained) if step.owner == step.name else 0
         written = len(step.outputs) + (len(step.outputs) - 1)  # indices take eight bytes
         cells = layer.cells_read(*shapes) + sum(math.prod(p.shape) for p in own) + written * math.prod(step.shape)
         cells += sum(math.prod(shapes[k]) for k in layer.index_inputs)

@@ -24,7 +24,7 @@ class DeepLabV3(Network):
     ----------
     in_channels : int, default 3
     num_classes : int, default 21
-    backbone : {"resnet50", "resnet101", "resnet18", "resnet34", "mobilenet_v3_large"}
+    backbone : {"resnet50", "resnet101", "resnet18", "resnet34", "mobilenet_v2", "mobilenet_v3_large"}
     head_channels : int, default 256
         Of each branch of the pyramid and of the two convolutions after it.
     width_mult : float, default 1.0
@@ -40,9 +40,10 @@ class DeepLabV3(Network):
     -----
     Departures from the paper [1]_, torchvision's: the rates are those of the paper's output stride 8, and the first
     block of a dilated stage has the dilation of the stage before; the paper's multi-grid rates within stage 4 are not
-    used. The auxiliary head serves training alone: its weights, ``aux_classifier``, are left out when a file is loaded.
-    torchvision's preset resizes the shorter side of a picture to 520; `predict` takes pictures as they are. The mean of
-    the whole map makes tiles impossible.
+    used. On MobileNetV2, which torchvision does not offer, the head reads the last map but one, of 320 channels and one
+    sixteenth of the picture, as in the paper of that network. The auxiliary head serves training alone: its weights,
+    ``aux_classifier``, are left out when a file is loaded. torchvision's preset resizes the shorter side of a picture
+    to 520; `predict` takes pictures as they are. The mean of the whole map makes tiles impossible.
 
     References
     ----------

@@ -20,7 +20,7 @@ class FCN(Network):
     ----------
     in_channels : int, default 3
     num_classes : int, default 21
-    backbone : {"resnet50", "resnet101", "resnet18", "resnet34", "mobilenet_v3_large"}
+    backbone : {"resnet50", "resnet101", "resnet18", "resnet34", "mobilenet_v2", "mobilenet_v3_large"}
     width_mult : float, default 1.0
         Factor of the backbone's channels.
     dilated : sequence of 3 bool, default (False, True, True)

@@ -1,14 +1,22 @@
 """FCN on VGG16, as its authors released it: logits of the coarsest map, refined by those of finer ones."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
-from segalgo._core.checks import as_sequence, shown
+from segalgo.layers.convolution import bilinear_weight
 from segalgo.models.graph.network import Network, as_count
 from segalgo.models.graph.other_names import kernel_shape
-from segalgo.models.networks.backbones.vgg import CONVOLUTIONS, WIDTHS, classification_weights, vgg16
+from segalgo.models.networks.backbones.vgg import (
+    CONVOLUTIONS,
+    WIDTHS,
+    as_widths,
+    classification_weights,
+    vgg16,
+    widths_of,
+)
 from segalgo.models.predicting.preprocessing import Preprocessing
 
 PADDING = 100
@@ -16,19 +24,13 @@ PADDING = 100
 RELEASED = Preprocessing("bgr", mean=(104.00699, 116.66877, 122.67892), scale=1.0)
 
 
-def bilinear_kernel(size: int) -> np.ndarray:
-    """Return the (size, size) kernel by which a transposed convolution of stride ``size // 2`` enlarges bilinearly."""
-    factor = (size + 1) // 2
-    center = factor - 1 if size % 2 else factor - 0.5
-    row = 1 - np.abs(np.arange(size) - center) / factor
-    return np.outer(row, row).astype(np.float32)
-
-
 class _FCNOnVGG16(Network):
-    """What the three forms share: the convolutions, and the arguments."""
+    """What the forms share: the convolutions, and the arguments."""
 
     fine: ClassVar[tuple[int, ...]]
     """The stages whose pooled maps are classified too, the coarsest first."""
+    scales: ClassVar[Mapping[int, float]] = {}
+    """What these maps are multiplied with before they are classified."""
 
     @classmethod
     def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -36,7 +38,7 @@ class _FCNOnVGG16(Network):
         return {
             "in_channels": kernel_shape(shapes, "conv1_1.weight")[1],
             "num_classes": kernel_shape(shapes, "score_fr.weight")[0],
-            "widths": tuple(kernel_shape(shapes, f"conv{stage}_1.weight")[0] for stage in range(1, 6)),
+            "widths": widths_of(shapes),
             "classifier_channels": kernel_shape(shapes, "fc6.weight")[0],
         }
 
@@ -50,10 +52,7 @@ class _FCNOnVGG16(Network):
         dropout: float = 0.5,
         seed: int = 0,
     ) -> None:
-        expected = "5 numbers of channels, one a stage"
-        self.widths = tuple(as_count(width, "widths") for width in as_sequence(widths, "widths", expected))
-        if len(self.widths) != 5:
-            raise ValueError(f"widths={shown(widths)}: expected {expected}")
+        self.widths = as_widths(widths)
         self.classifier_channels = as_count(classifier_channels, "classifier_channels")
         self.dropout = dropout
         super().__init__(in_channels, num_classes, seed)
@@ -66,7 +65,7 @@ class _FCNOnVGG16(Network):
         for name, value in parameters.items():
             if name.startswith("upscore"):
                 kernels = np.zeros(value.shape, np.float32)
-                kernels[range(len(kernels)), range(len(kernels))] = bilinear_kernel(value.shape[-1])
+                kernels[range(len(kernels)), range(len(kernels))] = bilinear_weight(1, value.shape[-1])[0, 0]
                 kernels.flags.writeable = False
                 parameters[name] = kernels
         return parameters
@@ -85,7 +84,10 @@ class _FCNOnVGG16(Network):
         for stage in self.fine:
             name = "upscore2" if stage == 4 else f"upscore_pool{stage + 1}"
             x = layers.conv_transpose2d(x, name, self.num_classes, 4, 2, bias=False)
-            score = layers.conv2d(features[f"pool{stage}"], f"score_pool{stage}", self.num_classes, 1)
+            score = features[f"pool{stage}"]
+            if stage in self.scales:
+                score = layers.scale(score, f"scale_pool{stage}", self.scales[stage])
+            score = layers.conv2d(score, f"score_pool{stage}", self.num_classes, 1)
             offset = {4: 5, 3: 9}[stage]
             score = layers.crop(score, f"score_pool{stage}c", x.shape[2:], (offset, offset))
             x = layers.add(x, score, f"fuse_pool{stage}")
@@ -184,8 +186,7 @@ class FCN8s(_FCNOnVGG16):
     As in the authors' released definition: the picture is padded with 100 zeros on each side, pooling rounds sizes up,
     and fixed parts of the larger maps are cut out, so that a picture of 500 rows passes 698, 349, 175, 88, 44, 22 and
     16, and comes back by 34, 70 and 568. `predict` gives what they fed it: BGR from 0 to 255 without the mean. Names
-    are theirs. The form trained at once, which scales the pooled maps first, is none of these: its files have the same
-    names and are not told from this one's.
+    are theirs. Files of the form that was trained at once have the same names: see `FCN8sAtOnce`.
     134,362,751 parameters with 21 classes, and 127,008 of the enlargements, which are not trained.
 
     References
@@ -204,3 +205,35 @@ class FCN8s(_FCNOnVGG16):
     architecture = "fcn8s"
     mark = ("conv1_1.weight", "fc6.weight", "upscore8.weight")
     fine = (4, 3)
+
+
+class FCN8sAtOnce(_FCNOnVGG16):
+    """FCN-8s as trained at once: pool4 and pool3 are scaled by 0.01 and 0.0001 before they are classified.
+
+    Parameters
+    ----------
+    in_channels, num_classes, widths, classifier_channels, dropout, seed
+        As in `FCN8s`.
+
+    Notes
+    -----
+    See `FCN8s`. Names and shapes of its parameters are those of `FCN8s`, which `from_checkpoint` takes such a file for;
+    ``from_checkpoint(path, architecture="fcn8s_at_once")`` takes it for this network.
+
+    References
+    ----------
+    .. [1] E. Shelhamer, J. Long, T. Darrell, "Fully convolutional networks for semantic segmentation", PAMI 39(4),
+       2017, section 4.3.
+
+    Examples
+    --------
+    >>> import numpy as np, segalgo
+    >>> model = segalgo.models.FCN8sAtOnce(3, 5, (2, 2, 2, 2, 2), 4)
+    >>> model(np.zeros((1, 3, 45, 61), np.float32)).shape
+    (1, 5, 45, 61)
+    """
+
+    architecture = "fcn8s_at_once"
+    mark = None
+    fine = (4, 3)
+    scales = MappingProxyType({4: 0.01, 3: 0.0001})

@@ -52,8 +52,9 @@ class LRASPP(Network):
     def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
         """Return the arguments that the names and shapes of parameters tell."""
         known = backbones.arguments_of(shapes)
-        if known.pop("backbone") != backbones.MOBILENET:
-            raise ValueError("LR-ASPP on a ResNet: expected one on MobileNetV3-Large")
+        name = known.pop("backbone")
+        if name != backbones.MOBILENET_V3:
+            raise ValueError(f"LR-ASPP on {name}: expected one on {backbones.MOBILENET_V3}")
         return {
             **known,
             "num_classes": kernel_shape(shapes, "classifier.low_classifier.weight")[0],
@@ -97,4 +98,4 @@ class LRASPP(Network):
 
     def encoder_parameters(self, weights: Mapping[str, Any]) -> dict[str, Any]:
         """Return the backbone's parameters of torchvision's classification network."""
-        return backbones.classification_weights(weights, backbones.MOBILENET)
+        return backbones.classification_weights(weights, backbones.MOBILENET_V3)

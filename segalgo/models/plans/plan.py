@@ -8,6 +8,7 @@ import numpy as np
 
 from segalgo import _ext
 from segalgo._core.dispatch import wing
+from segalgo.models.graph.execution import by_step
 from segalgo.models.plans.blocked import BlockedPlan
 from segalgo.models.plans.public import PublicPlan
 
@@ -52,9 +53,10 @@ class Plan:
         steps = network.describe(planned_shape)
         self.output_shape = (self.input_shape[0], network.num_classes, *self._size)
         probe = np.empty((0, self.input_shape[1], *self._fitting), self.dtype)
-        parameters = network._parameters_for(probe)
+        parameters = by_step(steps, network._parameters_for(probe))
         if has_kernels(probe) and 0 not in planned_shape:
-            self._passes: Any = BlockedPlan(_ext.load("plans.blocked_convolution"), steps, parameters, planned_shape)
+            kernels = (_ext.load(f"plans.{name}") for name in ("blocked_convolution", "blocked_maps"))
+            self._passes: Any = BlockedPlan(*kernels, steps, parameters, planned_shape)
         else:
             self._passes = PublicPlan(steps, parameters)
         self.nbytes = self._passes.nbytes

@@ -155,6 +155,17 @@ def _equal(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and bool(value == default))
 
 
+def goes_without(case: Case, name: str, value: Any) -> bool:
+    """Return whether a function or kernel that does not take a parameter computes what this value of it asks for."""
+    rank = max(len(case.recipe.shape), 1)
+    if name == "axis" and isinstance(value, int):
+        return value % rank == rank - 1
+    if name == "normalized_shape":
+        return len(value) == 1
+    default = case.operation.signature.parameters[name].default
+    return default is not inspect.Parameter.empty and _equal(value, default)
+
+
 def widened(value: Any) -> Any:
     """Return floats as float64, and anything else as it is."""
     return value.astype(np.float64) if isinstance(value, np.ndarray) and value.dtype.kind == "f" else value

@@ -13,12 +13,8 @@ from segalgo.verify.bounds import (
     softmax_bound,
 )
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS, input_as
 from segalgo.verify.operation import Operation, Recipe, Source
-
-
-def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
-    return {"input": source.main(), **recipe.parameters}
 
 
 def _prelu_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
@@ -68,17 +64,19 @@ def _has_axis(recipe: Recipe) -> bool:
     return -len(recipe.shape) <= recipe["axis"] < len(recipe.shape)
 
 
+ARGUMENTS = input_as("input")
+
 OPERATIONS = (
-    Operation("relu", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
-    Operation("leaky_relu", _arguments, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS),
+    Operation("relu", ARGUMENTS, CELLS, FLOATS, WILD, large=LARGE_CELLS),
+    Operation("leaky_relu", ARGUMENTS, CELLS, FLOATS, WILD, {"negative_slope": (0.01, 0.25, 0.0, -1.5)}, LARGE_CELLS),
     Operation("prelu", _prelu_arguments, CELLS, FLOATS, WILD, {"slopes": ("channels", "one")}, LARGE_CELLS),
-    Operation("relu6", _arguments, CELLS, FLOATS, WILD, large=LARGE_CELLS),
-    Operation("hardsigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardsigmoid),
-    Operation("hardswish", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardswish),
-    Operation("sigmoid", _arguments, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_sigmoid),
-    Operation("gelu", _arguments, CELLS, FLOATS, WILD, {"approximate": ("none", "tanh")}, LARGE_CELLS, bound=_gelu),
-    Operation("softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _softmax),
+    Operation("relu6", ARGUMENTS, CELLS, FLOATS, WILD, large=LARGE_CELLS),
+    Operation("hardsigmoid", ARGUMENTS, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardsigmoid),
+    Operation("hardswish", ARGUMENTS, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_hardswish),
+    Operation("sigmoid", ARGUMENTS, CELLS, FLOATS, WILD, {}, LARGE_CELLS, bound=_sigmoid),
+    Operation("gelu", ARGUMENTS, CELLS, FLOATS, WILD, {"approximate": ("none", "tanh")}, LARGE_CELLS, bound=_gelu),
+    Operation("softmax", ARGUMENTS, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _softmax),
     Operation(
-        "log_softmax", _arguments, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _log_softmax
+        "log_softmax", ARGUMENTS, CELLS, FLOATS, WILD, {"axis": (-1, 0, 1)}, LARGE_CELLS, _has_axis, _log_softmax
     ),
 )

@@ -7,13 +7,9 @@ import numpy as np
 from segalgo import adaptive_avg_pool2d, avg_pool2d
 from segalgo.verify.bounds import average_pooling_bound, computed_eps
 from segalgo.verify.cases.values import WILD
-from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, on_absolute, pair
+from segalgo.verify.catalogue.inputs import FLOATS, LARGE_PLANES, PLANES, input_as, on_absolute, pair
 from segalgo.verify.catalogue.pooling import POOLING, pooling_fits
-from segalgo.verify.operation import Operation, Recipe, Source
-
-
-def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
-    return {"input": source.main(), **recipe.parameters}
+from segalgo.verify.operation import Operation, Recipe
 
 
 def _bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
@@ -32,7 +28,7 @@ def _adaptive_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np
 OPERATIONS = (
     Operation(
         "avg_pool2d",
-        _arguments,
+        input_as("input"),
         PLANES,
         FLOATS,
         WILD,
@@ -48,7 +44,7 @@ OPERATIONS = (
     ),
     Operation(
         "adaptive_avg_pool2d",
-        _arguments,
+        input_as("input"),
         PLANES,
         FLOATS,
         WILD,

@@ -8,7 +8,8 @@ from segalgo.verify.bounds import computed_eps, storage_bound
 from segalgo.verify.catalogue.inputs import FLOATS
 from segalgo.verify.operation import Operation, Recipe, Source
 
-SHAPES = ((9, 4), (1, 4), (0, 4), (2, 4), (31, 4), (64, 4), (65, 4), (97, 4))
+# The second one has more boxes than a word of 64 bits and more numbers than a block of 256 threads.
+SHAPES = ((9, 4), (65, 4), (1, 4), (0, 4), (2, 4), (31, 4), (64, 4), (97, 4))
 LARGE = ((300, 4),)
 VALUES = ("random", "counting", "falling", "ties", "constant", "zeros", "negative", "cancelling", "far from zero")
 
@@ -90,7 +91,8 @@ def _ranked(recipe: Recipe, source: Source) -> dict[str, Any]:
     return {"input": source.main(), "k": recipe["k"]}
 
 
-def _are_boxes(recipe: Recipe) -> bool:
+def are_boxes(recipe: Recipe) -> bool:
+    """Return whether the recipe's array has a row of four numbers a box."""
     return len(recipe.shape) == 2 and recipe.shape[1] == 4
 
 
@@ -103,7 +105,7 @@ SUPPRESSION = {
 }
 
 OPERATIONS = (
-    Operation("box_area", _boxes, SHAPES, FLOATS, VALUES, {"plus_one": (False, True)}, LARGE, _are_boxes),
+    Operation("box_area", _boxes, SHAPES, FLOATS, VALUES, {"plus_one": (False, True)}, LARGE, are_boxes),
     Operation(
         "box_iou",
         _pairs,
@@ -112,10 +114,10 @@ OPERATIONS = (
         VALUES,
         {"others": (5, 0, 1, 33), "is_crowd": (False, True), "plus_one": (False, True)},
         LARGE,
-        _are_boxes,
+        are_boxes,
     ),
-    Operation("clip_boxes", _clipped, SHAPES, FLOATS, VALUES, {"size": ((3, 5), (0, 1), (1, 900))}, LARGE, _are_boxes),
-    Operation("encode_boxes", _encoded, SHAPES, FLOATS, VALUES, WEIGHTS, LARGE, _are_boxes, _encode_bound),
+    Operation("clip_boxes", _clipped, SHAPES, FLOATS, VALUES, {"size": ((3, 5), (0, 1), (1, 900))}, LARGE, are_boxes),
+    Operation("encode_boxes", _encoded, SHAPES, FLOATS, VALUES, WEIGHTS, LARGE, are_boxes, _encode_bound),
     Operation(
         "decode_boxes",
         _decoded,
@@ -124,11 +126,11 @@ OPERATIONS = (
         ("random", "ties", "zeros", "negative", "tiny"),
         {**WEIGHTS, "classes": (0, 1, 3)},
         LARGE,
-        _are_boxes,
+        are_boxes,
         _decode_bound,
     ),
-    Operation("nms", _scored, SHAPES, FLOATS, VALUES, SUPPRESSION, LARGE, _are_boxes),
-    Operation("batched_nms", _grouped, SHAPES, FLOATS, VALUES, SUPPRESSION, LARGE, _are_boxes),
+    Operation("nms", _scored, SHAPES, FLOATS, VALUES, SUPPRESSION, LARGE, are_boxes),
+    Operation("batched_nms", _grouped, SHAPES, FLOATS, VALUES, SUPPRESSION, LARGE, are_boxes),
     Operation(
         "topk",
         _ranked,

@@ -1,10 +1,12 @@
 """Shapes, dtypes and small functions that several topics share."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from segalgo import use_backend
+from segalgo.verify.operation import Recipe, Source
 
 FLOATS = ("float32", "float64", "float16")
 INTEGERS = ("int32", "uint8", "int64", "uint16", "int16", "int8", "uint32", "uint64")
@@ -26,27 +28,32 @@ PLANES = (
 # Around the sizes of blocks.
 LARGE_PLANES = ((1, 3, 65, 127), (1, 1, 128, 257))
 
-# Arrays of any rank.
+# Arrays of any rank; the second one takes more than a block of 256 threads, so that a short run has one as well.
 CELLS = (
     (7, 9),
+    (257,),
     (1,),
     (31,),
     (32,),
     (33,),
     (3, 4, 5),
+    (129, 1),
     (1, 1),
     (0,),
     (3, 0, 2),
     (2, 3, 4, 5),
     (1, 127),
-    (129, 1),
-    (257,),
 )
 LARGE_CELLS = ((1023,), (61, 67), (5, 4099))
 
 # Pictures and label arrays: 1-D to 3-D.
 PICTURES = ((7, 9), (1, 1), (1, 13), (16, 16), (17, 33), (31,), (5, 6, 7), (33, 32), (2, 37), (3, 1, 9))
 LARGE_PICTURES = ((65, 129), (11, 17, 19), (1030,))
+
+
+def input_as(name: str) -> Callable[[Recipe, Source], dict[str, Any]]:
+    """Return what makes the arguments of a door that takes one array, under this name, and the recipe's parameters."""
+    return lambda recipe, source: {name: source.main(), **recipe.parameters}
 
 
 def pair(value: Any) -> tuple[int, int]:

@@ -9,7 +9,8 @@ import segalgo
 from segalgo import use_backend
 from segalgo.thresholds.windows import as_picture, as_terms, border_sources, gaussian_weights, odd_sizes, value_limits
 from segalgo.verify.bounds import DOUBLE, storage_bound, window_moments_bound
-from segalgo.verify.operation import Operation, Recipe, Source
+from segalgo.verify.catalogue.inputs import input_as
+from segalgo.verify.operation import Operation, Recipe
 
 SHAPES = ((9, 11), (1, 1), (1, 17), (16, 33), (31,), (5, 6, 7), (2, 40), (33, 3))
 LARGE = ((65, 127),)
@@ -21,10 +22,6 @@ WINDOWS = (3, 15, 1, 7)
 def _fits(recipe: Recipe) -> bool:
     # Squares of the largest integers pass what float64 holds exactly.
     return recipe.values != "random" or recipe.dtype != "int32"
-
-
-def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
-    return {"image": source.main(), **recipe.parameters}
 
 
 def _moments(image: np.ndarray, window: int, mode: str = "mirror") -> tuple[np.ndarray, np.ndarray, float, float]:
@@ -123,7 +120,7 @@ def _local_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.nd
 def _windowed(name: str, change: Any, **choices: Any) -> Operation:
     return Operation(
         f"threshold_{name}",
-        _arguments,
+        input_as("image"),
         SHAPES,
         DTYPES,
         VALUES,
@@ -143,7 +140,7 @@ OPERATIONS = (
     _windowed("phansalkar", _phansalkar, k=(0.25, 0.1), r=(0.5,), p=(2.0, 3.0), q=(10.0,)),
     Operation(
         "threshold_local",
-        _arguments,
+        input_as("image"),
         SHAPES,
         DTYPES,
         VALUES,

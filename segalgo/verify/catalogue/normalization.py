@@ -6,7 +6,7 @@ import numpy as np
 
 from segalgo.verify.bounds import batch_norm_bound, computed_eps, local_response_norm_bound, two_pass_norm_bound
 from segalgo.verify.cases.values import WIDE, WILD
-from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS
+from segalgo.verify.catalogue.inputs import CELLS, FLOATS, LARGE_CELLS, input_as
 from segalgo.verify.operation import Operation, Recipe, Source
 
 CHANNELLED = ((2, 3, 5, 7), (1, 1, 1), (1, 2, 31), (3, 33, 4), (1, 64, 3, 3), (0, 2, 3), (2, 5, 1, 1), (4, 8, 6))
@@ -97,10 +97,6 @@ def _has_groups(recipe: Recipe) -> bool:
     return recipe["groups"] == "channels" or recipe.shape[1] % recipe["groups"] == 0
 
 
-def _response_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
-    return {"input": source.main(), **recipe.parameters}
-
-
 def _response_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
     unit = computed_eps(np.dtype(recipe.dtype))
     return [local_response_norm_bound(recipe.dtype, expected[0], recipe["size"], recipe["beta"], unit)]
@@ -141,7 +137,7 @@ OPERATIONS = (
     ),
     Operation(
         "local_response_norm",
-        _response_arguments,
+        input_as("input"),
         CHANNELLED,
         FLOATS,
         WIDE,

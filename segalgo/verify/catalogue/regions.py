@@ -8,7 +8,7 @@ from segalgo import roi_align, use_backend
 from segalgo.verify.bounds import computed_eps, storage_bound
 from segalgo.verify.cases.values import WIDE
 from segalgo.verify.catalogue.boxes import SHAPES as BOX_SHAPES
-from segalgo.verify.catalogue.boxes import VALUES, boxes_of
+from segalgo.verify.catalogue.boxes import VALUES, are_boxes, boxes_of
 from segalgo.verify.catalogue.inputs import FLOATS
 from segalgo.verify.operation import Operation, Recipe, Source
 
@@ -79,7 +79,7 @@ OPERATIONS = (
         FLOATS,
         VALUES,
         {"canonical_size": (2.0, 224.0, 0.5)},
-        fits=lambda recipe: len(recipe.shape) == 2 and recipe.shape[1] == 4,
+        fits=are_boxes,
     ),
     Operation(
         "paste_masks",

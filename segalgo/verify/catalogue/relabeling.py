@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
+from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES, input_as
 from segalgo.verify.operation import Operation, Recipe, Source
 
 LABEL_VALUES = ("blobs", "ties", "zeros", "constant", "checkerboard", "stripes", "spiral", "sparse labels")
@@ -16,13 +16,6 @@ SIZE_LIMITS = (
     *(("max_size", 4), ("min_size", 5), ("max_size", AN_AREA), ("min_size", AN_AREA)),
     *(("max_size", 0), ("min_size", 2), ("max_size", 20), ("min_size", 65)),
 )
-
-
-def _labels(name: str) -> Any:
-    def arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
-        return {name: source.main(), **recipe.parameters}
-
-    return arguments
 
 
 def _border_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
@@ -41,9 +34,9 @@ def _size_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
 
 
 def _border_fits(recipe: Recipe) -> bool:
-    if recipe["mask"]:
-        return recipe["buffer_size"] == 0
-    return recipe["buffer_size"] < min(recipe.shape) and (recipe.dtype != "bool" or recipe["bgval"] < 2)
+    if recipe.dtype == "bool" and recipe["bgval"] > 1:
+        return False
+    return recipe["buffer_size"] == 0 if recipe["mask"] else recipe["buffer_size"] < min(recipe.shape)
 
 
 OPERATIONS = (
@@ -59,7 +52,7 @@ OPERATIONS = (
     ),
     Operation(
         "largest_components",
-        _labels("labels"),
+        input_as("labels"),
         SHAPES,
         (*LABEL_DTYPES, "bool"),
         LABEL_VALUES,
@@ -74,11 +67,11 @@ OPERATIONS = (
         LABEL_VALUES,
         {"buffer_size": (0, 1, 2), "bgval": (0, 1, 5), "mask": (False, True)},
         LARGE_PICTURES,
-        lambda recipe: _border_fits(recipe) and (recipe.dtype != "bool" or recipe["bgval"] < 2),
+        _border_fits,
     ),
     Operation(
         "relabel_sequential",
-        _labels("label_field"),
+        input_as("label_field"),
         SHAPES,
         LABEL_DTYPES,
         LABEL_VALUES,
@@ -88,7 +81,7 @@ OPERATIONS = (
     ),
     Operation(
         "fill_holes",
-        _labels("image"),
+        input_as("image"),
         SHAPES,
         ("bool", *LABEL_DTYPES),
         LABEL_VALUES,

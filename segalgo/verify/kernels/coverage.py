@@ -1,11 +1,10 @@
 """What of an operation a launch covers: parameters that it names, outputs that it writes, sizes that it knows."""
 
-import inspect
 from typing import Any
 
 import numpy as np
 
-from segalgo.verify.cases.case import Case
+from segalgo.verify.cases.case import Case, goes_without
 from segalgo.verify.kernels.launch_scope import PAD, PAIRS, RENAMED, SIZES, output_names, scope_of
 
 # Parameters that a kernel sees in the sizes of its output alone, or in which outputs it writes.
@@ -38,7 +37,7 @@ def not_covered(case: Case, used: set[str], fixed: set[str]) -> set[str]:
     for name, value in arguments.items():
         if isinstance(value, np.ndarray) or name in fixed or _is_read_off_sizes(case, name):
             continue
-        if not _is_named(name, value, used, arguments) and not _goes_without(case, name, value):
+        if not _is_named(name, value, used, arguments) and not goes_without(case, name, value):
             lacking.add(name)
     lacking |= {name for name, value in arguments.items() if _array_is_left_out(case, name, value, used)}
     if lacking:
@@ -79,19 +78,6 @@ def _is_named(name: str, value: Any, used: set[str], arguments: dict[str, Any]) 
     if name == "pad":
         return all(word in used for word, amount in zip(PAD, (*value, 0, 0)[:4], strict=True) if amount)
     return bool(used & {RENAMED.get(name, name), *STANDS_FOR.get(name, ())})
-
-
-def _goes_without(case: Case, name: str, value: Any) -> bool:
-    """Return whether a kernel that does not know a parameter computes what its value asks for."""
-    rank = max(len(case.recipe.shape), 1)
-    if name == "axis" and isinstance(value, int):
-        return value % rank == rank - 1
-    if name == "normalized_shape":
-        return len(value) == 1
-    default = case.operation.signature.parameters[name].default
-    if default is inspect.Parameter.empty:
-        return False
-    return value is default or (type(value) is type(default) and value == default)
 
 
 def _array_is_left_out(case: Case, name: str, value: Any, used: set[str]) -> bool:

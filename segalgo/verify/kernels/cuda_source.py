@@ -92,7 +92,7 @@ class CudaKernel:
     defines: Sequence[str] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
-    _kernels: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
+    _kernels: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     unordered: str = field(default="", init=False, repr=False)
     """Of the last run: a plain read beside an atomic write, which is a race if it changes an answer."""
 
@@ -329,18 +329,17 @@ class CudaKernel:
 
     def _kernel(self, entry: str, dtype: str) -> Any:
         name = ELEMENT.sub("half" if dtype == "float16" else C_NAMES[dtype], entry)
-        key = (name, "")
-        if key not in self._kernels:
+        if name not in self._kernels:
             folders = (str(Path(self.path).resolve().parent), *self.include)
             if self.device == "cuda":
                 from segalgo.verify.kernels import gpu
 
-                self._kernels[key] = gpu.compiled(self.source(), name, folders)
+                self._kernels[name] = gpu.compiled(self.source(), name, folders, tuple(self.defines))
             else:
                 from segalgo.simulated.compiler import Kernel
 
                 source = self.source()
-                self._kernels[key] = Kernel(
+                self._kernels[name] = Kernel(
                     source,
                     Path(self.path).name,
                     name,
@@ -349,7 +348,7 @@ class CudaKernel:
                     defines=tuple(self.defines),
                     shared_limit=MOST_SHARED if OPTS_IN in source else SHARED,
                 )
-        return self._kernels[key]
+        return self._kernels[name]
 
 
 def _fresh(shape: tuple[int, ...], dtype: Any) -> np.ndarray:

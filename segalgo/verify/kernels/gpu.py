@@ -10,11 +10,11 @@ from segalgo.simulated.compiler import PARAMETERS
 from segalgo.verify.kernels.expressions import LaunchError
 
 
-def compiled(source: str, name: str, folders: tuple[str, ...]) -> Any:
+def compiled(source: str, name: str, folders: tuple[str, ...], defines: tuple[str, ...] = ()) -> Any:
     """Return a kernel of a source as CuPy has it."""
     import cupy
 
-    options = ("--std=c++17", *(f"-I{folder}" for folder in folders))
+    options = ("--std=c++17", *(f"-I{folder}" for folder in folders), *(f"-D{one}" for one in defines))
     return cupy.RawModule(code=source, options=options, name_expressions=[name]).get_function(name)
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from segalgo._core.checks import as_flag, as_number, as_sequence, one_of, shown
 from segalgo.models.graph.other_names import kernel_shape
-from segalgo.models.networks.backbones import mobilenetv3, resnet
+from segalgo.models.networks.backbones import mobilenetv2, mobilenetv3, resnet
 
 PREFIX = "backbone."
-MOBILENET = "mobilenet_v3_large"
-BACKBONES = (*resnet.RESNETS, MOBILENET)
+MOBILENET_V2, MOBILENET_V3 = "mobilenet_v2", "mobilenet_v3_large"
+BACKBONES = (*resnet.RESNETS, MOBILENET_V2, MOBILENET_V3)
 RESNET_WIDTH = 64
 
 
@@ -38,7 +38,9 @@ def as_dilated(value: Any) -> tuple[bool, bool, bool]:
 
 def last_map(layers: Any, x: Any, backbone: str, width_mult: float, dilated: Sequence[bool]) -> Any:
     """Return the deepest map of a picture."""
-    if backbone == MOBILENET:
+    if backbone == MOBILENET_V2:
+        return mobilenetv2.mobilenet_v2(layers, x, PREFIX, width_mult)[mobilenetv2.HIGH]
+    if backbone == MOBILENET_V3:
         return mobilenetv3.mobilenet_v3_large(layers, x, PREFIX, width_mult)[mobilenetv3.HIGH]
     width = max(round(RESNET_WIDTH * width_mult), 1)
     return resnet.resnet(layers, x, resnet.RESNETS[backbone], PREFIX, width, dilated)["layer4"]
@@ -50,10 +52,11 @@ def arguments_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     torchvision dilates the last two stages of bottlenecks, and none of the other blocks.
     """
     if f"{PREFIX}0.0.weight" in shapes:
+        second = f"{PREFIX}1.conv.0.0.weight" in shapes
         return {
             "in_channels": kernel_shape(shapes, f"{PREFIX}0.0.weight")[1],
-            "backbone": MOBILENET,
-            "width_mult": mobilenetv3.width_mult_of(shapes, PREFIX),
+            "backbone": MOBILENET_V2 if second else MOBILENET_V3,
+            "width_mult": (mobilenetv2 if second else mobilenetv3).width_mult_of(shapes, PREFIX),
         }
     if f"{PREFIX}layer1.0.conv1.weight" not in shapes:
         raise ValueError(f"{PREFIX}layer1.0.conv1.weight: missing, and the backbone cannot be told without it")
@@ -68,5 +71,5 @@ def arguments_of(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
 
 def classification_weights(weights: Mapping[str, Any], backbone: str) -> dict[str, Any]:
     """Return torchvision's weights of a classification network of this form by our names."""
-    form = mobilenetv3 if backbone == MOBILENET else resnet
+    form = {MOBILENET_V2: mobilenetv2, MOBILENET_V3: mobilenetv3}.get(backbone, resnet)
     return form.classification_weights(weights, PREFIX)
