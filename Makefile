@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 # The first Python that is new enough; override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+# CI builds the kernels for every instruction set, as wheels hold them; elsewhere for the one that this machine runs best.
+LEVELS ?= $(if $(CI),,native)
 KERNELS := $(foreach suffix,pyx pxd pxi h,$(wildcard segalgo/_ext/*/*.$(suffix)))
 CASES ?= 20000
 SEED ?= 0
@@ -53,7 +55,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 build: $(VENV)/.build
-	$(BIN)/python setup.py --quiet build_ext --inplace
+	SEGALGO_LEVELS=$(LEVELS) SEGALGO_PROGRESS=1 $(BIN)/python setup.py --quiet build_ext --inplace
 
 dist: $(VENV)/.dev
 	$(BIN)/python -m build
@@ -70,9 +72,11 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.build: $(BIN)/python pyproject.toml setup.py $(KERNELS)
-	@echo "building the kernels (five to ten minutes of two cores) ..."
 	@$(PIP) "setuptools>=77" "Cython>=3.1" "numpy>=2.0"
-	@$(PIP) --no-build-isolation --editable .
+	@echo "building the kernels (a few minutes) ..."
+	@SEGALGO_LEVELS=$(LEVELS) SEGALGO_PROGRESS=1 $(BIN)/python setup.py --quiet build_ext --inplace
+	@echo "installing what segalgo needs ..."
+	@SEGALGO_NO_EXTENSIONS=1 $(PIP) --no-build-isolation --editable .
 	@touch $@
 
 # The packages of an extra, without building ours again.

@@ -6,14 +6,21 @@ SEGALGO_NO_EXTENSIONS=1   install the pure Python wings only (reference, CUDA)
 SEGALGO_NO_OPENMP=1       build without OpenMP although the compiler has it
 SEGALGO_DEBUG=1           bounds checks, no optimisation, undefined-behaviour sanitizer
 SEGALGO_SANITIZE=1        kernels as they are, with AddressSanitizer and UndefinedBehaviorSanitizer
-SEGALGO_LEVELS=x86_64_v4  build these instruction levels alone (comma between): quicker while a kernel is being written
+SEGALGO_LEVELS=x86_64_v4  build these instruction levels alone (comma between): quicker while a kernel is being written;
+                          ``native`` stands for the best level that this machine runs
+SEGALGO_NO_CCACHE=1       compile without ccache, which is used where it is installed and CC names no compiler
+SEGALGO_PROGRESS=1        say on standard error how many kernels are compiled
 """
 
 import os
 import platform
 import re
 import shutil
+import subprocess
+import sys
+import sysconfig
 import tempfile
+import threading
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -60,12 +67,22 @@ int main(void) {
 """
 
 
+LEVEL_PROBE = """
+#include "shared/cpu.h"
+int main(void) { return cpu_level(); }
+"""
+
+
 def instruction_levels() -> dict[str, list[str]]:
     """Return the compiler flags of each level that this platform is built for."""
     x86 = platform.machine().lower() in {"x86_64", "amd64"} and os.name == "posix"
     levels = X86_LEVELS if x86 else {"baseline": []}
     wanted = list(filter(None, os.environ.get("SEGALGO_LEVELS", "").split(",")))
-    return {level: levels[level] for level in wanted} if wanted else levels
+    unknown = sorted(set(wanted) - {*levels, "native"})
+    if unknown:
+        raise SystemExit(f"SEGALGO_LEVELS: {', '.join(unknown)} is none of native, {', '.join(levels)}")
+    # Which level is native is known when the compiler is: until then all of them are listed.
+    return {level: levels[level] for level in wanted} if wanted and "native" not in wanted else levels
 
 
 def find_extensions() -> list[Extension]:
@@ -145,7 +162,29 @@ class BuildKernels(build_ext):
                 extension.extra_link_args.append("-fsanitize=undefined")
             if SANITIZE:
                 extension.extra_link_args.extend(SANITIZERS)
+        if "native" in os.environ.get("SEGALGO_LEVELS", "").split(","):
+            self.keep_native_level()
+        self.compiled, self.lock = 0, threading.Lock()
         super().build_extensions()
+
+    def build_extension(self, extension: Extension) -> None:
+        super().build_extension(extension)
+        if os.environ.get("SEGALGO_PROGRESS") == "1":
+            with self.lock:
+                self.compiled += 1
+                end = "\n" if self.compiled == len(self.extensions) else "\r" if sys.stderr.isatty() else ""
+                if end or self.compiled % 25 == 0:
+                    print(f"  {self.compiled} of {len(self.extensions)} kernels", end=end or "\n", file=sys.stderr)
+
+    def keep_native_level(self) -> None:
+        """Leave out the kernels of levels that this machine does not run, or that it runs slower ones than."""
+        listed = {extension.name.split(".")[2] for extension in self.extensions} & set(X86_LEVELS)
+        if len(listed) < 2:
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            probe = self.build_probe(folder, "cpu_probe", LEVEL_PROBE, [])
+            native = list(X86_LEVELS)[subprocess.run([str(probe)], check=False).returncode]
+        self.extensions[:] = [e for e in self.extensions if e.name.split(".")[2] in {native, "shared"}]
 
     def copy_extensions_to_source(self) -> None:
         for extension in self.extensions:
@@ -156,16 +195,32 @@ class BuildKernels(build_ext):
         """Return the compile and link flags of OpenMP, or none where a small program does not build with it."""
         if os.environ.get("SEGALGO_NO_OPENMP") == "1":
             return [], []
-        with tempfile.TemporaryDirectory() as folder:
-            probe = Path(folder) / "openmp_probe.c"
-            probe.write_text(OPENMP_PROBE)
-            try:
-                objects = self.compiler.compile([str(probe)], output_dir=folder, extra_postargs=["-fopenmp"])
-                self.compiler.link_executable(objects, "openmp_probe", output_dir=folder, extra_postargs=["-fopenmp"])
-            except Exception as error:  # the compiler classes raise several unrelated types
-                self.warn(f"building without OpenMP, kernels will use one thread ({error})")
-                return [], []
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                self.build_probe(folder, "openmp_probe", OPENMP_PROBE, ["-fopenmp"])
+        except Exception as error:  # the compiler classes raise several unrelated types
+            self.warn(f"building without OpenMP, kernels will use one thread ({error})")
+            return [], []
         return ["-fopenmp"], ["-fopenmp"]
 
+    def build_probe(self, folder: str, name: str, source: str, flags: list[str]) -> Path:
+        """Build a small program in a folder, and return its path."""
+        probe = Path(folder) / f"{name}.c"
+        probe.write_text(source)
+        objects = self.compiler.compile(
+            [str(probe)], output_dir=folder, include_dirs=[str(SOURCE)], extra_postargs=flags
+        )
+        self.compiler.link_executable(objects, name, output_dir=folder, extra_postargs=flags)
+        return Path(folder) / name
 
+
+def use_compiler_cache() -> None:
+    """Let ccache, where it is installed, keep what was compiled."""
+    compiler = sysconfig.get_config_var("CC")
+    wanted = "CC" not in os.environ and os.environ.get("SEGALGO_NO_CCACHE") != "1"
+    if wanted and os.name == "posix" and compiler and shutil.which("ccache"):
+        os.environ["CC"] = f"ccache {compiler}"
+
+
+use_compiler_cache()
 setup(ext_modules=find_extensions(), cmdclass={"build_ext": BuildKernels})

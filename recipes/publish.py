@@ -2,6 +2,7 @@
 
     python recipes/publish.py segnet-camvid --run runs/segnet-camvid --data PATH/camvid
     python recipes/publish.py unet-membrane --run runs/unet-membrane --data PATH/membrane
+    python recipes/publish.py person --run runs/person --data PATH/pennfudan --width 8
 
 Writes ``segalgo/models/pretrained/NAME.safetensors`` and ``NAME.json``. The card, ``NAME.md``, is written by hand.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from persons import held_out, names_in
 from safetensors.numpy import load_file, save_file
 
 from segalgo import metrics, models
@@ -21,6 +23,10 @@ from segalgo.models.files.records import record_of
 from segalgo.pictures import read_picture
 
 FOLDER = Path(models.__file__).parent / "pretrained"
+LICENCES = {
+    "segnet-camvid": "research and teaching only: CamVid is published under CC BY-NC 4.0",
+    "unet-membrane": "research and teaching: the pictures were published for research with the challenge",
+}
 CAMVID = {
     "sky": (128, 128, 128),
     "building": (128, 0, 0),
@@ -82,10 +88,34 @@ def unet_membrane(width: int, data: Path) -> tuple[models.Network, Any]:
     return model, scores
 
 
+def person(width: int, data: Path) -> tuple[models.Network, Any]:
+    """Return the network without weights, and how to score it on the twenty pictures held out."""
+    model = models.UNet(3, 2, width, dropout=0.2)  # as in training
+    model.preprocessing = models.Preprocessing("rgb", reduction=3)
+    model.classes = models.Classes(("background", "person"), ((0, 0, 0), (230, 159, 0)))
+
+    def scores() -> dict[str, Any]:
+        matrix, each = metrics.ConfusionMatrix(2), []
+        for name in sorted(held_out(names_in(data))):
+            persons = read_picture(data / "instances" / f"{name}.png") > 0
+            one = metrics.ConfusionMatrix(2)
+            one.update(persons, model.predict(read_picture(data / "images" / f"{name}.jpg")))
+            matrix.merge(one)
+            each.append(float(metrics.iou(one)[1]))
+        return {
+            "data": "Penn-Fudan, 20 pictures held out",
+            "iou": round(float(metrics.iou(matrix)[1]), 4),
+            "iou_mean_of_pictures": round(float(np.mean(each)), 4),
+            "pixel_accuracy": round(float(metrics.pixel_accuracy(matrix)), 4),
+        }
+
+    return model, scores
+
+
 def main() -> None:
     """Publish as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=["segnet-camvid", "unet-membrane"])
+    parser.add_argument("name", choices=["segnet-camvid", "unet-membrane", "person"])
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--widths", type=int, nargs=5, default=[32, 64, 128, 192, 192])
@@ -94,10 +124,12 @@ def main() -> None:
     weights = load_file(arguments.run / "weights.safetensors")
     if arguments.name == "segnet-camvid":
         model, scores = segnet_camvid(arguments.widths, arguments.data)
+    elif arguments.name == "person":
+        model, scores = person(arguments.width, arguments.data)
     else:
         model, scores = unet_membrane(arguments.width, arguments.data)
     model.load_state_dict({name: value.astype(np.float32) for name, value in weights.items()})
-    record = {**record_of(model), "scores": scores()}
+    record = {**record_of(model), "licence": LICENCES[arguments.name], "scores": scores()}
     print(json.dumps(record["scores"], indent=2))
     FOLDER.mkdir(exist_ok=True)
     save_file(weights, FOLDER / f"{arguments.name}.safetensors")

@@ -2,6 +2,7 @@
 
     python recipes/train.py segnet-camvid --data PATH/camvid --out runs/segnet-camvid
     python recipes/train.py unet-membrane --data PATH/membrane --out runs/unet-membrane
+    python recipes/train.py person --data PATH/pennfudan --out runs/person --width 8 --rate 4e-3 --batch 16 --float32
 
 Writes ``checkpoint.pt`` every few minutes (a run that is started again goes on from it), ``log.txt``, and at the end
 ``weights.safetensors`` (an exponential moving average of the weights, stored as float16) with the scores on the
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from networks import SegNet, UNet
+from persons import held_out, names_in
 from safetensors.torch import save_file
 from skimage.io import imread
 from torch import nn
@@ -167,13 +169,105 @@ class Membrane:
         return {"pixel_error": wrong / self.held_out[1].numel(), "dice": both / either}
 
 
-RECIPES = {"segnet-camvid": CamVid, "unet-membrane": Membrane}
+class Persons:
+    """U-Net on pedestrians: random size, mirror and colour, and persons of other pictures pasted in.
+
+    The network sees pictures at a third of their size; its logits are enlarged to the whole size.
+    """
+
+    reduction = 3
+    side = 144
+
+    def __init__(self, data: Path, arguments: argparse.Namespace) -> None:
+        names = names_in(data)
+        kept_apart = held_out(names)
+        pictures = {name: self.read(data, name) for name in names}
+        self.held_out = [pictures[name] for name in names if name in kept_apart]
+        self.train = [pictures[name] for name in names if name not in kept_apart]
+        self.model = UNet(3, 2, arguments.width, 4)
+        self.class_weights = torch.ones(2)
+        self.description = {"architecture": "unet", "width": arguments.width, "reduction": self.reduction}
+
+    @staticmethod
+    def read(data: Path, name: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a picture (3, H, W) and the number of the person at each pixel (H, W), 0 for none."""
+        image = imread(data / "images" / f"{name}.jpg")
+        return torch.from_numpy(image.transpose(2, 0, 1).copy()), torch.from_numpy(
+            imread(data / "instances" / f"{name}.png")
+        )
+
+    prepare = staticmethod(CamVid.prepare)
+
+    def sample(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a part of a picture (3, side, side) and its label map: 1 is person."""
+        image, label = self.part(generator)
+        for _ in range(generator.integers(3)):
+            other, persons = self.part(generator)
+            numbers = persons.unique()
+            numbers = numbers[numbers > 0]
+            if len(numbers) == 0:
+                continue
+            pasted = persons == numbers[generator.integers(len(numbers))]
+            shift = int(generator.integers(-self.side // 3, self.side // 3 + 1))
+            pasted, other = pasted.roll(shift, 1), other.roll(shift, 2)
+            edge = functional.avg_pool2d(pasted[None].float(), 3, 1, 1)
+            image = image * (1 - edge) + other * edge
+            label = torch.where(pasted, 1, label)
+        if generator.random() < 0.1:
+            image = image.mean(0, keepdim=True).expand(3, -1, -1)
+        image = image * torch.from_numpy(generator.uniform(0.85, 1.15, (3, 1, 1)).astype(np.float32))
+        return Membrane.exposed(image, generator), (label > 0).long()
+
+    def part(self, generator: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return a square part of a random picture, reduced to about a third, mirrored or not, turned a little."""
+        image, label = self.train[generator.integers(len(self.train))]
+        zoom = math.exp(generator.uniform(math.log(0.18), math.log(0.55)))
+        height, width = image.shape[1:]
+        angle, stretch = generator.normal(0, 0.08), math.exp(generator.normal(0, 0.08))
+        line = torch.linspace(-0.5, 0.5, self.side) * self.side / zoom
+        y, x = torch.meshgrid(line, line, indexing="ij")
+        cos, sin = math.cos(angle), math.sin(angle)
+        mirror = -1 if generator.random() < 0.5 else 1
+        room_x, room_y = (max(n - self.side / zoom / 2, n / 2) for n in (width, height))
+        x0, y0 = generator.uniform(width - room_x, room_x), generator.uniform(height - room_y, room_y)
+        grid = torch.stack(
+            [
+                2 * (x0 + mirror * stretch * (cos * x - sin * y)) / width - 1,
+                2 * (y0 + sin * x + cos * y) / height - 1,
+            ],
+            dim=-1,
+        )
+        # Reduced first, so that the part is a mean of pixels and not a choice of some.
+        factor = max(round(1 / zoom), 1)
+        small = functional.avg_pool2d(image[None].float(), factor, ceil_mode=True, count_include_pad=False)
+        part = functional.grid_sample(small, grid[None], padding_mode="reflection", align_corners=False)[0]
+        numbers = functional.grid_sample(
+            label[None, None].float(), grid[None], mode="nearest", padding_mode="reflection", align_corners=False
+        )
+        return part, numbers[0, 0].long()
+
+    def scores(self, logits_of) -> dict[str, float]:
+        """Return the intersection over union of persons on the held-out pictures, all pixels together."""
+        both = either = 0
+        for image, label in self.held_out:
+            small = functional.avg_pool2d(image[None].float(), self.reduction, ceil_mode=True, count_include_pad=False)
+            rows, columns = small.shape[2:]
+            padded = functional.pad(self.prepare(small), (0, -columns % 16, 0, -rows % 16))
+            logits = logits_of(padded)[:, :, :rows, :columns]
+            enlarged = functional.interpolate(logits, scale_factor=self.reduction, mode="bilinear")[0]
+            found = enlarged[:, : label.shape[0], : label.shape[1]].argmax(0) == 1
+            both += (found & (label > 0)).sum().item()
+            either += (found | (label > 0)).sum().item()
+        return {"iou": both / either}
+
+
+RECIPES = {"segnet-camvid": CamVid, "unet-membrane": Membrane, "person": Persons}
 
 
 class Run:
     """One training run: model, moving average, optimiser, and the step that it has reached."""
 
-    def __init__(self, recipe: CamVid | Membrane, arguments: argparse.Namespace) -> None:
+    def __init__(self, recipe: CamVid | Membrane | Persons, arguments: argparse.Namespace) -> None:
         self.recipe, self.arguments, self.step = recipe, arguments, 0
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = recipe.model.to(self.device)

@@ -69,10 +69,16 @@ from .morphology.distance_transform import distance_transform as distance_transf
 from .morphology.distance_transform import expand_labels as expand_labels
 from .morphology.erosion import dilation as dilation
 from .morphology.erosion import erosion as erosion
+from .morphology.extrema import h_maxima as h_maxima
+from .morphology.extrema import h_minima as h_minima
+from .morphology.extrema import local_maxima as local_maxima
+from .morphology.extrema import local_minima as local_minima
 from .morphology.opening import black_tophat as black_tophat
 from .morphology.opening import closing as closing
 from .morphology.opening import opening as opening
 from .morphology.opening import white_tophat as white_tophat
+from .morphology.peaks import peak_local_max as peak_local_max
+from .morphology.reconstruction import reconstruction as reconstruction
 from .morphology.watershed import watershed as watershed
 from .objects.box_coding import anchors as anchors
 from .objects.box_coding import decode_boxes as decode_boxes

@@ -3,10 +3,14 @@
 import click
 
 from segalgo._version import __version__
+from segalgo.commands.completion import completion_command
 from segalgo.commands.convert import convert_command
+from segalgo.commands.doctor import doctor_command
 from segalgo.commands.evaluate import evaluate_command
 from segalgo.commands.group import CommandGroup
 from segalgo.commands.info import info_command
+from segalgo.commands.models import models_command
+from segalgo.commands.profile import profile_command
 from segalgo.commands.segment import segment_command
 from segalgo.commands.verify import verify_command
 
@@ -17,5 +21,15 @@ def main() -> None:
     """Classical and deep image segmentation."""
 
 
-for command in (segment_command, convert_command, evaluate_command, verify_command, info_command):
+for command in (
+    segment_command,
+    convert_command,
+    evaluate_command,
+    verify_command,
+    profile_command,
+    models_command,
+    info_command,
+    doctor_command,
+    completion_command,
+):
     main.add_command(command)

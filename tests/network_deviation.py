@@ -194,7 +194,7 @@ DERIVATIVES = {
 }
 KINDS = {
     **dict.fromkeys(("conv2d", "conv_transpose2d", "linear"), "products"),
-    **dict.fromkeys(("leaky_relu", "prelu", "relu6", "sigmoid", "hardsigmoid", "gelu"), "activation"),
+    **dict.fromkeys(("leaky_relu", "prelu", "relu6", "clip", "sigmoid", "hardsigmoid", "gelu"), "activation"),
     **dict.fromkeys(("avg_pool2d", "adaptive_avg_pool2d"), "means"),
     **dict.fromkeys(("crop", "concatenate", "transpose", "reshape"), "moved"),
     "hardswish": "activation",

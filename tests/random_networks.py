@@ -77,6 +77,40 @@ class RandomNetwork(Network):
             inputs = [layers.conv2d(x, f"{name}_conv{k}", 4, 1) for k, x in enumerate(inputs)]
         return getattr(layers, operation)(*inputs, f"{name}_{operation}")
 
+    def _bordered(self, layers, name, inputs, amounts, **options):
+        """Zeros on two sides only, and a convolution that reads them: "same" with stride 2."""
+        x = layers.pad(inputs[0], f"{name}_pad", amounts)
+        return layers.relu6(layers.conv2d(x, f"{name}_conv", **options), f"{name}_act")
+
+    def _residual(self, layers, name, inputs, act, groups, kernel):
+        """A convolution whose result is added to its input."""
+        (x,) = inputs
+        groups = x.shape[1] if groups == "depthwise" else 1
+        y = layers.conv2d(x, f"{name}_conv", x.shape[1], kernel, padding=kernel // 2, groups=groups, bias=False)
+        y = layers.add(x, layers.batch_norm(y, f"{name}_bn"), f"{name}_sum")
+        return getattr(layers, act)(y, f"{name}_act") if act else y
+
+    def _shuffled(self, layers, name, inputs, act):
+        """Two groups of channels, whose results are interleaved."""
+        (x,) = inputs
+        n, channels, height, width = x.shape
+        y = layers.conv2d(x, f"{name}_conv", 12, 1, groups=1 if channels % 2 else 2)
+        y = layers.reshape(y, f"{name}_groups", (n, 2, 6, height, width))
+        y = layers.reshape(
+            layers.transpose(y, f"{name}_exchanged", (0, 2, 1, 3, 4)), f"{name}_joined", (n, 12, height, width)
+        )
+        y = layers.batch_norm(y, f"{name}_bn")
+        return getattr(layers, act)(y, f"{name}_act") if act else y
+
+    def _enlarged(self, layers, name, inputs, kernel, stride, offset, out_channels, act):
+        """A transposed convolution of which a part is wanted, normalized."""
+        (x,) = inputs
+        y = layers.conv_transpose2d(x, f"{name}_conv", out_channels, kernel, stride)
+        size = tuple(min(stride * n, m - offset) for n, m in zip(x.shape[2:], y.shape[2:], strict=True))
+        y = layers.crop(y, f"{name}_crop", size, (offset, offset))
+        y = layers.batch_norm(y, f"{name}_bn")
+        return getattr(layers, act)(y, f"{name}_act") if act else y
+
     def _fitted(self, layers, name, inputs, factor):
         """Logits on the grid of the input: enlarged, and cut or padded to its size."""
         x, source = inputs
@@ -104,7 +138,8 @@ def instructions(draw, maps, tiled):
     """Return one instruction that reads some of the maps (named by their places)."""
     source = draw(st.sampled_from((*maps, maps[-1], maps[-1])))  # chains rather than fans
     kinds = ["block", "block", "joined", "joined", "pool", "act", "unpool", "transposed", "moved", "grid"]
-    kind = draw(st.sampled_from(kinds if tiled else [*kinds, "squeezed", "other"]))
+    others = ["squeezed", "other", "bordered", "residual", "residual", "shuffled", "enlarged"]
+    kind = draw(st.sampled_from(kinds if tiled else [*kinds, *others]))
     if kind == "block":
         options = {
             "out_channels": draw(st.sampled_from((1, 4, 6, 16, 20))),
@@ -182,10 +217,37 @@ def instructions(draw, maps, tiled):
         )
     if kind == "squeezed":
         return kind, (source,), {}
+    act = draw(st.sampled_from((None, "relu", "relu6", "prelu", "hardswish")))
+    if kind == "bordered":
+        options = {
+            "amounts": draw(st.sampled_from(((0, 1, 0, 1), (1, 2, 1, 2), (2, 0, 0, 1)))),
+            "out_channels": draw(st.sampled_from((4, 17))),
+            "kernel_size": draw(st.sampled_from((3, 5))),
+            "stride": draw(st.integers(1, 2)),
+        }
+        return kind, (source,), options
+    if kind == "residual":
+        groups = draw(st.sampled_from((1, "depthwise")))
+        return kind, (source,), {"act": act, "groups": groups, "kernel": draw(st.sampled_from((1, 3, 5)))}
+    if kind == "shuffled":
+        return kind, (source,), {"act": act}
+    if kind == "enlarged":
+        stride = draw(st.integers(1, 3))
+        options = {
+            "kernel": draw(st.integers(1, 5)),
+            "stride": stride,
+            "out_channels": draw(st.sampled_from((1, 5, 18))),
+        }
+        return kind, (source,), {**options, "offset": draw(st.integers(0, min(1, options["kernel"] - 1))), "act": act}
     options = draw(
         st.sampled_from(
             (
                 {"operation": "softmax", "axis": 1},
+                {"operation": "clip", "minimum": -0.5, "maximum": 1.25},
+                {"operation": "adaptive_avg_pool2d", "output_size": 1},
+                {"operation": "resample", "size": (13, 8), "coordinates": "asymmetric"},
+                {"operation": "avg_pool2d", "kernel_size": 3, "stride": 2, "padding": 1, "count_include_pad": False},
+                {"operation": "interpolate", "size": (5, 11), "mode": "nearest-exact"},
                 {"operation": "batch_norm"},
                 {"operation": "local_response_norm", "size": 3},
                 {"operation": "dropout", "p": 0.5},

@@ -137,6 +137,15 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
         "method": str(rng.choice(["otsu", "li", "yen", "local", "sauvola", "triangle"])),
     },
     **dict.fromkeys(
+        (segalgo.local_maxima, segalgo.local_minima),
+        lambda rng: {"image": _image(rng), "connectivity": int(rng.integers(1, 3)), "indices": bool(rng.integers(2))},
+    ),
+    **dict.fromkeys(
+        (segalgo.h_maxima, segalgo.h_minima),
+        lambda rng: {"image": _image(rng), "h": float(rng.choice([1, 2.5, 20]))},
+    ),
+    segalgo.peak_local_max: lambda rng: {"image": _image(rng), "min_distance": int(rng.integers(0, 4))},
+    **dict.fromkeys(
         (segalgo.opening, segalgo.closing, segalgo.white_tophat, segalgo.black_tophat),
         lambda rng: {"image": _image(rng), "mode": str(rng.choice(["reflect", "ignore", "wrap"]))},
     ),

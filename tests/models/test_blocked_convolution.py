@@ -49,9 +49,9 @@ def numbers(seed, *shapes):
     return [rng.standard_normal(shape, dtype=np.float32) for shape in shapes]
 
 
-def run_direct(kernels, layer, source, shape, threads=2):
+def run_direct(kernels, layer, source, shape, threads=2, added=None):
     out = blocks(kernels, shape)
-    layer.run(kernels.plane_table([source]), out, None, np.empty(layer.scratch(threads), np.float32))
+    layer.run(kernels.plane_table([source]), out, None, np.empty(layer.scratch(threads), np.float32), added)
     return to_planes(kernels, out, shape[1])
 
 
@@ -61,9 +61,15 @@ def winograd_layer(kernels, weight, bias, relu, x, padding, way):
     kernels.FEW_WEIGHT_BYTES = {"few": 1 << 40, "many": 0}[way]
     try:
         weight, bias = whole_blocks(weight, kernels.BLOCK, 0, 1), whole_blocks(bias, kernels.BLOCK, 0)
-        return kernels.Winograd(weight, bias, relu, x.shape[0], x.shape[2:], (padding, padding))
+        size = tuple(n + 2 * padding - 2 for n in x.shape[2:])
+        return kernels.Winograd(
+            weight, bias, RELU if relu else LINEAR, x.shape[0], x.shape[2:], (padding, padding), size
+        )
     finally:
         kernels.FEW_WEIGHT_BYTES = kept
+
+
+LINEAR, RELU = (0, 0.0, 0.0, None), (1, 0.0, 0.0, None)
 
 
 def as_double(*arrays):
@@ -122,19 +128,77 @@ def test_direct(kernels, planar, seed, channels, outs, height, width, kernel, pa
     size = tuple(n + 2 * padding - k + 1 for n, k in zip((height, width), kernel, strict=True))
     block = kernels.BLOCK
     packed = whole_blocks(weight, block, 0) if planar else whole_blocks(weight, block, 0, 1)
-    arguments = (packed, whole_blocks(bias, block, 0), False, 2, x.shape[2:], (padding, padding), planar)
-    layer = kernels.Direct(*arguments)
+    arguments = (packed, whole_blocks(bias, block, 0), LINEAR, 2, x.shape[2:], (padding, padding), size)
+    layer = kernels.Direct(*arguments, planar=planar)
     got = run_direct(kernels, layer, x if planar else to_blocks(kernels, x), (2, outs, *size))
     rest = ((1, 1), (padding, padding), (1, 1), 1, size)
     bound = conv2d_bound(x, weight, bias, *rest)
     assert_within(got, reference.conv2d(*as_double(x, weight, bias), *rest), bound)
 
 
+# An activation as the kernels take it, and as a function of segalgo; the slopes of the fourth are those of a PReLU.
+ENDS = {
+    "linear": (0, lambda x, slope: x),
+    "relu": (1, lambda x, slope: segalgo.relu(x)),
+    "relu6": (2, lambda x, slope: segalgo.relu6(x)),
+    "prelu": (3, segalgo.prelu),
+    "hardsigmoid": (4, lambda x, slope: segalgo.hardsigmoid(x)),
+    "hardswish": (5, lambda x, slope: segalgo.hardswish(x)),
+}
+
+
+def epilogue(kernels, name, channels, seed=0):
+    """Return the end of a layer for the kernels, the slopes of its channels, and the function."""
+    number, function = ENDS[name]
+    slope = np.random.default_rng(seed).uniform(0.1, 0.9, channels).astype(np.float32)
+    return (number, 0.0, 6.0, whole_blocks(slope, kernels.BLOCK, 0)), slope, function
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+@given(
+    st.integers(0, 2**20),
+    st.integers(1, 40),
+    st.integers(1, 24),
+    st.tuples(st.integers(1, 31), st.integers(1, 31)),
+    st.sampled_from([(1, 1), (3, 3), (5, 5), (2, 3), (1, 4)]),
+    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.tuples(st.integers(1, 3), st.integers(1, 4)),
+    st.tuples(*[st.integers(0, 2)] * 4),
+    st.sampled_from(sorted(ENDS)),
+    st.booleans(),
+)
+def test_strides_dilations_borders_and_epilogues(
+    kernels, depthwise, seed, channels, outs, size, kernel, stride, dilation, border, end, summed
+):
+    """Any convolution of one group, or of each channel alone, with a sum and an activation after it."""
+    outs = channels if depthwise else outs
+    extent = [d * (k - 1) + 1 for d, k in zip(dilation, kernel, strict=True)]
+    (top, bottom, left, right), size = border, [max(n, e) for n, e in zip(size, extent, strict=True)]
+    x, weight, bias = numbers(seed, (2, channels, *size), (outs, 1 if depthwise else channels, *kernel), (outs,))
+    wide = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    grid = tuple((n - e) // s + 1 for n, e, s in zip(wide.shape[2:], extent, stride, strict=True))
+    finish, slope, activation = epilogue(kernels, end, outs)
+    block = kernels.BLOCK
+    packed = whole_blocks(weight, block, 0, *([] if depthwise else [1])), whole_blocks(bias, block, 0)
+    make = kernels.Depthwise if depthwise else kernels.Direct
+    layer = make(*packed, finish, 2, tuple(size), (top, left), grid, stride, dilation)
+    (other,) = numbers(seed + 1, (2, outs, *grid))
+    added = to_blocks(kernels, other) if summed else None
+    got = run_direct(kernels, layer, to_blocks(kernels, x), (2, outs, *grid), added=added)
+    rest = (stride, (0, 0), dilation, channels if depthwise else 1, grid)
+    expected = reference.conv2d(*as_double(wide, weight, bias), *rest) + summed * other.astype(np.float64)
+    bound = conv2d_bound(wide, weight, bias, *rest) + 4 * np.finfo(np.float32).eps * (
+        np.abs(expected) + np.abs(other) + 1
+    )
+    # No activation has a slope above 1.5.
+    assert_within(got, activation(expected, slope.astype(np.float64)), 2 * bound)
+
+
 @given(st.integers(0, 2**20), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40), st.integers(1, 40))
 def test_transposed(kernels, seed, channels, outs, height, width):
     x, weight, bias = numbers(seed, (2, channels, height, width), (channels, outs, 2, 2), (outs,))
     packed = whole_blocks(weight, kernels.BLOCK, 0, 1), whole_blocks(bias, kernels.BLOCK, 0)
-    layer = kernels.Direct(*packed, False, 2, (height, width), (0, 0), transposed=True)
+    layer = kernels.Direct(*packed, LINEAR, 2, (height, width), (0, 0), (height, width), transposed=True)
     size = (2 * height, 2 * width)
     got = run_direct(kernels, layer, to_blocks(kernels, x), (2, outs, *size))
     rest = ((2, 2), (0, 0), (1, 1), 1, size)
@@ -145,7 +209,7 @@ def test_transposed(kernels, seed, channels, outs, height, width):
 def test_logits_in_planes(kernels):
     x, weight, bias = numbers(3, (2, 9, 5, 33), (3, 9, 1, 1), (3,))
     packed = whole_blocks(weight, kernels.BLOCK, 0, 1), whole_blocks(bias, kernels.BLOCK, 0)
-    layer = kernels.Direct(*packed, False, 2, (5, 33), (0, 0))
+    layer = kernels.Direct(*packed, LINEAR, 2, (5, 33), (0, 0), (5, 33))
     logits = np.full((2, 3, 5, 33), np.nan, np.float32)
     source = to_blocks(kernels, x)
     layer.run(kernels.plane_table([source]), None, logits, np.empty(layer.scratch(2), np.float32))

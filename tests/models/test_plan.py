@@ -13,8 +13,8 @@ from segalgo.layers.prepared_convolution import fold_batch_norm
 from segalgo.models import SegNet, SegNetBasic, UNet
 from segalgo.models.graph.execution import INPUT
 from segalgo.models.plans.arena import Buffer, arrange
-from segalgo.models.plans.blocked import Blocks, Planes
 from segalgo.models.plans.fusion import fused, without_dropout
+from segalgo.models.plans.values import Blocks, Planes
 from segalgo.reference.layers import convolution as reference
 
 # name: network, input shape
@@ -105,7 +105,7 @@ def convolution_and_bound(layer, parameters, x):
     else:
         absolute = [np.abs(a) for a in exact]
         bound = (weight[0].size + 2) * np.finfo(np.float32).eps * reference.conv2d(*absolute, *rest)
-    return (np.maximum(expected, 0) if layer.relu else expected), bound
+    return (np.maximum(expected, 0) if layer.activation else expected), bound
 
 
 def test_every_step_keeps_its_bound(case):
@@ -116,11 +116,11 @@ def test_every_step_keeps_its_bound(case):
     steps = network.describe(x.shape)
     found[steps[-1].outputs[0]] = logits
     checked = 0
-    for layer in fused(without_dropout(steps)[0], pooling=True):
+    for layer in fused(without_dropout(steps)[0], blocked=True):
         step = layer.step
         if step.operation not in ("conv2d", "conv_transpose2d"):
             continue
-        expected, bound = convolution_and_bound(layer, network.parameters, found[step.inputs[0]])
+        expected, bound = convolution_and_bound(layer, network.parameters, found[layer.inputs[0]])
         if layer.kept:
             assert_within(found[layer.output], expected, bound)
         if layer.pool:
@@ -248,7 +248,7 @@ def test_dropout_is_left_out():
     network = SegNet(1, 2, widths=(4,) * 5)
     steps = network.describe((1, 1, 32, 32))
     assert any(step.operation == "dropout" for step in steps)
-    layers = fused(without_dropout(steps)[0], pooling=True)
+    layers = fused(without_dropout(steps)[0], blocked=True)
     assert all(layer.step.operation != "dropout" for layer in layers)
     assert {name for layer in layers for name in layer.step.inputs} & {
         s.name for s in steps if "drop" in s.name

@@ -1,8 +1,8 @@
-/* Max pooling of 2 x 2 with stride 2, its undoing, and the change of layout, on channel blocks (blocked_product.h). */
+/* Max pooling of 2 x 2 with stride 2, its undoing, and the change of layout, on channel blocks (blocked_vectors.h). */
 #ifndef SEGALGO_BLOCKED_POOLING_H
 #define SEGALGO_BLOCKED_POOLING_H
 
-#include "plans/blocked_product.h"
+#include "plans/blocked_epilogue.h"
 
 /* The maximum of a window of rows x columns (at most 2 x 2) vectors: the last NaN before all else,
  * then the first of equal ones, as in `max_pool2d`; rows lie `pitch` vectors apart. winner: 2 * row + column of each lane, or null. */

@@ -1,10 +1,5 @@
-/* Activations in channel blocks, and the register tile that multiplies them with packed weights.
- *
- * A tensor (N, C, H, W) lies as (N, C / LANES, H, W, LANES): the LANES channels of one block at one cell are one
- * vector, channels beyond C are zero. So every vector is loaded and stored whole, whatever shift a kernel asks for,
- * and nothing is shuffled between layers. LANES is the vector length of the instruction level (16, 8 or 4 floats).
- *
- * The register tile computes `rows` cells times NV blocks of output channels:
+/* The register tile that multiplies activations in channel blocks (blocked_vectors.h) with packed weights: `rows` cells
+ * times NV blocks of output channels,
  *
  *     sum[m][s] = start + sum over b, e of source[offset[b] + m * LANES + e] * weight[b, e][s]
  *
@@ -14,12 +9,7 @@
 #ifndef SEGALGO_BLOCKED_PRODUCT_H
 #define SEGALGO_BLOCKED_PRODUCT_H
 
-#include <stdint.h>
-#include <string.h>
-
-#include "shared/vectors.h"
-
-#define LANES ((int64_t)(VECTOR_BYTES / sizeof(float)))
+#include "plans/blocked_epilogue.h"
 
 /* Most cells of a register tile: with two vectors each, the sums, two weights and one spread number fit. */
 #if VECTOR_REGISTERS == 32
@@ -35,15 +25,6 @@ typedef struct {
     int64_t cell_step, block_step;   /* step of the results */
     int64_t relu;
 } Product;
-
-static inline int64_t blocked_least(int64_t a, int64_t b) { return a < b ? a : b; }
-static inline int64_t blocked_most(int64_t a, int64_t b) { return a > b ? a : b; }
-
-/* Zero for what is negative; a NaN is not. */
-static inline vector_float blocked_rectified(vector_float value) {
-    const __typeof__(value < 0.0f) keep = ~(value < 0.0f);
-    return (vector_float)((__typeof__(keep))value & keep);
-}
 
 FUSED_FILE_BEGIN
 

@@ -1,4 +1,4 @@
-/* Winograd's F(4x4, 3x3) on activations in channel blocks (blocked_product.h), stride 1.
+/* Winograd's F(4x4, 3x3) on activations in channel blocks (blocked_vectors.h), stride 1.
  *
  * output = A'((G g G') * (B' d B))A for tiles of 4 x 4 outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional
  * Neural Networks", CVPR 2016): the 36 places of a transformed tile are 36 independent products of matrices. One
@@ -27,7 +27,7 @@ typedef struct {
     signed char* winner;     /* of the same shape, or null: 2 * row + column of the maximum in its window */
     int64_t ph, pw;
     const float *weight, *bias;
-    int64_t relu;
+    Epilogue end;
     int64_t tiles_h, tiles_w; /* of one picture */
 } WinogradLayer;
 
@@ -165,17 +165,27 @@ static void winograd_inputs(const WinogradLayer* g, int64_t first, int64_t last,
     }
 }
 
+/* The epilogue of a tile, whose first cell lies at `at` in the output: rows x columns of 4 x 4 cells. */
+static void winograd_finish(const WinogradLayer* g, int64_t block, int64_t at, int64_t rows, int64_t columns,
+                            vector_float* cell) {
+    for (int64_t a = 0; a < rows; a++)
+        blocked_finish(&g->end, block * LANES, g->end.added ? g->end.added + at + a * g->ow * LANES : 0,
+                       (float*)(cell + 4 * a), columns, LANES);
+}
+
 /* Outputs of tiles [first, last) and blocks [from, to) from products [place][block - from][tile][LANES]. */
 static void winograd_outputs(const WinogradLayer* g, int64_t first, int64_t last, int64_t from, int64_t to, int64_t room,
                              const float* products, int64_t place_pitch) {
+    const int64_t relu = g->end.activation == RELU && !g->end.added, finish = blocked_unfinished(&g->end);
     for (int64_t block = from; block < to; block++) {
         Tile t = tile_at(g, first);
         for (int64_t tile = first; tile < last; tile++, next_tile(g, &t)) {
             vector_float cell[16];
             blocked_output_tile(products + ((block - from) * room + tile - first) * LANES, place_pitch,
-                                g->bias + block * LANES, g->relu, cell);
+                                g->bias + block * LANES, relu, cell);
             const int64_t plane = t.picture * g->out_blocks + block;
             const int64_t rows = blocked_least(4, g->oh - 4 * t.i), columns = blocked_least(4, g->ow - 4 * t.j);
+            if (finish) winograd_finish(g, block, ((plane * g->oh + 4 * t.i) * g->ow + 4 * t.j) * LANES, rows, columns, cell);
             if (g->out) {
                 float* target = g->out + ((plane * g->oh + 4 * t.i) * g->ow + 4 * t.j) * LANES;
                 if (rows == 4 && columns == 4) {

@@ -90,6 +90,18 @@ def taps(n: int, size: int, scale: float | None, rule: Sampling) -> tuple[np.nda
     return cells[used].clip(0, n - 1), weights[used]
 
 
+def taps_of_two(n: int, size: int, scale: float | None, rule: Sampling) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return `taps` with two cells (2, size) each, of which the second may weigh nothing; None if it takes more."""
+    if rule.mode != "linear":
+        return None
+    cells, weights = taps(n, size, scale, rule)
+    if len(cells) > 2:
+        return None
+    if len(cells) == 1:
+        cells, weights = np.repeat(cells, 2, axis=0), np.stack([weights[0], np.zeros(size)])
+    return np.ascontiguousarray(cells), np.ascontiguousarray(weights)
+
+
 def _kernel(distance: np.ndarray, rule: Sampling) -> np.ndarray:
     """Return the weight of a cell at a distance: a triangle, or Keys' cubic convolution (1981)."""
     d = np.abs(distance)

@@ -55,7 +55,8 @@ class Plan:
         probe = np.empty((0, self.input_shape[1], *self._fitting), self.dtype)
         parameters = by_step(steps, network._parameters_for(probe))
         if has_kernels(probe) and 0 not in planned_shape:
-            self._passes: Any = BlockedPlan(_ext.load("plans.blocked_convolution"), steps, parameters, planned_shape)
+            kernels = (_ext.load(f"plans.{name}") for name in ("blocked_convolution", "blocked_maps"))
+            self._passes: Any = BlockedPlan(*kernels, steps, parameters, planned_shape)
         else:
             self._passes = PublicPlan(steps, parameters)
         self.nbytes = self._passes.nbytes

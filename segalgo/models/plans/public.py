@@ -17,7 +17,7 @@ class PublicPlan:
 
     def __init__(self, steps: Sequence[Step], parameters: Mapping[str, Any]) -> None:
         steps, self.result = without_dropout(steps)
-        self.layers = [(layer, computed_by(layer, parameters)) for layer in fused(steps, pooling=False)]
+        self.layers = [(layer, computed_by(layer, parameters)) for layer in fused(steps, blocked=False)]
         self.readers = Counter(name for layer, _ in self.layers for name in layer.step.inputs)
 
     def run(self, x: Any, seconds: list[tuple[str, float]] | None) -> Any:
@@ -62,5 +62,5 @@ def _prepared(layer: FusedLayer, parameters: Mapping[str, Any]) -> segalgo.Prepa
         options["dilation"],
         options["groups"],
         batch_norm=folded,
-        relu=layer.relu is not None,
+        relu=layer.activation is not None,
     )

@@ -46,6 +46,7 @@ class PRelu(Cellwise, operation="prelu"):
     """Negative cells times a learned slope: one, or one for each channel."""
 
     onnx = "PRelu"
+    blocked = "kernel"
     multiplications_per_cell, flops_per_cell = 1, 2
 
     num_parameters: int = 1

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import array_module
+from segalgo._core.dispatch import wing
 from segalgo.models.graph.layer import CELL, MOVED_AXES, WHOLE_MAP, Layer, Parameter, Reach, Shape, Unbounded
 from segalgo.models.graph.layers.families import BY_SIZE, Moving
-from segalgo.models.graph.resampling import Sampling, taps
+from segalgo.models.graph.resampling import Sampling, taps, taps_of_two
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ class Resample(Layer, operation="resample"):
 
     onnx = "Resize"
     inputs = 1
-    blocked = None
+    blocked = "kernel"
     extents = ("size", "scales")
 
     size: Sequence[int]
@@ -290,9 +291,10 @@ class Resample(Layer, operation="resample"):
     exclude_outside: bool = False
     antialias: bool = False
 
-    def compute(self, x: Any) -> Any:
-        xp = array_module(x)
-        rule = Sampling(
+    @property
+    def rule(self) -> Sampling:
+        """The rule by which an output cell mixes input cells along one axis."""
+        return Sampling(
             self.mode,
             self.coordinates,
             self.nearest_mode,
@@ -300,10 +302,22 @@ class Resample(Layer, operation="resample"):
             self.exclude_outside,
             self.antialias,
         )
-        for axis in (3, 2):
-            scale = None if self.scales is None else float(self.scales[axis - 2])
-            indices, weights = taps(x.shape[axis], int(self.size[axis - 2]), scale, rule)
-            along = (-1, 1) if axis == 2 else (-1,)
+
+    def axes(self, x: Shape) -> list[tuple[int, int, float | None]]:
+        """Return input cells, output cells and factor (None for their quotient) of rows and columns."""
+        scales = (None, None) if self.scales is None else tuple(map(float, self.scales))
+        return list(zip(x[2:], map(int, self.size), scales, strict=True))
+
+    def compute(self, x: Any) -> Any:
+        pairs = [taps_of_two(*axis, self.rule) for axis in self.axes(x.shape)]
+        if None not in pairs and x.dtype.name in ("float32", "float64"):
+            (rows, row_weights), (columns, column_weights) = ((k, w.astype(x.dtype)) for k, w in pairs)
+            x = array_module(x).ascontiguousarray(x)
+            interpolated = wing("layers.interpolation", x).interpolate_bilinear
+            return interpolated(x, rows, row_weights, columns, column_weights)
+        xp = array_module(x)
+        for axis, along in ((3, (-1,)), (2, (-1, 1))):
+            indices, weights = taps(*self.axes(x.shape)[axis - 2], self.rule)
             total = None
             for cells, factors in zip(indices, weights, strict=True):
                 part = xp.take(x, xp.asarray(cells), axis=axis)

@@ -13,7 +13,7 @@ from segalgo.models.graph.layers.families import BY_SIZE, Pairwise, without_axis
 class Add(Pairwise, operation="add"):
     """Sum of two arrays."""
 
-    blocked = "cells"
+    blocked = "kernel"
     onnx = "Add"
 
     def compute(self, first: Any, second: Any) -> Any:
@@ -27,7 +27,7 @@ class Add(Pairwise, operation="add"):
 class Multiply(Pairwise, operation="multiply"):
     """Product of two arrays, cell by cell."""
 
-    blocked = "cells"
+    blocked = "kernel"
     onnx = "Mul"
 
     def compute(self, first: Any, second: Any) -> Any:

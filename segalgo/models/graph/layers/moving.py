@@ -19,7 +19,7 @@ class Interpolate(Layer, operation="interpolate"):
     """Another grid: of a given `size` (such as ``y.shape[2:]`` of another map), or `scale_factor` times as fine."""
 
     onnx = "Resize"
-    blocked = None
+    blocked = "kernel"
     inputs = 1
     extents = ("size",)
 

@@ -15,6 +15,7 @@ class BatchNorm(Cellwise, operation="batch_norm"):
     """Normalization by stored statistics."""
 
     onnx = "BatchNormalization"
+    blocked = "kernel"
     multiplications_per_cell, flops_per_cell = 1, 2
 
     eps: float = 1e-5

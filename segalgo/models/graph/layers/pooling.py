@@ -106,7 +106,7 @@ class AvgPool2d(Layer, operation="avg_pool2d"):
     """Average-pooling."""
 
     onnx = "AveragePool"
-    blocked = None
+    blocked = "kernel"
     inputs = 1
 
     kernel_size: Pair = 2
@@ -145,7 +145,7 @@ class AdaptiveAvgPool2d(Layer, operation="adaptive_avg_pool2d"):
     """Average-pooling to a given size; size 1 is the mean of each plane."""
 
     onnx = "GlobalAveragePool"
-    blocked = None
+    blocked = "kernel"
     inputs = 1
 
     output_size: Pair | Sequence[int | None] = 1
