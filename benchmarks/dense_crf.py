@@ -36,3 +36,28 @@ class DenseCRF500x375x21:
 
     def time_inference(self, implementation):
         self.run()
+
+
+class GaussianFeatureFilter65536x21x5:
+    """65536 points, 21 channels, 5 features: on the lattice, beside exact means of every 256th point by NumPy."""
+
+    param_names = ("implementation",)
+    params = (("segalgo", "numpy"),)
+
+    def setup(self, implementation):
+        rng = np.random.default_rng(0)
+        self.values = rng.random((21, 65536), np.float32)
+        self.features = np.cumsum(rng.normal(0, 0.05, (5, 65536)), axis=1)
+        self.run = {"segalgo": self.ours, "numpy": self.theirs}[implementation]
+
+    def ours(self):
+        return segalgo.gaussian_feature_filter(self.values, self.features)
+
+    def theirs(self):
+        """Return the means for every 256th point."""
+        difference = self.features[:, ::256, None] - self.features[:, None]
+        weights = np.exp(-0.5 * (difference**2).sum(axis=0)).astype(np.float32)
+        return self.values @ (weights / weights.sum(axis=1, keepdims=True)).T
+
+    def time_filter(self, implementation):
+        self.run()

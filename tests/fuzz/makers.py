@@ -116,11 +116,6 @@ OF_MATRICES = (
 MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]] = {
     segalgo.bilinear_weight: lambda rng: {"channels": int(rng.integers(1, 4)), "kernel_size": int(rng.integers(1, 6))},
     segalgo.bounding_boxes: lambda rng: {"labels": _labels(rng)},
-    segalgo.dense_crf: lambda rng: {
-        **_scene(rng),
-        "normalization": str(rng.choice(["symmetric", "after", "before"])),
-        "method": str(rng.choice(["lattice", "exact"])),
-    },
     segalgo.dense_crf_steps: _scene,
     segalgo.count_objects: lambda rng: {"labels": _labels(rng)},
     segalgo.describe_objects: lambda rng: {"labels": _labels(rng)},

@@ -1,4 +1,4 @@
-"""Gaussian filtering in feature space."""
+"""Gaussian filtering in feature space, and mean-field inference."""
 
 from typing import Any
 
@@ -34,7 +34,59 @@ def _bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]
     return [(1 + recipe["normalize"]) * roundings * eps * absolute + storage_bound(recipe.dtype, expected[0])]
 
 
+def _scene(recipe: Recipe, source: Source) -> dict[str, Any]:
+    scores = np.exp(source.rng.normal(0, 1.5, recipe.shape))
+    channels = () if recipe["channels"] is None else (recipe["channels"],)
+    return {
+        "probabilities": (scores / scores.sum(axis=0)).astype(recipe.dtype),
+        "image": source.rng.integers(0, 256, (*recipe.shape[1:], *channels)).astype(np.uint8),
+        "iterations": recipe["iterations"],
+        "spatial_weight": SPATIAL,
+        "bilateral_weight": BILATERAL,
+        "bilateral_sigma": 5.0,
+        "color_sigma": 60.0,
+        "normalization": recipe["normalization"],
+        "method": recipe["method"],
+    }
+
+
+SPATIAL, BILATERAL = 0.5, 1.0
+# How much more than 1 the weights of one pixel may come to where sums are not divided after they are made.
+LARGEST_SUM = 4
+LARGEST_LOGIT = 12.0  # -log(1e-5), rounded up
+
+
+def _inference_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    """Bound the roundings of the sums of each iteration, and what errors of the one before come to.
+
+    Probabilities are off by no more than their logits; what a class hears is off by that times the weights.
+    """
+    points, classes = int(np.prod(recipe.shape[1:])), recipe.shape[0]
+    roundings = 64 + points // 64 + 60 + classes
+    weight = (SPATIAL + BILATERAL) * LARGEST_SUM
+    own = roundings * computed_eps(np.dtype(recipe.dtype)) * (LARGEST_LOGIT + weight)
+    off = own
+    for _ in range(recipe["iterations"]):
+        off = own + weight * off
+    return [off + storage_bound(recipe.dtype, expected[0])]
+
+
 OPERATIONS = (
+    Operation(
+        "dense_crf",
+        _scene,
+        ((3, 7, 9), (1, 1, 1), (2, 1, 33), (9, 4, 3), (21, 6, 7), (2, 0, 3)),
+        ("float32", "float64", "float16"),
+        ("random",),
+        {
+            "iterations": (1, 0, 2),
+            "normalization": ("symmetric", "after", "before"),
+            "method": ("lattice", "exact"),
+            "channels": (3, None, 1),
+        },
+        ((5, 31, 33),),
+        bound=_inference_bound,
+    ),
     Operation(
         "gaussian_feature_filter",
         _arguments,

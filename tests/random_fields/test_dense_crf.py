@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import segalgo
-from segalgo.layers.dense_crf import _on_lattice
-from segalgo.reference.layers.dense_crf import permutohedral_lattice
+from segalgo.random_fields.dense_crf import _on_lattice
+from segalgo.reference.random_fields.dense_crf import _permutohedral_lattice
 
 
 def scene(rng, height=11, width=13, classes=3, channels=3, dtype=np.float64):
@@ -25,7 +25,7 @@ def allowed(dtype, *, steps=1):
 
 def test_hand_worked_lattice():
     """One coordinate: a vertex every other half step; a point on a vertex gives to it and takes from it alone."""
-    lattice = permutohedral_lattice(np.zeros((1, 1)))
+    lattice = _permutohedral_lattice(np.zeros((1, 1)))
     assert lattice.corners.tolist() == [[0, 1]] or lattice.corners.tolist() == [[1, 0]]
     np.testing.assert_array_equal(lattice.weights, [[1, 0]])
     assert len(lattice.neighbours) == 2
@@ -47,7 +47,7 @@ def test_exact_sums_by_hand(backend):
 def test_weights_of_the_lattice_are_barycentric(dims, rng):
     """They are positive, add up to 1, and the weighted vertices are the point."""
     features = _on_lattice(rng.normal(0, 3, (dims, 40)))
-    lattice = permutohedral_lattice(features)
+    lattice = _permutohedral_lattice(features)
     assert lattice.weights.min() > -1e-12
     np.testing.assert_allclose(lattice.weights.sum(axis=1), 1, rtol=1e-12)
     # Two points on one place have one simplex; every neighbour's neighbour is the vertex.

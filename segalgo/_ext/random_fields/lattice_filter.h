@@ -19,7 +19,7 @@ typedef struct {
 
 FUSED_FILE_BEGIN
 FUSED_BEGIN
-#include "elementary.h"
+#include "layers/elementary.h"
 #define REAL float
 #define OF(name) name##_float
 #include "lattice_passes.h"

@@ -80,7 +80,7 @@ def gaussian_feature_filter(values: Any, features: Any, method: str = "lattice",
     normalize = as_flag(normalize, "normalize")
     if places.shape[1:] != values.shape[1:]:
         raise ValueError(f"features has shape {places.shape}: expected one point for each of values, {values.shape}")
-    topic, xp = wing("layers.dense_crf", values, places), array_module(values)
+    topic, xp = wing("random_fields.dense_crf", values, places), array_module(values)
     points = math.prod(values.shape[1:])
     if values.size == 0:
         return values.copy()
@@ -195,7 +195,7 @@ def dense_crf(
         for _, array in _steps(problem):
             result = array
     else:
-        result = wing("layers.dense_crf", problem.unary).dense_crf(
+        result = wing("random_fields.dense_crf", problem.unary).dense_crf(
             problem.unary,
             [_on_lattice(places) for places in problem.features],
             problem.matrices,
@@ -291,7 +291,7 @@ def _problem(
         raise TypeError(f"image has dtype {picture.dtype}: expected integers or floats")
     if picture.ndim not in (2, 3) or picture.shape[:2] != given.shape[1:]:
         raise ValueError(f"image has shape {picture.shape}: expected {given.shape[1:]} or with channels behind that")
-    wing("layers.dense_crf", given, picture)  # both are on one device
+    wing("random_fields.dense_crf", given, picture)  # both are on one device
     iterations = as_integer(iterations, "iterations", 0)
     one_of(normalization, "normalization", NORMALIZATIONS)
     one_of(method, "method", METHODS)

@@ -1,4 +1,4 @@
-// Gaussian filtering in feature space by the permutohedral lattice. Launched by cuda/layers/dense_crf.py, which numbers
+// Gaussian filtering in feature space by the permutohedral lattice. Launched by cuda/random_fields/dense_crf.py, which numbers
 // the vertices by sorting their keys.
 
 // One thread: one point. Rounds its embedded coordinates to multiples of dims + 1, ranks what remains, writes the keys

@@ -1,4 +1,4 @@
-"""Gaussian filtering in feature space, and mean-field inference: launch code of `segalgo.layers.dense_crf`."""
+"""Gaussian filtering in feature space, and mean-field inference: launch code of `segalgo.random_fields.dense_crf`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import numpy as np
 from segalgo.cuda.device import blocks_for, c_name, device_of
 from segalgo.cuda.layers.activation import softmax
 
-TOPIC = "layers.dense_crf"
+TOPIC = "random_fields.dense_crf"
 THREADS = 128
 NOTHING = 1e-20  # added to sums of weights before they divide
 
@@ -30,7 +30,7 @@ class Lattice(NamedTuple):
     """(vertices * (d + 1) * 2,) int32."""
 
 
-def permutohedral_lattice(features: Any) -> Lattice:
+def _permutohedral_lattice(features: Any) -> Lattice:
     """Return the lattice of features (d, N), scaled. One thread a point, then one a neighbour of a vertex."""
     device, (dims, points) = device_of(features), features.shape
     xp = device.xp
@@ -55,7 +55,7 @@ def permutohedral_lattice(features: Any) -> Lattice:
     return Lattice(dims, vertices, corners, weights, order, first, neighbours)
 
 
-def lattice_filter(values: Any, lattice: Lattice, before: Any = None, after: Any = None) -> Any:
+def _lattice_filter(values: Any, lattice: Lattice, before: Any = None, after: Any = None) -> Any:
     """Return values (C, N), filtered; `before` and `after` are factors of each point. One thread a number."""
     device, name, xp = device_of(values), c_name(values.dtype), device_of(values).xp
     channels, points = values.shape
@@ -84,7 +84,7 @@ def lattice_filter(values: Any, lattice: Lattice, before: Any = None, after: Any
 
 def gaussian_feature_filter(values: Any, features: Any) -> Any:
     """See `segalgo.gaussian_feature_filter`, by the lattice."""
-    return lattice_filter(values, permutohedral_lattice(features))
+    return _lattice_filter(values, _permutohedral_lattice(features))
 
 
 def gaussian_feature_sum(values: Any, features: Any) -> Any:
@@ -110,8 +110,8 @@ def dense_crf(
     name, sizes = c_name(unary.dtype), tuple(map(np.int64, unary.shape))
     kernels = []
     for coordinates, matrix in zip(features, matrices, strict=True):
-        lattice = permutohedral_lattice(coordinates)
-        inverse = 1 / (lattice_filter(xp.ones((1, unary.shape[1])), lattice)[0] + NOTHING)
+        lattice = _permutohedral_lattice(coordinates)
+        inverse = 1 / (_lattice_filter(xp.ones((1, unary.shape[1])), lattice)[0] + NOTHING)
         root = xp.sqrt(inverse)
         factors = {"symmetric": (root, root), "before": (inverse, None), "after": (None, inverse)}[normalization]
         kernels.append((lattice, xp.asarray(matrix.astype(unary.dtype)), *factors))
@@ -119,7 +119,7 @@ def dense_crf(
     for _ in range(iterations):
         probabilities, scores = softmax(scores[None])[0], unary.copy()
         for lattice, matrix, before, after in kernels:
-            messages = lattice_filter(probabilities, lattice, before, after)
+            messages = _lattice_filter(probabilities, lattice, before, after)
             grid = blocks_for(scores.size, THREADS)
             device.launch(TOPIC, f"crf_hear<{name}>", grid, (THREADS,), (messages, matrix, scores, *sizes))
     return scores if logits else softmax(scores[None])[0]

@@ -1,4 +1,4 @@
-"""Gaussian filtering in feature space, and mean-field inference: the Cython wing of `segalgo.layers.dense_crf`."""
+"""Gaussian filtering in feature space, and mean-field inference: the Cython wing of `segalgo.random_fields.dense_crf`."""
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
@@ -11,7 +11,7 @@ import numpy as np
 
 cnp.import_array()
 
-cdef extern from "layers/lattice_filter.h" nogil:
+cdef extern from "random_fields/lattice_filter.h" nogil:
     ctypedef struct Lattice:
         int64_t points
         int64_t vertices

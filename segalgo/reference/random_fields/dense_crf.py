@@ -1,4 +1,4 @@
-"""Gaussian filtering in feature space, and mean-field inference: the reference of `segalgo.layers.dense_crf`."""
+"""Gaussian filtering in feature space, and mean-field inference: the reference of `segalgo.random_fields.dense_crf`."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Lattice(NamedTuple):
     """(vertices, d + 1, 2): the next vertex on either side along each axis; the number of vertices where none is."""
 
 
-def permutohedral_lattice(features: np.ndarray) -> Lattice:
+def _permutohedral_lattice(features: np.ndarray) -> Lattice:
     """Return the lattice of features (d, N), float64, scaled to it.
 
     Adams, Baek and Davis 2010, section 3.
@@ -78,7 +78,7 @@ def _neighbours(vertices: np.ndarray) -> np.ndarray:
     return found
 
 
-def lattice_filter(values: np.ndarray, lattice: Lattice) -> np.ndarray:
+def _lattice_filter(values: np.ndarray, lattice: Lattice) -> np.ndarray:
     """Return values (C, N), filtered: points give to vertices, these mix with neighbours, points take from them."""
     count, corners = lattice.neighbours.shape[:2]
     rows = np.zeros((len(values), count + 1))  # the last one stands for vertices that are not there
@@ -94,7 +94,7 @@ def lattice_filter(values: np.ndarray, lattice: Lattice) -> np.ndarray:
 
 def gaussian_feature_filter(values: np.ndarray, features: np.ndarray) -> np.ndarray:
     """See `segalgo.gaussian_feature_filter`, by the lattice; in float64."""
-    return lattice_filter(values, permutohedral_lattice(features)).astype(values.dtype)
+    return _lattice_filter(values, _permutohedral_lattice(features)).astype(values.dtype)
 
 
 def gaussian_feature_sum(values: np.ndarray, features: np.ndarray) -> np.ndarray:
@@ -120,8 +120,8 @@ def dense_crf(
     """See `segalgo.dense_crf`; in float64."""
     kernels = []
     for coordinates, matrix in zip(features, matrices, strict=True):
-        lattice = permutohedral_lattice(coordinates)
-        sums = lattice_filter(np.ones((1, unary.shape[1])), lattice) + NOTHING
+        lattice = _permutohedral_lattice(coordinates)
+        sums = _lattice_filter(np.ones((1, unary.shape[1])), lattice) + NOTHING
         before, after = {"symmetric": (0.5, 0.5), "before": (1, 0), "after": (0, 1)}[normalization]
         kernels.append((lattice, matrix, sums**-before, sums**-after))
     scores = own = unary.astype(np.float64)
@@ -129,7 +129,7 @@ def dense_crf(
         probabilities = _softmax(scores)
         scores = own
         for lattice, matrix, before, after in kernels:
-            scores = scores + matrix @ (after * lattice_filter(before * probabilities, lattice))
+            scores = scores + matrix @ (after * _lattice_filter(before * probabilities, lattice))
     return (scores if logits else _softmax(scores)).astype(unary.dtype)
 
 
