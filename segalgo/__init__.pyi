@@ -111,6 +111,7 @@ from .plot import show_histogram as show_histogram
 from .plot import show_instances as show_instances
 from .plot import show_trace as show_trace
 from .plot import side_by_side as side_by_side
+from .segmenters.slic import slic as slic
 from .segmenters.threshold import Segmentation as Segmentation
 from .segmenters.threshold import segment as segment
 from .thresholds.binarization import binarize as binarize
