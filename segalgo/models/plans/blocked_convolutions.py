@@ -163,7 +163,8 @@ def _call(plan: Any, name: str, kernel: Any, source: Any, targets: list[Any] | N
         return [None if b is None else b.array for b in targets or []]
 
     def bind() -> None:
-        table = None if sources[0] is None else plan.kernels.plane_table([b.array for b in sources])
+        given = [source.array(None)] if isinstance(source, Planes) else [b.array for b in sources]
+        table = None if sources[0] is None else plan.kernels.plane_table(given)
         fixed.extend((table, arrays(), None if added is None else added.array))
 
     def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
