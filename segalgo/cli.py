@@ -10,6 +10,7 @@ from segalgo.commands.evaluate import evaluate_command
 from segalgo.commands.group import CommandGroup
 from segalgo.commands.info import info_command
 from segalgo.commands.models import models_command
+from segalgo.commands.profile import profile_command
 from segalgo.commands.segment import segment_command
 from segalgo.commands.verify import verify_command
 
@@ -25,6 +26,7 @@ for command in (
     convert_command,
     evaluate_command,
     verify_command,
+    profile_command,
     models_command,
     info_command,
     doctor_command,

@@ -1,6 +1,5 @@
 """The command ``segalgo verify``."""
 
-import ast
 import shlex
 import sys
 from dataclasses import replace
@@ -10,13 +9,10 @@ from typing import Any
 import click
 
 from segalgo._core.writing import replacing
-from segalgo.commands.completion import complete_operations
-from segalgo.commands.group import print_line
+from segalgo.commands.launch_options import KERNEL_FILES, fixed_parameters, kernel_words, launch_options
 from segalgo.commands.options import FiniteFloat
+from segalgo.commands.profile import profiled, saying_why, show
 from segalgo.commands.refusal import Refusal, refuse_overwriting
-
-# Files with a kernel or the description of one; others hold Python functions.
-FILES = (".cu", ".cuh", ".toml")
 
 EXAMPLES = """
 \b
@@ -32,22 +28,8 @@ Examples:
 
 @click.command("verify", epilog=EXAMPLES)
 @click.argument("target", metavar="FILE.cu | FILE.toml | FILE.py:FUNCTION")
-@click.option(
-    "--op",
-    "operation",
-    shell_complete=complete_operations,
-    help="The operation that it computes, as the library names it.",
-)
-@click.option("--entry", help="CUDA source: the kernel, `name<T>` for a template on the element type.")
-@click.option("--args", "arguments", help='CUDA source: its arguments, e.g. "x, out, N*C, H, W".')
-@click.option("--grid", help='CUDA source: one to three sizes, e.g. "ceil_div(n, 256)".')
-@click.option("--block", default="256", show_default=True, help="CUDA source: threads of a block, one to three sizes.")
-@click.option("--shared", default="0", show_default=True, help="CUDA source: bytes of dynamic shared memory.")
-@click.option("--zeroed", multiple=True, help="CUDA source: an output that is zero when the kernel starts.")
-@click.option("-I", "--include", multiple=True, help="CUDA source: a folder of headers, beside that of the file.")
-@click.option("-D", "--define", "defines", multiple=True, help="CUDA source: a macro, NAME=VALUE.")
-@click.option("--fast-math", is_flag=True, help="CUDA source: as -use_fast_math compiles it.")
-@click.option("--fix", multiple=True, metavar="NAME=VALUE", help="A parameter that is built in, e.g. mode=bilinear.")
+@launch_options
+@click.option("--max-elements", type=click.IntRange(1), help="CUDA source: more elements are never handed over.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype; may be given several times.")
 @click.option(
@@ -61,6 +43,7 @@ Examples:
 @click.option("--html", type=click.Path(path_type=Path), help="Write the report as a page.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the report as JSON.")
 @click.option("--junit", type=click.Path(path_type=Path), help="Write the report as JUnit's XML.")
+@click.option("--profile", "with_profile", is_flag=True, help="CUDA source: profile it, too, if it passes.")
 @click.option("--annotations", is_flag=True, help="Print the findings as GitHub Actions shows them beside the source.")
 @click.pass_context
 def verify_command(
@@ -70,23 +53,19 @@ def verify_command(
     json_path: Path | None,
     junit: Path | None,
     annotations: bool,
+    with_profile: bool,
     **given: Any,
 ) -> None:
     """Judge a kernel against the reference of an operation.
 
     Exit code 0: it passes. 1: something is wrong with it, and the report says what. 2: it could not be verified.
     """
-    from segalgo.verify import VerificationError
-
-    source = Path(target if target.endswith(FILES) else target.rpartition(":")[0])
+    source = Path(target if target.endswith(KERNEL_FILES) else target.rpartition(":")[0])
     refuse_overwriting([path for path in (html, json_path, junit) if path is not None], [source])
-    try:
+    with saying_why():
+        if with_profile and not target.endswith(KERNEL_FILES):
+            raise ValueError(f"--profile: {target} is no CUDA source, expected a .cu or .toml file")
         report = _report(target, given)
-    except (ValueError, VerificationError) as error:
-        *lines, last = str(error).splitlines() or [""]
-        for line in lines:  # what a compiler says takes several
-            print_line(line)
-        raise Refusal(last) from None
     report = replace(
         report, command=shlex.join(["segalgo", "verify", *sys.argv[2:]]) if "verify" in sys.argv[1:2] else ""
     )
@@ -103,31 +82,19 @@ def verify_command(
             report.to_junit(junit)
     except OSError as error:
         raise Refusal(f"{error.filename}: cannot be written ({error.strerror})") from None
+    if with_profile and report.passed:
+        with saying_why():
+            show(profiled(kernel_words(target, given), given, report=report), None, None)
     context.exit(report.exit_code)
 
 
 def _report(target: str, given: dict[str, Any]) -> Any:
-    given["fix"] = _fixed(given["fix"])
-    if target.endswith(".toml"):
-        return _described_report(target, given)
+    given["fix"] = fixed_parameters(given["fix"])
+    if target.endswith(KERNEL_FILES):
+        return _kernel_report(target, given)
     if not given["operation"]:
         raise ValueError("--op missing: expected the operation that it computes")
-    return _kernel_report(target, given) if target.endswith(FILES) else _function_report(target, given)
-
-
-def _fixed(words: tuple[str, ...]) -> dict[str, Any]:
-    """Return parameters by name: numbers, tuples, true, false and none as such, other words as text."""
-    found: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise ValueError(f"--fix {word}: expected NAME=VALUE")
-        plain = {"true": True, "false": False, "none": None}
-        try:
-            found[name.strip()] = plain[text.lower()] if text.lower() in plain else ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            found[name.strip()] = text
-    return found
+    return _function_report(target, given)
 
 
 def _common(given: dict[str, Any]) -> dict[str, Any]:
@@ -145,38 +112,9 @@ def _common(given: dict[str, Any]) -> dict[str, Any]:
 def _kernel_report(target: str, given: dict[str, Any]) -> Any:
     from segalgo.verify import check_kernel
 
-    missing = [
-        f"--{name}" for name, key in (("entry", "entry"), ("args", "arguments"), ("grid", "grid")) if not given[key]
-    ]
-    if missing:
-        raise ValueError(f"{', '.join(missing)} missing: expected for CUDA source")
-    if not Path(target).is_file():
-        raise ValueError(f"{target}: no such file")
-    launch = (given["entry"], given["arguments"], given["grid"], given["block"], given["shared"])
-    return check_kernel(
-        target, given["operation"], *launch, zeroed=given["zeroed"], **_compiled_with(given), **_common(given)
-    )
-
-
-def _compiled_with(given: dict[str, Any]) -> dict[str, Any]:
-    fast = ("SIMULATED_FAST_MATH=1",) if given["fast_math"] else ()
-    return {"include": given["include"], "defines": (*given["defines"], *fast)}
-
-
-def _described_report(target: str, given: dict[str, Any]) -> Any:
-    """Verify what a TOML file describes: operation, source, launches."""
-    from segalgo.verify import check_kernel
-    from segalgo.verify.kernels.steps import from_toml
-
-    if not Path(target).is_file():
-        raise ValueError(f"{target}: no such file")
-    described = from_toml(target)
-    common = _common(given)
-    more = _compiled_with(given)
-    for name in ("include", "defines"):
-        described[name] = (*described[name], *more[name])
-    common["fix"] = {**described.pop("fix"), **common["fix"]}
-    return check_kernel(**described, **common)
+    words = kernel_words(target, given)
+    words["most_elements"] = given["max_elements"] or words.get("most_elements")
+    return check_kernel(**{**_common(given), **words})
 
 
 def _function_report(target: str, given: dict[str, Any]) -> Any:

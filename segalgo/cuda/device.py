@@ -18,6 +18,7 @@ SOURCES = Path(__file__).parent.parent / "_ext"
 NVRTC_OPTIONS = ("--std=c++17", "--fmad=false")
 
 _schedule: ContextVar[dict[str, Any]] = ContextVar("segalgo_simulated_schedule", default={})  # noqa: B039 (never written)
+_counted: ContextVar[tuple[list[Any], tuple[int, ...]] | None] = ContextVar("segalgo_counted_launches", default=None)
 _findings: ContextVar[list[str] | None] = ContextVar("segalgo_watched_findings", default=None)
 
 
@@ -47,6 +48,13 @@ class SimulatedDevice:
         shared: int = 0,
     ) -> None:
         """Run one kernel, in the thread and block order that `simulated_schedule` asks for."""
+        counted = _counted.get()
+        if counted is not None:
+            run = _counted_kernel(topic, kernel)
+            run.counter.l2_bytes = counted[1]
+            run(grid, block, arguments, shared, **_schedule.get())
+            counted[0].append((topic, kernel, tuple(grid), tuple(block), shared, run.counter.counts))
+            return
         findings = _findings.get()
         run = _simulated_kernel(topic, kernel, findings is not None)
         try:
@@ -118,6 +126,20 @@ def watched_kernels() -> Iterator[list[str]]:
 
 
 @contextmanager
+def counted_kernels(l2_bytes: tuple[int, ...]) -> Iterator[list[Any]]:
+    """Count what kernels of the simulated device move inside a ``with`` block, with L2 caches of these sizes.
+
+    Yields a list that grows by one entry a launch: topic, kernel, grid, block, dynamic shared memory, counts.
+    """
+    counted: list[Any] = []
+    token = _counted.set((counted, l2_bytes))
+    try:
+        yield counted
+    finally:
+        _counted.reset(token)
+
+
+@contextmanager
 def simulated_schedule(order: str = "forward", seed: int = 0, os_threads: int | None = None) -> Iterator[None]:
     """Run blocks and threads of the simulated device forward, reversed or shuffled inside a ``with`` block."""
     token = _schedule.set({"order": order, "seed": seed, "os_threads": os_threads})
@@ -137,6 +159,13 @@ def _simulated_kernel(topic: str, kernel: str, watched: bool) -> Any:
     from segalgo.simulated.compiler import Kernel
 
     return Kernel(source(topic), file_of(topic), kernel, watched)
+
+
+@cache
+def _counted_kernel(topic: str, kernel: str) -> Any:
+    from segalgo.simulated.compiler import Kernel
+
+    return Kernel(source(topic), file_of(topic), kernel, profiled=True)
 
 
 @cache

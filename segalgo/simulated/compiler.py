@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from segalgo.simulated.profile import Counter
 from segalgo.simulated.translation import (
     launch_bounds,
     refuse_assembly,
@@ -42,7 +44,16 @@ FLAGS = (
     "-U_FORTIFY_SOURCE",
 )
 # A watched kernel calls a hook before each of its accesses; ours, not those of the sanitizer's library.
-WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fsanitize=thread", "-fsanitize=alignment", "-gdwarf-4")
+# And integers wrap, as they do on a card.
+WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fwrapv", "-fsanitize=thread", "-fsanitize=alignment", "-gdwarf-4")
+# A profiled one also before each basic block and where a condition is computed; blocks stay in the order of the source.
+PROFILE_FLAGS = (
+    "-DSIMULATED_PROFILE",
+    "-fsanitize=thread",
+    "-fsanitize-coverage=trace-pc,trace-cmp",
+    "-fno-reorder-blocks",
+    "-gdwarf-4",
+)
 ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
 
 PARAMETERS = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
@@ -68,6 +79,9 @@ class Launch(ctypes.Structure):
         ("cooperative", ctypes.c_int32),
         ("shared_limit", ctypes.c_uint64),
         ("switches", ctypes.c_uint64),
+        ("chosen", ctypes.POINTER(ctypes.c_uint64)),
+        ("chosen_count", ctypes.c_uint64),
+        ("most_accesses", ctypes.c_uint64),
     )
 
 
@@ -128,9 +142,14 @@ def translation_unit(
 OPTIONAL = ("simulated_groups.h", "simulated_cub.h", "simulated_tensors.h")
 
 
-def header_text(source: str = "") -> str:
+# Parts that only a profiled kernel is compiled with.
+OF_PROFILES = ("simulated_profile.h", "simulated_profile_hooks.h", "simulated_counter.h")
+
+
+def header_text(source: str = "", profiled: bool = False) -> str:
     """Return the parts of the simulated device that a source is compiled with: what it depends on beside itself."""
-    parts = sorted(path for path in HEADER.parent.glob("simulated_*.h") if path.name not in OPTIONAL)
+    left_out = OPTIONAL if profiled else (*OPTIONAL, *OF_PROFILES)
+    parts = sorted(path for path in HEADER.parent.glob("simulated_*.h") if path.name not in left_out)
     if "#include" in source.replace(f'#include "{HEADER.name}"', "").replace(" ", ""):
         parts += sorted(HEADER.parent / name for name in OPTIONAL)
         parts += sorted(path for path in HEADERS.rglob("*") if path.is_file())
@@ -144,26 +163,34 @@ def compile_kernel(
     watched: bool = False,
     folders: Sequence[str | Path] = (),
     defines: Sequence[str] = (),
+    profiled: bool = False,
 ) -> Path:
     """Return the shared library of one kernel, compiled now or found in the cache."""
     compiler = find_compiler()
     if compiler is None:
         raise RuntimeError("no C++ compiler found; install g++ or clang++, or name one in CXX")
-    if watched and not sys.platform.startswith("linux"):
-        raise RuntimeError(f"watched kernels need Linux, this is {sys.platform}")
-    unit = translation_unit(source, file_name, kernel, watched, folders, defines)
-    flags = (*FLAGS, *watch_flags(compiler)) if watched else FLAGS
-    library = cached((unit, header_text(unit), *compiler, *flags, platform.machine()), ".so")
+    hooked = watched or profiled
+    if hooked and not sys.platform.startswith("linux"):
+        raise RuntimeError(f"watched and profiled kernels need Linux, this is {sys.platform}")
+    unit = translation_unit(source, file_name, kernel, hooked, folders, defines)
+    flags = (*FLAGS, *hook_flags(compiler, profiled)) if hooked else FLAGS
+    library = cached((unit, header_text(unit, profiled), *compiler, *flags, platform.machine()), ".so")
     if library.exists():
         return library
     with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
         unit_path, built = Path(folder) / "kernel.cpp", Path(folder) / "kernel.so"
         unit_path.write_text(unit)
         what = f"{kernel} of {file_name}"
-        if watched:
+        if hooked:
             part = unit_path.with_suffix(".o")
-            run_compiler([*compiler, *flags, *INCLUDES, "-c", str(unit_path), "-o", str(part)], what)
-            inputs = [str(part), str(hooks_object(compiler))]
+            command = [*compiler, *flags, *INCLUDES, "-c", str(unit_path), "-o", str(part)]
+            try:
+                run_compiler([*command, *(("-DSIMULATED_WHOLE_VECTORS",) if profiled else ())], what)
+            except CompilationError:
+                if not profiled:
+                    raise
+                run_compiler(command, what)  # a union of vectors, say, which may not copy them in a way of their own
+            inputs = [str(part), str(hooks_object(compiler, profiled))]
         else:
             inputs = [*INCLUDES, str(unit_path)]
         run_compiler([*compiler, *FLAGS, "-shared", *inputs, "-o", str(built)], what)
@@ -184,23 +211,38 @@ def run_compiler(command: Sequence[str], what: str) -> None:
 
 
 @cache
-def watch_flags(compiler: tuple[str, ...]) -> tuple[str, ...]:
+def hook_flags(compiler: tuple[str, ...], profiled: bool) -> tuple[str, ...]:
     """Return the flags that call hooks, and other ones for volatile accesses; gcc and clang spell these differently."""
     said = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
+    flags = PROFILE_FLAGS if profiled else WATCH_FLAGS
     if "clang" in said:
-        return (*WATCH_FLAGS, "-mllvm", "-tsan-distinguish-volatile=1")
-    return (*WATCH_FLAGS, "--param", "tsan-distinguish-volatile=1")
+        own = [flag for flag in flags if flag != "-fno-reorder-blocks"]
+        own += ["-fsanitize-coverage=bb", "-mllvm", "-sanitizer-coverage-prune-blocks=0"] if profiled else []
+        return (*own, "-mllvm", "-tsan-distinguish-volatile=1")
+    return (*flags, "--param", "tsan-distinguish-volatile=1")
 
 
 @cache
-def hooks_object(compiler: tuple[str, ...]) -> Path:
+def hooks_object(compiler: tuple[str, ...], profiled: bool) -> Path:
     """Return the compiled hooks, the same for every kernel."""
-    built = cached((header_text(), *compiler, *FLAGS, platform.machine()), ".o")
+    name, macro = ("profile_hooks", "PROFILE") if profiled else ("hooks", "WATCH")
+    built = cached((name, header_text(profiled=profiled), *compiler, *FLAGS, platform.machine()), ".o")
     if not built.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
             part = Path(folder) / "hooks.o"
-            source = HEADER.parent / "simulated_hooks.h"
-            command = [*compiler, *FLAGS, "-O2", "-DSIMULATED_WATCH", "-x", "c++", "-c", str(source), "-o", str(part)]
+            source = HEADER.parent / f"simulated_{name}.h"
+            command = [
+                *compiler,
+                *FLAGS,
+                "-O2",
+                f"-DSIMULATED_{macro}",
+                "-x",
+                "c++",
+                "-c",
+                str(source),
+                "-o",
+                str(part),
+            ]
             run_compiler(command, source.name)
             part.replace(built)
     return built
@@ -218,8 +260,9 @@ class Kernel:
         folders: Sequence[str | Path] = (),
         defines: Sequence[str] = (),
         shared_limit: int = 48 * 1024,
+        profiled: bool = False,
     ) -> None:
-        path = compile_kernel(source, file_name, name, watched, folders, defines)
+        path = compile_kernel(source, file_name, name, watched, folders, defines, profiled)
         library = ctypes.CDLL(str(path))
         library.segalgo_signature.restype = ctypes.c_char_p
         library.segalgo_launch_bounds.restype = ctypes.c_int
@@ -229,6 +272,7 @@ class Kernel:
         self._shared_limit = shared_limit
         self._cooperative = "this_grid" in source
         self.watch = Watch(library, path, file_name, parameter_names(source, name)) if watched else None
+        self.counter = Counter(library, path, file_name, parameter_names(source, name)) if profiled else None
         self.signature: list[str] = library.segalgo_signature().decode().split()
         self._launch = library.segalgo_launch
         self._launch.argtypes = (ctypes.POINTER(Launch), ctypes.POINTER(ctypes.c_void_p))
@@ -244,12 +288,15 @@ class Kernel:
         os_threads: int | None = None,
         switching: int = 0,
         marks: Sequence[np.ndarray] = (),
+        chosen: Sequence[int] = (),
+        most_accesses: int = 0,
     ) -> None:
         """Run the kernel over the grid; raise RuntimeError with the first fault that a thread met.
 
         The blocks of a watched kernel run one after the other; what it found is left in ``watch.findings``, and the
         number of its atomic and volatile accesses in ``switches``. `switching` lets threads go on in turns at these.
-        `marks` are arrays in which several threads may write the same value at once.
+        `marks` are arrays in which several threads may write the same value at once. `chosen` are the numbers of the
+        blocks of a watched kernel that run, in place of all; each is left after `most_accesses` accesses.
         """
         grid, block = _three(grid), _three(block)
         if not 1 <= block[0] * block[1] * block[2] <= 1024 or block[2] > 64:
@@ -277,16 +324,20 @@ class Kernel:
             int(self._cooperative),
             self._shared_limit,
             0,
+            (ctypes.c_uint64 * max(len(chosen), 1))(*chosen),
+            len(chosen),
+            most_accesses,
         )
         pointers = (ctypes.c_void_p * max(len(slots), 1))(*(slot.ctypes.data for slot in slots))
-        if self.watch is None:
-            failed = self._launch(ctypes.byref(how), pointers)
-            text = message.value.decode(errors="replace")
-        else:
+        if self.watch is not None:
             with self.watch.over(arguments, marks):
                 failed = self._launch(ctypes.byref(how), pointers)
             text = self.watch.with_lines(message.value.decode(errors="replace"))
             self.switches = int(how.switches)
+        else:
+            with self.counter.over(arguments) if self.counter is not None else nullcontext():
+                failed = self._launch(ctypes.byref(how), pointers)
+            text = message.value.decode(errors="replace")
         if failed:
             raise RuntimeError(f"{self.name}: {text}")
 

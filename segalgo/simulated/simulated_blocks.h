@@ -14,7 +14,8 @@ constexpr size_t dynamic_shared_limit = 48 * 1024; /* what a card gives without 
  *
  * `switching` says where threads give way beside barriers and warp operations: 0 nowhere but where they spin; 1 before
  * every atomic and volatile access; k = 2 to 9 before their k-th; 100 before every second one at random, 101 before
- * every sixteenth. `cooperative`: all blocks are there at once. `switches` counts atomic and volatile accesses. */
+ * every sixteenth. `cooperative`: all blocks are there at once. `switches` counts atomic and volatile accesses.
+ * `chosen`: the numbers of the blocks to run, in place of all; each is left after `most_accesses` accesses. */
 struct Launch {
     unsigned grid[3], block[3];
     uint64_t dynamic_shared;
@@ -26,6 +27,8 @@ struct Launch {
     int32_t switching, cooperative;
     uint64_t shared_limit; /* bytes of static and dynamic shared memory together */
     uint64_t switches;
+    const uint64_t* chosen;
+    uint64_t chosen_count, most_accesses;
 };
 
 enum class State : unsigned char { unstarted, ready, at_barrier, at_warp, converging, finished };
@@ -90,6 +93,7 @@ SIMULATED_QUIET inline void* dynamic_shared() {
 inline void set_thread(unsigned t) {
     block->current = t;
     SIMULATED_WATCHED(segalgo_watch.thread = t);
+    SIMULATED_PROFILED(segalgo_profile.thread = t);
     threadIdx = {t % blockDim.x, t / blockDim.x % blockDim.y, t / (blockDim.x * blockDim.y)};
 }
 
@@ -109,6 +113,7 @@ SIMULATED_QUIET inline void give_way() {
 /* Record the first fault of the block and leave it for good. */
 [[noreturn]] SIMULATED_QUIET inline void fail(const char* format, ...) {
     SIMULATED_WATCHED(segalgo_watch.on = false);
+    SIMULATED_PROFILED(segalgo_profile.on = false);
     if (!block->failed) {
         const uint3 t = threadIdx, b = blockIdx;
         int n = snprintf(block->message, sizeof block->message, "block (%u, %u, %u), thread (%u, %u, %u): ", b.x, b.y,
@@ -154,6 +159,7 @@ inline void resume(unsigned t) {
     set_thread(t);
     fiber->stack = fiber->stack ? fiber->stack : static_cast<char*>(malloc(stack_bytes));
     SIMULATED_WATCHED(segalgo_watch.stack = fiber->stack; segalgo_watch.stack_end = fiber->stack + stack_bytes);
+    SIMULATED_PROFILED(segalgo_profile.stack = fiber->stack; segalgo_profile.stack_end = fiber->stack + stack_bytes);
     if (_setjmp(block->scheduler) == 0) {
         if (fiber->born) _longjmp(fiber->resume_point, 1);
         fiber->born = true;
@@ -244,6 +250,7 @@ inline void release_barrier() {
     }
     block->barriers++;
     SIMULATED_WATCHED(segalgo_watch.barriers++);
+    SIMULATED_PROFILED(segalgo_profile_barrier(line));
     block->vote[block->barriers & 1] = 0; /* the slot of the next barrier; this one is still to be read */
     for (Thread& thread : block->threads) thread.state = State::ready;
 }

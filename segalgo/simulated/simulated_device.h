@@ -38,8 +38,8 @@
 #include <utility>
 #include <vector>
 
-#include "simulated_types.h"
 #include "simulated_watch.h"
+#include "simulated_types.h"
 #include "simulated_blocks.h"
 #include "simulated_warps.h"
 #include "simulated_baton.h"

@@ -91,6 +91,7 @@ inline half __double2half(double a) { return half(float(a)); }
 /* Two halves in one word. */
 struct alignas(4) half2 {
     half x, y;
+    SIMULATED_COPIED(half2)
     half2() = default;
     half2(half x, half y) : x(x), y(y) {}
 };

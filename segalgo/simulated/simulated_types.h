@@ -18,8 +18,10 @@
 #define __launch_bounds__(...)
 #define __align__(n) alignas(n)
 
-/* `extern __shared__ T name[];` is rewritten to this before the host compiler sees it; every name is the same memory. */
-#define SIMULATED_DYNAMIC_SHARED(T, name) thread_local T* const name = reinterpret_cast<T*>(simulated::dynamic_shared())
+/* `extern __shared__ T name[];` is rewritten to this before the host compiler sees it; every name is the same memory.
+ * Inside a function it is _HERE: a pointer that needs no initialization once a thread. */
+#define SIMULATED_DYNAMIC_SHARED(T, name) thread_local SIMULATED_DYNAMIC_SHARED_HERE(T, name)
+#define SIMULATED_DYNAMIC_SHARED_HERE(T, name) T* const name = reinterpret_cast<T*>(simulated::dynamic_shared())
 /* For a watched kernel, `__shared__ T name[n];` inside it becomes this. */
 #define SIMULATED_TYPE(...) __VA_ARGS__
 #define SIMULATED_SHARED(T, name, extents)                                                                           \
@@ -32,10 +34,29 @@ struct dim3 {
     unsigned x, y, z;
     constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
+#ifdef SIMULATED_WHOLE_VECTORS
+/* A profiled kernel: copies of vectors are one access each, where the compiler would make one a member of them. */
+#define SIMULATED_COPIED(type)                                                                                       \
+    __attribute__((always_inline)) type(const type& o) { segalgo_profile_copy(this, &o, sizeof(type)); }             \
+    __attribute__((always_inline)) type& operator=(const type& o) {                                                  \
+        segalgo_profile_copy(this, &o, sizeof(type));                                                                \
+        return *this;                                                                                                \
+    }
+#define SIMULATED_COPIED2(T, type)                                                                                   \
+    SIMULATED_COPIED(type) type() = default;                                                                         \
+    constexpr type(T x, T y) : x(x), y(y) {}
+#define SIMULATED_COPIED4(T, type)                                                                                   \
+    SIMULATED_COPIED(type) type() = default;                                                                         \
+    constexpr type(T x, T y, T z, T w) : x(x), y(y), z(z), w(w) {}
+#else
+#define SIMULATED_COPIED(type)
+#define SIMULATED_COPIED2(T, type)
+#define SIMULATED_COPIED4(T, type)
+#endif
 #define SIMULATED_VECTORS(T, name)                                                                                   \
-    struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                                               \
+    struct alignas(2 * sizeof(T)) name##2 { T x, y; SIMULATED_COPIED2(T, name##2) };                                 \
     struct name##3 { T x, y, z; };                                                                                   \
-    struct alignas(4 * sizeof(T) > 16 ? 16 : 4 * sizeof(T)) name##4 { T x, y, z, w; };                               \
+    struct alignas(4 * sizeof(T) > 16 ? 16 : 4 * sizeof(T)) name##4 { T x, y, z, w; SIMULATED_COPIED4(T, name##4) }; \
     inline name##2 make_##name##2(T x, T y) { return {x, y}; }                                                       \
     inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                                               \
     inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
@@ -56,8 +77,8 @@ struct int1 { int x; };
 struct uint1 { unsigned x; };
 struct float1 { float x; };
 struct double1 { double x; };
-struct alignas(8) uint2 { unsigned x, y; };
-struct alignas(16) uint4 { unsigned x, y, z, w; };
+struct alignas(8) uint2 { unsigned x, y; SIMULATED_COPIED2(unsigned, uint2) };
+struct alignas(16) uint4 { unsigned x, y, z, w; SIMULATED_COPIED4(unsigned, uint4) };
 inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }

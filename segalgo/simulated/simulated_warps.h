@@ -34,6 +34,7 @@ SIMULATED_QUIET inline const uint64_t* meet(unsigned mask, uint64_t value, int l
     if (first.arrived == 0) first.line = line;
     if (first.line != line)
         fail("divergent warp: lanes of mask 0x%08x wait at line %d and at line %d", mask, first.line, line);
+    SIMULATED_PROFILED(segalgo_profile_warp(mask, line));
     const uint64_t number = first.done;
     first.slot[number & 1][lane] = value;
     first.arrived |= 1u << lane;

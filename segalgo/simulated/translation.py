@@ -139,8 +139,26 @@ def refuse_assembly(source: str, file_name: str) -> None:
 
 def with_shared_memory(text: str, watched: bool) -> str:
     """Return the text with shared variables as the simulated device declares them."""
-    text = DYNAMIC_SHARED.sub(lambda m: f"SIMULATED_DYNAMIC_SHARED({m[1]}, {m[2]});" + "\n" * m[0].count("\n"), text)
+    plain = blanked(text)
+
+    def dynamic(match: re.Match[str]) -> str:
+        here = "_HERE" if _is_in_a_function(plain[: match.start()]) else ""
+        return f"SIMULATED_DYNAMIC_SHARED{here}({match[1]}, {match[2]});" + "\n" * match[0].count("\n")
+
+    text = DYNAMIC_SHARED.sub(dynamic, text)
     return SHARED.sub(_with_room, text) if watched else text
+
+
+def _is_in_a_function(before: str) -> bool:
+    """Return whether a place lies in the body of a function, by the text before it, without comments and strings."""
+    open_braces: list[int] = []
+    for match in re.finditer(r"[{}]", before):
+        if match[0] == "{":
+            open_braces.append(match.start())
+        elif open_braces:
+            open_braces.pop()
+    heads = (before[max(before.rfind(mark, 0, at) for mark in ";{}") + 1 : at] for at in open_braces)
+    return any(")" in head and not re.match(r"\s*(?:namespace|extern)\b", head) for head in heads)
 
 
 def _with_room(declaration: re.Match[str]) -> str:
@@ -150,6 +168,16 @@ def _with_room(declaration: re.Match[str]) -> str:
         f"SIMULATED_SHARED(SIMULATED_TYPE({declaration[1]}), {name[1]}, {name[2]});" for name in names if name
     )
     return each.replace("\n", " ") + "\n" * declaration[0].count("\n")
+
+
+def body_of(source: str, kernel: str) -> str:
+    """Return a kernel's parameters and body without comments and strings; nothing where it is not found."""
+    plain = blanked(source)
+    for match in re.finditer(rf"\b{re.escape(kernel)}\s*\(", plain):
+        opening, end = plain.find("{", match.end()), plain.find(";", match.end())
+        if opening >= 0 and (end < 0 or opening < end):
+            return plain[match.start() : _closing(plain, opening)]
+    return ""
 
 
 def launch_bounds(source: str, kernel: str) -> str:

@@ -8,6 +8,9 @@ from .kernels.cuda_source import CudaKernel as CudaKernel
 from .processes.isolation import VerificationError as VerificationError
 from .processes.watching import instrumented as instrumented
 from .processes.worker import load as load
+from .profiling.doors import profile as profile
+from .profiling.doors import profile_own as profile_own
+from .profiling.profile import Profile as Profile
 from .reports.report import Report as Report
 from .reports.verdict import Finding as Finding
 from .runner import assert_correct as assert_correct
