@@ -12,6 +12,10 @@ class LaunchError(ValueError):
     """A launch that does not fit the kernel: its user's mistake, not the kernel's."""
 
 
+class TooLargeError(LaunchError):
+    """A number that the kernel's parameter does not hold."""
+
+
 def ceil_div(a: int, b: int) -> int:
     """Return a / b, rounded up."""
     return -(-a // b)
