@@ -33,6 +33,7 @@ Examples:
   segalgo segment photographs/ -o results
   segalgo segment photographs/ -o results --format coco
   segalgo segment street.png --model segnet-camvid
+  segalgo segment photo.jpg --model person --blur-background person
   segalgo segment photo.jpg --model deeplab.tflite --mean 127.5 --scale 127.5 --names labels.txt
   segalgo segment tissue.png --model unet-membrane --augment --min-area 50
 """
@@ -102,6 +103,9 @@ def _about_methods() -> str:
 @click.option("--layout", type=click.Choice(["NCHW", "NHWC"]), help="The order of axes in an ONNX file.")
 @click.option("--names", metavar="FILE|NAME,NAME...", help="The names of its classes; a file has one on each line.")
 @click.option("--tile", type=click.IntRange(1), help="Run the network on tiles of this side, for large pictures.")
+@click.option(
+    "--blur-background", metavar="CLASS", help="Write blurred.png too: only this class of the network is sharp."
+)
 @click.option("--augment", is_flag=True, help="Average the network over the eight symmetries of the square.")
 @click.option(
     "--format",
@@ -130,6 +134,7 @@ def segment_command(
     table_format: str,
     page: int | None,
     channel: int | None,
+    blur_background: str | None,
     **options: Any,
 ) -> None:
     """Find the objects of pictures: threshold, clean, label, measure, write.
@@ -142,6 +147,7 @@ def segment_command(
     writes these as above, and classes.csv; --threshold is then a probability.
     """
     options = _checked(context, options)
+    _check_sharp(blur_background, options)
     reading = {"page": page, "channel": channel}
     pictures = find_pictures(images)
     make_folder(output)
@@ -151,7 +157,7 @@ def segment_command(
         refuse_overwriting([output / ANNOTATIONS], pictures, "choose another folder with -o")
         annotations = AnnotationFile(output / ANNOTATIONS, _categories(options))
     if len(pictures) == 1:
-        found, paths = _segment_file(pictures[0], folders[0], reading, options, annotations)
+        found, paths = _segment_file(pictures[0], folders[0], reading, options, annotations, blur_background)
         if annotations:
             paths["coco"] = annotations.write()
         if isinstance(found, Segmentation):
@@ -162,7 +168,7 @@ def segment_command(
     failures = []
     for path, folder in zip(_progress(pictures), folders, strict=True):
         try:
-            found, _ = _segment_file(path, folder, reading, options, annotations)
+            found, _ = _segment_file(path, folder, reading, options, annotations, blur_background)
             _say(f"{path}: {found_in_words(found)}")
         except Refusal as refusal:
             failures.append(refusal.format_message())
@@ -224,6 +230,17 @@ def _read_labels(path: Path) -> Any:
     return labels.astype("i4") if labels.dtype.kind == "b" else labels
 
 
+def _check_sharp(sharp: str | None, options: dict[str, Any]) -> None:
+    """Refuse a class that is to stay sharp where there is none of this name."""
+    if sharp is None:
+        return
+    if "model" not in options:
+        raise Refusal("--blur-background: expected with --model alone")
+    names = options["model"].classes.names
+    if sharp not in names:
+        raise Refusal(f"--blur-background {sharp!r}: expected a class of the network, one of {', '.join(names)}")
+
+
 def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, Any]:
     from segalgo.segmenters.network import open_model
 
@@ -247,7 +264,12 @@ def _checked_for_model(given: set[str], options: dict[str, Any]) -> dict[str, An
 
 
 def _segment_file(
-    path: Path, folder: Path, reading: dict[str, Any], options: dict[str, Any], annotations: AnnotationFile | None
+    path: Path,
+    folder: Path,
+    reading: dict[str, Any],
+    options: dict[str, Any],
+    annotations: AnnotationFile | None,
+    sharp: str | None,
 ) -> tuple[Any, dict[str, Path]]:
     """Segment one picture, write its results, and return what was found and the paths."""
     with refusing(path):
@@ -263,7 +285,7 @@ def _segment_file(
             found = options["method"].find(picture, grey, **chosen)
         else:
             found = segment(grey, **options)
-    paths = write_results(path, folder, picture, grey, found)
+    paths = write_results(path, folder, picture, grey, found, sharp)
     if annotations:
         with refusing(path):
             _annotate(annotations, path, found)

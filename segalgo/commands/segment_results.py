@@ -16,13 +16,18 @@ from segalgo.segmenters.threshold import Segmentation
 BOX = ("min_row", "min_column", "max_row", "max_column")
 COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
 CLASS_COLUMNS = ("class", "name", "pixels", "share")
-RESULTS = ("labels.png", "labels.tif", "overlay.png", "objects.csv", "classes.csv")
+RESULTS = ("labels.png", "labels.tif", "overlay.png", "blurred.png", "objects.csv", "classes.csv")
 TABLE_ROWS = 10
 
 
-def write_results(source: Path, folder: Path, picture: Any, grey: Any, found: Any) -> dict[str, Path]:
-    """Write label map, overlay and tables of one picture; return their paths."""
-    from segalgo.plot import overlay, overlay_classes
+def write_results(
+    source: Path, folder: Path, picture: Any, grey: Any, found: Any, sharp: str | None
+) -> dict[str, Path]:
+    """Write label map, overlay and tables of one picture; return their paths.
+
+    Where a class is named that is to stay `sharp`, the picture is written with the others blurred.
+    """
+    from segalgo.plot import blur_background, overlay, overlay_classes
 
     make_folder(folder)
     refuse_overwriting((folder / name for name in RESULTS), [source], "choose another folder with -o")
@@ -37,6 +42,9 @@ def write_results(source: Path, folder: Path, picture: Any, grey: Any, found: An
             drawn = overlay(shown, labels)
             paths["objects"] = _write_table(folder / "objects.csv", COLUMNS, _rows(objects))
         write_picture(paths["overlay"], drawn)
+        if sharp is not None:
+            paths["blurred"] = folder / "blurred.png"
+            write_picture(paths["blurred"], blur_background(shown, found.labels == found.classes.names.index(sharp)))
         if found is not objects:
             paths["classes"] = _write_table(folder / "classes.csv", CLASS_COLUMNS, found.shares())
     except PictureError as error:

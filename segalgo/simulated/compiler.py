@@ -382,12 +382,21 @@ def accessor(array: np.ndarray, code: str, where: str) -> np.ndarray:
 
 def parameter_names(source: str, kernel: str) -> list[str]:
     """Return the names of a kernel's parameters as its source spells them; nothing if it is written in another way."""
+    return [re.split(r"[\s*&]+", part)[-1] for part in _parameters(source, kernel)]
+
+
+def parameter_types(source: str, kernel: str) -> list[str]:
+    """Return the types of a kernel's parameters as its source spells them, without what templates are given."""
+    return [re.sub(r"\w+\s*$", "", part).strip() for part in _parameters(source, kernel)]
+
+
+def _parameters(source: str, kernel: str) -> list[str]:
     wanted = kernel.partition("<")[0].strip()
     for name, text in PARAMETERS.findall(source):
         if name == wanted:
             while "<" in text and (plain := re.sub(r"<[^<>]*>", " ", text)) != text:
                 text = plain
-            return [re.split(r"[\s*&]+", part.strip())[-1] for part in text.split(",") if part.strip()]
+            return [part.strip() for part in text.split(",") if part.strip()]
     return []
 
 

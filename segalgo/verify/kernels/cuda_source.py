@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from segalgo.cuda.device import C_NAMES
+from segalgo.simulated.compiler import parameter_types
 from segalgo.simulated.translation import body_of
 from segalgo.verify.cases.case import Case
 from segalgo.verify.catalogue.registry import operation_of
@@ -21,6 +22,7 @@ from segalgo.verify.kernels.expressions import LaunchError, TooLargeError, parse
 from segalgo.verify.kernels.faults import KernelFaultError
 from segalgo.verify.kernels.launch_scope import SIZES, output_names, scope_of
 from segalgo.verify.kernels.steps import Step, scratch_of, step_of
+from segalgo.verify.kernels.structs import packed
 from segalgo.verify.processes.guards import aligned_empty
 
 # Orders of threads and blocks: what they are called, how they are asked for, and whether they switch at atomics.
@@ -336,12 +338,26 @@ class CudaKernel:
         codes = self.codes_of(launch, dtype)
         if len(codes) != len(given):
             raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {launch.entry}")
-        passed = [_as_code(in_width(value, code), code) for value, code in zip(given, codes, strict=True)]
+        types = parameter_types(self.source(), launch.entry)
+        held: list[Any] = []
+        passed = []
+        for k, (value, code) in enumerate(zip(given, codes, strict=True)):
+            if isinstance(value, tuple):
+                if code[0] != "x" or k >= len(types):
+                    raise LaunchError(f"args: values in braces for a parameter of kind {code}, expected a struct there")
+                value, arrays = packed(self.source(), types[k], value, np.dtype(dtype).str[1:], int(code[1:]))
+                held += arrays
+                passed.append(value)
+            else:
+                passed.append(_as_code(in_width(value, code), code))
         grid, block = (
             [int(n) for n in values(text, scope, what)]
             for text, what in ((launch.grid, "grid"), (launch.block, "block"))
         )
-        return self._kernel(launch.entry, dtype), passed, grid, block, int(values(launch.shared, scope, "shared")[0])
+        kernel = self._kernel(launch.entry, dtype)
+        if getattr(kernel, "watch", None) is not None:
+            kernel.watch.held = held
+        return kernel, passed, grid, block, int(values(launch.shared, scope, "shared")[0])
 
     def _launch(
         self,

@@ -75,4 +75,6 @@ def _value(node: ast.expr, scope: Mapping[str, Any], what: str) -> Any:
         return OPERATORS[type(node.op)](_value(node.operand, scope, what))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
         return FUNCTIONS[node.func.id](*(_value(argument, scope, what) for argument in node.args))
+    if isinstance(node, ast.Set):  # the members of a struct
+        return tuple(_value(element, scope, what) for element in node.elts)
     raise LaunchError(f"{what}: {ast.unparse(node)!r} is more than names, numbers and arithmetic")
