@@ -170,6 +170,16 @@ def _with_room(declaration: re.Match[str]) -> str:
     return each.replace("\n", " ") + "\n" * declaration[0].count("\n")
 
 
+def body_of(source: str, kernel: str) -> str:
+    """Return a kernel's parameters and body without comments and strings; nothing where it is not found."""
+    plain = blanked(source)
+    for match in re.finditer(rf"\b{re.escape(kernel)}\s*\(", plain):
+        opening, end = plain.find("{", match.end()), plain.find(";", match.end())
+        if opening >= 0 and (end < 0 or opening < end):
+            return plain[match.start() : _closing(plain, opening)]
+    return ""
+
+
 def launch_bounds(source: str, kernel: str) -> str:
     """Return the first number of the kernel's ``__launch_bounds__`` as its source writes it; nothing without one."""
     name = re.escape(kernel.partition("<")[0].strip())

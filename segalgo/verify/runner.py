@@ -267,6 +267,11 @@ class _Run:
         if self.findings:
             first = strongest(self.findings)
             smallest = shrunk(first, self.call) if shrink and not first.after else first
+        if self.passed and hasattr(function, "at_large_sizes") and not self.findings:
+            wrong, remarks = function.at_large_sizes(_of_most_axes(self.passed))
+            self.findings += [Finding.of(_of_most_axes(self.passed), mismatch, self.worst) for mismatch in wrong]
+            self.remarks += remarks
+            smallest = self.findings[0] if self.findings else None
         if self.passed and hasattr(function, "limits"):
             self.remarks += function.limits(self.passed[0])
         left_out = function.left_out() if hasattr(function, "left_out") else []
@@ -288,6 +293,11 @@ class _Run:
             fixed=dict(getattr(function, "fix", {})),
             source=_source_of(function),
         )
+
+
+def _of_most_axes(cases: Sequence[Case]) -> Case:
+    """Return a case whose first axis is a batch, where there is one."""
+    return max(cases, key=lambda case: (0 not in case.recipe.shape, len(case.recipe.shape)))
 
 
 def judged(case: Case, function: Callable[..., Any], after: int = 0, device: str = "cpu") -> list[Mismatch]:

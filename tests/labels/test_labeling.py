@@ -459,6 +459,7 @@ def test_more_labels_than_out_holds(monkeypatch):
         ({"wrap": (True,)}, ValueError, "wrap=.*expected 2 values"),
         ({"wrap": 1}, TypeError, "wrap=1"),
         ({"wrap": (0, 1)}, TypeError, "wrap="),
+        ({"wrap": np.array(3)}, TypeError, "wrap="),
         ({"delta": -1}, ValueError, "delta=-1"),
         ({"delta": np.nan}, ValueError, "delta=nan"),
         ({"delta": "1"}, TypeError, "delta='1'"),
