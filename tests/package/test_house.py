@@ -23,7 +23,7 @@ FLOORS = (
     ("tiles", "plot"),
     ("models", "datasets", "segmenters"),
     ("objects", "metrics"),
-    ("masks", "morphology"),
+    ("masks", "morphology", "random_fields"),
     ("labels", "layers", "thresholds", "pictures"),
     ("_core",),
     ("_ext", "cuda", "reference"),
