@@ -71,6 +71,8 @@ from .morphology.extrema import h_maxima as h_maxima
 from .morphology.extrema import h_minima as h_minima
 from .morphology.extrema import local_maxima as local_maxima
 from .morphology.extrema import local_minima as local_minima
+from .morphology.flood import flood as flood
+from .morphology.flood import flood_fill as flood_fill
 from .morphology.opening import black_tophat as black_tophat
 from .morphology.opening import closing as closing
 from .morphology.opening import opening as opening
