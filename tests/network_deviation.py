@@ -156,6 +156,15 @@ class Deviations(Reader):
     def _larger(self, layer, a, b):
         return Uncertain(layer.compute(a.value, b.value), np.maximum(a.variance, b.variance))
 
+    def _inferred(self, layer, logits, picture, **matrices):
+        """Mean-field inference: what random errors of the logits come to, and some fifty roundings in each iteration."""
+        value, rng = layer.compute(logits.value, picture.value, **matrices), np.random.default_rng(0)
+        draws = rng.standard_normal((8, *logits.shape)) * np.sqrt(logits.variance)
+        squares = [(layer.compute(logits.value + draw, picture.value, **matrices) - value) ** 2 for draw in draws]
+        carried = np.mean(squares, axis=0)
+        lost = layer.iterations * (50 * self.eps * np.abs(value).max()) ** 2
+        return self._rounded(value, carried + carried.mean() + lost)
+
     def _moved(self, layer, *inputs):
         return Uncertain(layer.compute(*(x.value for x in inputs)), layer.compute(*(x.variance for x in inputs)))
 
@@ -201,6 +210,7 @@ KINDS = {
     "interpolate": "sampled",
     "resample": "resampled",
     "scale": "scaled",
+    "crf_rnn": "inferred",
     "maximum": "larger",
     "pad": "padded",
     "add": "sum",

@@ -24,6 +24,7 @@ NOT_VERIFIED = {
     *("blur_background", "legend", "show_confusion", "show_histogram", "show_instances", "show_trace", "side_by_side"),
     *("Instances", "Panoptic", "InstanceRecognizer", "semantic_to_instances", "instances_to_semantic"),
     *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects", "anchors"),
+    "dense_crf_steps",
 }
 
 
