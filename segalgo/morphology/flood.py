@@ -68,8 +68,8 @@ def flood(
     Notes
     -----
     Grade: exact; the cells of `skimage.segmentation.flood` (0.26). Differences are those of the numbers as they are:
-    they neither wrap nor round. The processor fills runs of lines, on one thread; the GPU scans along the axes until nothing
-    changes. Scratch: 24 bytes for each run that waits; on the GPU 3 bytes a cell.
+    they neither wrap nor round. The processor fills runs of lines, on one thread; the GPU scans along the axes until
+    nothing changes. Scratch: 24 bytes for each run that waits; on the GPU 3 bytes a cell.
 
     Examples
     --------
