@@ -72,6 +72,8 @@ from .morphology.extrema import h_maxima as h_maxima
 from .morphology.extrema import h_minima as h_minima
 from .morphology.extrema import local_maxima as local_maxima
 from .morphology.extrema import local_minima as local_minima
+from .morphology.flood import flood as flood
+from .morphology.flood import flood_fill as flood_fill
 from .morphology.opening import black_tophat as black_tophat
 from .morphology.opening import closing as closing
 from .morphology.opening import opening as opening
@@ -116,6 +118,7 @@ from .plot import side_by_side as side_by_side
 from .random_fields.dense_crf import dense_crf as dense_crf
 from .random_fields.dense_crf import dense_crf_steps as dense_crf_steps
 from .random_fields.dense_crf import gaussian_feature_filter as gaussian_feature_filter
+from .segmenters.kmeans import kmeans_segment as kmeans_segment
 from .segmenters.slic import slic as slic
 from .segmenters.threshold import Segmentation as Segmentation
 from .segmenters.threshold import segment as segment

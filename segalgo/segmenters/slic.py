@@ -125,7 +125,7 @@ def slic(
     >>> segalgo.slic(image, 2)[0]
     array([1, 1, 1, 2, 2, 2], dtype=int32)
     """
-    values, channels = _as_image(image, channel_axis)
+    values, channels = as_image(image, channel_axis)
     shape = values.shape[:-1]
     wanted = as_integer(n_segments, "n_segments", 1)
     rounds = as_integer(max_num_iter, "max_num_iter", 1)
@@ -171,7 +171,7 @@ def slic(
     return _connected(labels, int(smallest * (total / len(centres))), start_label)
 
 
-def _as_image(image: Any, channel_axis: Any) -> tuple[Any, int]:
+def as_image(image: Any, channel_axis: Any) -> tuple[Any, int]:
     """Return the image with a last axis of channels, and how many there are; 0 of a grey image."""
     array = as_array(image, "image")
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:

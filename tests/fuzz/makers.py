@@ -139,6 +139,13 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
         (segalgo.h_maxima, segalgo.h_minima),
         lambda rng: {"image": _image(rng), "h": float(rng.choice([1, 2.5, 20]))},
     ),
+    segalgo.kmeans_segment: lambda rng: {"image": _image(rng), "n_clusters": int(rng.integers(1, 9))},
+    segalgo.flood_fill: lambda rng: {
+        "image": _image(rng),
+        "seed_point": (0, 0),
+        "new_value": 7,
+        "tolerance": float(rng.integers(0, 60)),
+    },
     segalgo.peak_local_max: lambda rng: {"image": _image(rng), "min_distance": int(rng.integers(0, 4))},
     **dict.fromkeys(
         (segalgo.opening, segalgo.closing, segalgo.white_tophat, segalgo.black_tophat),

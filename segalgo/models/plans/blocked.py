@@ -19,7 +19,7 @@ from segalgo.models.plans import blocked_cells, blocked_convolutions, blocked_ma
 from segalgo.models.plans.arena import Buffer, arrange
 from segalgo.models.plans.fusion import FusedLayer, fused, halving_pools, without_dropout
 from segalgo.models.plans.public import computed_by
-from segalgo.models.plans.values import Blocks, Call, Planes
+from segalgo.models.plans.values import Blocks, Call, Planes, without_subnormals
 
 # The function for each record that says it has a blocked kernel: it adds calls to the plan, or returns False where its
 # kernels do not serve the layer.
@@ -212,5 +212,5 @@ class BlockedPlan:
         )
 
     def parameter(self, step: Step, entry: str) -> np.ndarray:
-        """Return a parameter of a step, float32."""
-        return np.asarray(self.parameters[f"{step.name}.{entry}"])
+        """Return a parameter of a step, float32 without subnormal numbers."""
+        return without_subnormals(np.asarray(self.parameters[f"{step.name}.{entry}"]))

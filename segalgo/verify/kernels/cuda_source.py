@@ -3,7 +3,7 @@
 import ast
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from segalgo.cuda.device import C_NAMES
 from segalgo.simulated.compiler import parameter_types
-from segalgo.simulated.translation import body_of
+from segalgo.simulated.translation import body_of, dynamic_shared_names, with_memory_for_each
 from segalgo.verify.cases.case import Case
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch
@@ -44,6 +44,8 @@ SCHEDULES = (
 )
 # Bytes of shared memory that a block gets, and the most that a card gives (compute capability 9.0) where the host asks.
 SHARED, MOST_SHARED = 48 * 1024, 227 * 1024
+# Bytes that each name of dynamic shared memory gets where the names are tried apart.
+APART = 8 * 1024
 OPTS_IN = "cudaFuncAttributeMaxDynamicSharedMemorySize"
 # Blocks of a grid in y and in z, and a size that may well be met.
 MOST_BLOCKS, MANY = 65535, 10**6
@@ -105,6 +107,7 @@ class CudaKernel:
     device: str = "cpu"
     most_elements: int | None = None
     _kernels: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _apart: int = field(default=0, init=False, repr=False)
     _capped: bool = field(default=False, init=False, repr=False)
     unordered: str = field(default="", init=False, repr=False)
     """Of the last run: a plain read beside an atomic write, which is a race if it changes an answer."""
@@ -157,7 +160,17 @@ class CudaKernel:
 
     def source(self) -> str:
         """Return the text of the file."""
-        return Path(self.path).read_text()
+        text = Path(self.path).read_text()
+        return with_memory_for_each(text, APART) if self._apart else text
+
+    def with_arrays_apart(self) -> "CudaKernel | None":
+        """Return the kernel with memory of its own for each name of dynamic shared memory; None where there is one."""
+        names = dynamic_shared_names(self.source())
+        if self.device != "cpu" or not 1 < len(names) <= SHARED // APART:
+            return None
+        kernel = replace(self)
+        kernel._apart = len(names)
+        return kernel
 
     def dtypes(self, asked: Sequence[str] | None = None) -> list[str]:
         """Return the dtypes of the operation that this kernel takes; compiles what has to be compiled to know.
@@ -357,7 +370,8 @@ class CudaKernel:
         kernel = self._kernel(launch.entry, dtype)
         if getattr(kernel, "watch", None) is not None:
             kernel.watch.held = held
-        return kernel, passed, grid, block, int(values(launch.shared, scope, "shared")[0])
+        shared = int(values(launch.shared, scope, "shared")[0])
+        return kernel, passed, grid, block, self._apart * APART if shared and self._apart else shared
 
     def _launch(
         self,
