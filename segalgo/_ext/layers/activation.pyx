@@ -165,8 +165,8 @@ cdef inline real _exp(real x) noexcept nogil:
 
 # One line of consecutive cells. A NaN may be passed over by the maximum: its own exponential makes the sum NaN.
 cdef void _softmax_row(const real* x, real* output, int64_t n, bint logarithm) noexcept nogil:
-    cdef real largest
-    cdef double total, shift
+    cdef real largest, factor, shift
+    cdef double total
     cdef int64_t k
     if real is float:
         largest = largest_of_float(x, n)
@@ -178,14 +178,15 @@ cdef void _softmax_row(const real* x, real* output, int64_t n, bint logarithm) n
         total = sum_of_float(output, n, 0)
     else:
         total = sum_of_double(output, n, 0)
+    # In the row's dtype from here on: a rounding more, and vectors of twice as many floats.
     if logarithm:
-        shift = log(total)
+        shift = <real> log(total)
         for k in range(n):
-            output[k] = <real> (<double> x[k] - largest - shift)
+            output[k] = (x[k] - largest) - shift
     else:
-        shift = 1 / total
+        factor = <real> (1 / total)
         for k in range(n):
-            output[k] = <real> (output[k] * shift)
+            output[k] = output[k] * factor
 
 
 # Up to STRIP lines side by side, n cells each, `inner` cells from one cell of a line to the next.
