@@ -4,7 +4,7 @@
 // launch code decides, since a card divides and multiplies 64-bit numbers in many steps.
 
 // A block of 16 x 8 threads computes 64 rows x 128 positions, each thread 8 x 8, from slices of 8 terms.
-constexpr int ROWS = 64, POSITIONS = 128, SLICE = 8, ACROSS = 16, DOWN = 8, EACH = 8, THREADS = ACROSS * DOWN;
+enum { ROWS = 64, POSITIONS = 128, SLICE = 8, ACROSS = 16, DOWN = 8, EACH = 8, THREADS = ACROSS * DOWN };
 
 __device__ inline bool within(int place, int size) { return unsigned(place) < unsigned(size); }
 __device__ inline bool within(long long place, long long size) {
@@ -142,10 +142,10 @@ struct Convolution {
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv2d.
 // Instances: double, int; double, long long; float, int; float, long long
 template <class T, class Index>
-__global__ void __launch_bounds__(THREADS)
-    conv2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ output,
-           Index batch, Index groups, Index channels, Index height, Index width, Index rows, Index kh, Index kw,
-           Index sh, Index sw, Index ph, Index pw, Index dh, Index dw, Index oh, Index ow, int relu) {
+__launch_bounds__(THREADS) __global__ void conv2d(
+    const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ output,
+    Index batch, Index groups, Index channels, Index height, Index width, Index rows, Index kh, Index kw,
+    Index sh, Index sw, Index ph, Index pw, Index dh, Index dw, Index oh, Index ow, int relu) {
     const Index cells = oh * ow, terms = channels * kh * kw;
 #pragma unroll 1
     for (Index z = blockIdx.z; z < batch * groups; z += gridDim.z) {
@@ -243,11 +243,10 @@ __device__ inline void phase_cells(Index a, Index size, Index s, Index d, Index*
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv_transpose2d.
 // Instances: double, int; double, long long; float, int; float, long long
 template <class T, class Index>
-__global__ void __launch_bounds__(THREADS)
-    conv_transpose2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
-                     T* __restrict__ output, Index batch, Index groups, Index channels, Index height, Index width,
-                     Index rows, Index kh, Index kw, Index sh, Index sw, Index ph, Index pw, Index dh, Index dw,
-                     Index oh, Index ow) {
+__launch_bounds__(THREADS) __global__ void conv_transpose2d(
+    const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ output,
+    Index batch, Index groups, Index channels, Index height, Index width, Index rows, Index kh, Index kw,
+    Index sh, Index sw, Index ph, Index pw, Index dh, Index dw, Index oh, Index ow) {
     // Phases that the output has: those of its first rows and columns.
     const Index row_phases = sh < oh ? sh : oh, column_phases = sw < ow ? sw : ow;
 #pragma unroll 1
@@ -420,9 +419,9 @@ struct WinogradPlace {
 // Block (z): a place; (y): 64 output channels; (x): 128 tiles. The weights of a place are `weight_step` apart.
 // Instances: double, int; double, long long; float, int; float, long long
 template <class T, class Index>
-__global__ void __launch_bounds__(THREADS)
-    conv2d_winograd_products(const T* __restrict__ weights, const T* __restrict__ inputs, T* __restrict__ products,
-                             Index weight_step, Index rows, Index channels, Index tiles) {
+__launch_bounds__(THREADS) __global__ void conv2d_winograd_products(
+    const T* __restrict__ weights, const T* __restrict__ inputs, T* __restrict__ products, Index weight_step,
+    Index rows, Index channels, Index tiles) {
     const Index place = blockIdx.z;
     const WinogradPlace<T, Index> source = {inputs + place * channels * tiles, weights + place * weight_step, channels,
                                             rows, tiles};

@@ -4,13 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda.device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of, index_type, window_reach
 
 # As in convolution.cu: threads of a block, and rows and positions of its tile.
 BLOCK = (16, 8)
 ROWS, POSITIONS = 64, 128
-# Places below this are computed in 32 bits; the rest is for tiles that reach beyond the last row and position.
-MOST_32_BIT = 2**31 - 2**16
 # Threads of a block where each has a tile of Winograd's, and the most bytes of its transformed inputs and products.
 WINOGRAD_THREADS = 128
 WINOGRAD_BYTES = 256 * 1024 * 1024
@@ -67,7 +65,7 @@ def conv_transpose2d(
             *dilation,
             *output_size,
         )
-        index = _index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
+        index = index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
         arguments = (x, weight, _bias(device, bias, rows * groups, x.dtype), output, *map(index, sizes))
         phases = min(stride[0], output_size[0]) * min(stride[1], output_size[1])
         grid = _grid(positions, rows, batch * groups * phases)
@@ -132,7 +130,7 @@ def _direct(
     rows, output_size = weight.shape[0] // groups, output.shape[2:]
     sizes = (batch, groups, channels // groups, height, width, rows, *weight.shape[2:])
     sizes += (*stride, *padding, *dilation, *output_size)
-    index = _index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
+    index = index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
     arguments = (x, weight, bias, output, *map(index, sizes), np.int32(relu))
     grid = _grid(output_size[0] * output_size[1], rows, batch * groups)
     device.launch("layers.convolution", f"conv2d<{c_name(x.dtype)}, {c_name(index)}>", grid, BLOCK, arguments)
@@ -143,7 +141,7 @@ def _winograd_weights(device: Any, weight: Any) -> Any:
     kernels = weight.shape[0] * weight.shape[1]
     places = device.xp.empty((36, *weight.shape[:2]), weight.dtype)
     if kernels:
-        index, grid = _index_type((weight, places)), blocks_for(kernels, WINOGRAD_THREADS)
+        index, grid = index_type((weight, places)), blocks_for(kernels, WINOGRAD_THREADS)
         kernel = f"conv2d_winograd_weights<{c_name(weight.dtype)}, {c_name(index)}>"
         device.launch("layers.convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, index(kernels)))
     return places
@@ -170,9 +168,7 @@ def _winograd(
     threads = (WINOGRAD_THREADS,)
     inputs = device.xp.empty(36 * channels * min(most, tiles), x.dtype)
     products = device.xp.empty(36 * rows * min(most, tiles), x.dtype)
-    index = _index_type(
-        (x, weights, output, inputs, products), 4 * tiles + height + width + 8 * dilation + max(padding)
-    )
+    index = index_type((x, weights, output, inputs, products), 4 * tiles + height + width + 8 * dilation + max(padding))
     word = f"{c_name(x.dtype)}, {c_name(index)}"
     for group in range(groups):
         own = device.xp.ascontiguousarray(weights[:, group * rows : (group + 1) * rows])
@@ -197,16 +193,15 @@ def _grid(positions: int, rows: int, pictures: int) -> tuple[int, int, int]:
     return min(-(-positions // POSITIONS), 2**30), min(-(-rows // ROWS), 2**15), min(pictures, 2**15)
 
 
-def _index_type(arrays: tuple[Any, ...], reach: int = 0) -> Any:
-    """Return int32 where every element's place and `reach` fit, else int64."""
-    return np.int32 if max(reach, *(array.size for array in arrays)) < MOST_32_BIT else np.int64
-
-
 def _reach(x: Any, weight: Any, stride: Pair, padding: Pair, dilation: Pair, output_size: Pair) -> int:
     """Return more than any row, column or number of terms that a kernel computes on its way."""
     axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, output_size, strict=True)
-    far = max(size + (k + 1) * d + (out + 1) * s + 2 * p for size, k, s, p, d, out in axes)
-    return max(far, int(np.prod(weight.shape[1:])), int(np.prod(output_size)), int(np.prod(stride)) * x.shape[0])
+    return max(
+        window_reach(*axes),
+        int(np.prod(weight.shape[1:])),
+        int(np.prod(output_size)),
+        int(np.prod(stride)) * x.shape[0],
+    )
 
 
 def _bias(device: Any, bias: Any, rows: int, dtype: Any) -> Any:
