@@ -1,5 +1,6 @@
 # Everything runs in a private virtual environment; a fresh machine needs Python 3.11 or newer, a C compiler and make.
-#   make demo        segment a photograph by threshold and a drawn micrograph by a network, and show what was found
+#   make demo        segment a photograph by threshold and a drawn micrograph by a network, and show what was found;
+#                    blur what is not a person in a photograph
 #   make test        the tests
 #   make fuzz        the fuzzer across the wings: make fuzz CASES=20000 SEED=1
 #   make test-sanitizers  the tests of the operations and 20,000 fuzz cases on kernels built with ASan and UBSan
@@ -26,6 +27,11 @@ demo: $(VENV)/.build
 	@$(BIN)/segalgo segment "$(COINS)" --method local --window 151 --offset 10 --fill-holes --min-area 100 -o demo
 	@echo
 	@$(BIN)/segalgo segment docs/tissue.png --model unet-membrane --augment --min-area 50 -o demo
+	@echo
+	@$(BIN)/segalgo segment docs/cameraman.png --model person --blur-background person -o demo
+	@echo "  Right: coat, head and legs of the man stay sharp, the houses and most of the lawn are blurred."
+	@echo "  Wrong: a strip of lawn beside the tripod stays sharp; part of the face is blurred. See the network's card,"
+	@echo "  segalgo/models/pretrained/person.md."
 
 test: $(VENV)/.test
 	OMP_WAIT_POLICY=passive $(BIN)/python -m pytest -n auto

@@ -43,6 +43,32 @@ class BilinearHalf(BesideTorch):
         return f.interpolate(x, (256, 256), mode="bilinear")
 
 
+class AntialiasedHalf(BesideTorch):
+    """1 x 64 x 512 x 512 to 256 x 256, bilinear, antialiased."""
+
+    def arrays(self, dtype):
+        return (random(dtype, 1, 64, 512, 512),)
+
+    def ours(self, x):
+        return segalgo.interpolate(x, (256, 256), mode="bilinear", antialias=True)
+
+    def theirs(self, f, x):
+        return f.interpolate(x, (256, 256), mode="bilinear", antialias=True)
+
+
+class AntialiasedBicubic(BesideTorch):
+    """1 x 3 x 1024 x 1024 to 224 x 224, bicubic, antialiased."""
+
+    def arrays(self, dtype):
+        return (random(dtype, 1, 3, 1024, 1024),)
+
+    def ours(self, x):
+        return segalgo.interpolate(x, (224, 224), mode="bicubic", antialias=True)
+
+    def theirs(self, f, x):
+        return f.interpolate(x, (224, 224), mode="bicubic", antialias=True)
+
+
 class NearestTwice(BesideTorch):
     """1 x 64 x 256 x 256 to 512 x 512."""
 

@@ -27,6 +27,7 @@ SUBJECTS = {
     "labels": "Label maps",
     "morphology": "Morphology",
     "layers": "Layers",
+    "random_fields": "Random fields",
     "segmenters": "Segmentation methods",
     "objects": "Objects",
     "tiles": "Tiles",

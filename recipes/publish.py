@@ -26,6 +26,7 @@ FOLDER = Path(models.__file__).parent / "pretrained"
 LICENCES = {
     "segnet-camvid": "research and teaching only: CamVid is published under CC BY-NC 4.0",
     "unet-membrane": "research and teaching: the pictures were published for research with the challenge",
+    "person": "research and teaching: the terms of the pictures are not stated where they are published",
 }
 CAMVID = {
     "sky": (128, 128, 128),
@@ -91,7 +92,7 @@ def unet_membrane(width: int, data: Path) -> tuple[models.Network, Any]:
 def person(width: int, data: Path) -> tuple[models.Network, Any]:
     """Return the network without weights, and how to score it on the twenty pictures held out."""
     model = models.UNet(3, 2, width, dropout=0.2)  # as in training
-    model.preprocessing = models.Preprocessing("rgb", reduction=3)
+    model.preprocessing = models.Preprocessing("rgb", reduction=2)
     model.classes = models.Classes(("background", "person"), ((0, 0, 0), (230, 159, 0)))
 
     def scores() -> dict[str, Any]:

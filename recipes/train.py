@@ -172,10 +172,10 @@ class Membrane:
 class Persons:
     """U-Net on pedestrians: random size, mirror and colour, and persons of other pictures pasted in.
 
-    The network sees pictures at a third of their size; its logits are enlarged to the whole size.
+    The network sees pictures at half their size; its logits are enlarged to the whole size.
     """
 
-    reduction = 3
+    reduction = 2
     side = 144
 
     def __init__(self, data: Path, arguments: argparse.Namespace) -> None:

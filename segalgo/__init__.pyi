@@ -9,6 +9,7 @@ from . import morphology as morphology
 from . import objects as objects
 from . import pictures as pictures
 from . import plot as plot
+from . import random_fields as random_fields
 from . import reference as reference
 from . import segmenters as segmenters
 from . import simulated as simulated
@@ -48,6 +49,7 @@ from .layers.convolution import bilinear_weight as bilinear_weight
 from .layers.convolution import conv2d as conv2d
 from .layers.convolution import conv_transpose2d as conv_transpose2d
 from .layers.fully_connected import linear as linear
+from .layers.fully_connected import scaled_dot_product_attention as scaled_dot_product_attention
 from .layers.index_conventions import plane_to_tensor_indices as plane_to_tensor_indices
 from .layers.index_conventions import tensor_to_plane_indices as tensor_to_plane_indices
 from .layers.interpolation import interpolate as interpolate
@@ -70,6 +72,8 @@ from .morphology.extrema import h_maxima as h_maxima
 from .morphology.extrema import h_minima as h_minima
 from .morphology.extrema import local_maxima as local_maxima
 from .morphology.extrema import local_minima as local_minima
+from .morphology.flood import flood as flood
+from .morphology.flood import flood_fill as flood_fill
 from .morphology.opening import black_tophat as black_tophat
 from .morphology.opening import closing as closing
 from .morphology.opening import opening as opening
@@ -111,6 +115,11 @@ from .plot import show_histogram as show_histogram
 from .plot import show_instances as show_instances
 from .plot import show_trace as show_trace
 from .plot import side_by_side as side_by_side
+from .random_fields.dense_crf import dense_crf as dense_crf
+from .random_fields.dense_crf import dense_crf_steps as dense_crf_steps
+from .random_fields.dense_crf import gaussian_feature_filter as gaussian_feature_filter
+from .segmenters.kmeans import kmeans_segment as kmeans_segment
+from .segmenters.slic import slic as slic
 from .segmenters.threshold import Segmentation as Segmentation
 from .segmenters.threshold import segment as segment
 from .thresholds.binarization import binarize as binarize

@@ -11,6 +11,8 @@ import numpy as np
 from scipy.special import erf
 
 from segalgo.models.graph.execution import Reader
+from segalgo.models.graph.layers.convolution import MatMul
+from segalgo.models.graph.layers.normalization import Softmax
 from segalgo.models.graph.resampling import Sampling, taps
 
 # What the largest error of a million cells may reach, twice over.
@@ -92,6 +94,12 @@ class Deviations(Reader):
         local = terms / 2 * self.eps**2 * (squared.compute(a.value**2, b.value**2) + value**2)
         return self._rounded(value, carried + local)
 
+    def _attended(self, layer, query, key, value):
+        """Scores, their probabilities, the mean of values."""
+        scale = query.shape[-1] ** -0.5 if layer.scale is None else layer.scale
+        scores = self._matrix_product(MatMul(transposed=True, scale=scale), query, key)
+        return self._matrix_product(MatMul(), self._probabilities(Softmax(-1), scores), value)
+
     def _across_channels(self, layer, x):
         # Its derivative is below 1 where k = 1; eight roundings where all is computed in one precision.
         value = layer.compute(x.value)
@@ -156,6 +164,15 @@ class Deviations(Reader):
     def _larger(self, layer, a, b):
         return Uncertain(layer.compute(a.value, b.value), np.maximum(a.variance, b.variance))
 
+    def _inferred(self, layer, logits, picture, **matrices):
+        """Mean-field inference: what random errors of the logits come to, and some fifty roundings in each iteration."""
+        value, rng = layer.compute(logits.value, picture.value, **matrices), np.random.default_rng(0)
+        draws = rng.standard_normal((8, *logits.shape)) * np.sqrt(logits.variance)
+        squares = [(layer.compute(logits.value + draw, picture.value, **matrices) - value) ** 2 for draw in draws]
+        carried = np.mean(squares, axis=0)
+        lost = layer.iterations * (50 * self.eps * np.abs(value).max()) ** 2
+        return self._rounded(value, carried + carried.mean() + lost)
+
     def _moved(self, layer, *inputs):
         return Uncertain(layer.compute(*(x.value for x in inputs)), layer.compute(*(x.variance for x in inputs)))
 
@@ -193,6 +210,7 @@ KINDS = {
     "group_norm": "own_statistics",
     "layer_norm": "normalized_rows",
     "matmul": "matrix_product",
+    "scaled_dot_product_attention": "attended",
     "local_response_norm": "across_channels",
     "softmax": "probabilities",
     "relu": "relu",
@@ -201,6 +219,7 @@ KINDS = {
     "interpolate": "sampled",
     "resample": "resampled",
     "scale": "scaled",
+    "crf_rnn": "inferred",
     "maximum": "larger",
     "pad": "padded",
     "add": "sum",

@@ -3,6 +3,7 @@
 import numpy as np
 
 from segalgo.models import (
+    CRFRNN,
     FCN,
     LRASPP,
     DeepLabV1,
@@ -28,6 +29,7 @@ SMALL = {
     "deeplabv3-resnet34": lambda: DeepLabV3(3, 5, "resnet34", 8, width_mult=1 / 16),
     "deeplabv3-mobilenet": lambda: DeepLabV3(3, 5, "mobilenet_v3_large", 8, width_mult=0.1),
     "deeplabv3-mobilenetv2": lambda: DeepLabV3(3, 5, "mobilenet_v2", 8, width_mult=0.1),
+    "crf-rnn": lambda: CRFRNN(3, 5, NARROW, 8, iterations=3, canvas=16),
     "deeplabv1": lambda: DeepLabV1(3, 5, NARROW, 8),
     "deeplabv2-vgg16": lambda: DeepLabV2VGG16(3, 5, NARROW, 8),
     "deeplabv2": lambda: DeepLabV2(3, 5, "resnet50", width=2),

@@ -10,6 +10,7 @@ from typing import Any
 import click
 import numpy as np
 
+from segalgo.commands.inputs import make_folder
 from segalgo.commands.object_files import FORMS, write_objects
 from segalgo.commands.object_files import SUFFIXES as SINGLE_FILES
 from segalgo.commands.options import max_pixels_option, page_option
@@ -279,10 +280,8 @@ def _name_classes(maps: _Maps, source: Path, ignore: int) -> tuple[list[str], bo
 
 def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place: bool) -> None:
     single = source.suffix != ".json" and not source.is_dir() and output.suffix.lower() == ".png"
-    if not single:
-        if output.suffix.lower() in (*SUFFIXES, ".json"):
-            raise Refusal(f"{output}: expected a folder, or a name that ends with .png for a single label picture")
-        output.mkdir(parents=True, exist_ok=True)
+    if not single and output.suffix.lower() in (*SUFFIXES, ".json"):
+        raise Refusal(f"{output}: expected a folder, or a name that ends with .png for a single label picture")
     paths = [output] if single else [output / f"{Path(name).stem}.png" for name, _ in maps.items]
     taken: set[str] = set()
     for path in paths:
@@ -294,6 +293,8 @@ def _write_pictures(maps: _Maps, source: Path, output: Path, form: str, in_place
         written = [other for path in paths for other in (path, path.with_suffix(".tif"))]
         refuse_overwriting(written, maps.files, WAY_OUT)
     for path, (_, labels) in zip(paths, maps, strict=True):
+        if not single:
+            make_folder(output)  # once the first picture is read: a refusal leaves no empty folder
         with refusing(path):
             _write_picture(path, labels, form, maps.colors)
     click.echo(f"{output}: {len(paths)} picture{_plural(len(paths))}")

@@ -16,13 +16,18 @@ from segalgo.segmenters.threshold import Segmentation
 BOX = ("min_row", "min_column", "max_row", "max_column")
 COLUMNS = ("label", "area", *BOX, "centroid_row", "centroid_column", "mean_intensity")
 CLASS_COLUMNS = ("class", "name", "pixels", "share")
-RESULTS = ("labels.png", "labels.tif", "overlay.png", "objects.csv", "classes.csv")
+RESULTS = ("labels.png", "labels.tif", "overlay.png", "blurred.png", "objects.csv", "classes.csv")
 TABLE_ROWS = 10
 
 
-def write_results(source: Path, folder: Path, picture: Any, grey: Any, found: Any) -> dict[str, Path]:
-    """Write label map, overlay and tables of one picture; return their paths."""
-    from segalgo.plot import overlay, overlay_classes
+def write_results(
+    source: Path, folder: Path, picture: Any, grey: Any, found: Any, sharp: str | None
+) -> dict[str, Path]:
+    """Write label map, overlay and tables of one picture; return their paths.
+
+    Where a class is named that is to stay `sharp`, the picture is written with the others blurred.
+    """
+    from segalgo.plot import blur_background, overlay, overlay_classes
 
     make_folder(folder)
     refuse_overwriting((folder / name for name in RESULTS), [source], "choose another folder with -o")
@@ -37,6 +42,9 @@ def write_results(source: Path, folder: Path, picture: Any, grey: Any, found: An
             drawn = overlay(shown, labels)
             paths["objects"] = _write_table(folder / "objects.csv", COLUMNS, _rows(objects))
         write_picture(paths["overlay"], drawn)
+        if sharp is not None:
+            paths["blurred"] = folder / "blurred.png"
+            write_picture(paths["blurred"], blur_background(shown, found.labels == found.classes.names.index(sharp)))
         if found is not objects:
             paths["classes"] = _write_table(folder / "classes.csv", CLASS_COLUMNS, found.shares())
     except PictureError as error:
@@ -62,16 +70,20 @@ def _rows(found: Segmentation) -> list[list[Any]]:
     return [
         [label, int(area), *map(int, box), *(round(float(place), 3) for place in centroid), round(float(mean), 3)]
         for label, area, box, centroid, mean in zip(
-            range(1, found.count + 1), table.area, table.bounding_box, table.centroid, table.intensity_mean, strict=True
+            range(1, len(table.area) + 1),
+            table.area,
+            table.bounding_box,
+            table.centroid,
+            table.intensity_mean,
+            strict=True,
         )
+        if area
     ]
 
 
 def report_objects(path: Path, found: Segmentation, options: dict[str, Any], paths: dict[str, Path]) -> None:
     """Print what was found in one picture: the count, a short table, the paths of the results."""
-    by = "given" if options["threshold"] is not None else options["method"]
-    value = "per pixel" if getattr(found.threshold, "ndim", 0) else f"{float(found.threshold):g}"
-    click.echo(f"{path}: {_objects(found.count)} (threshold {by}, {value}, foreground {options['foreground']})")
+    click.echo(f"{path}: {_objects(found.count)} ({_how(found, options)})")
     if found.count:
         rows = sorted(_rows(found), key=lambda row: (-row[1], row[0]))
         click.echo(f"\n  {'label':>6} {'area':>8} {'centroid (row, column)':>24} {'mean intensity':>15}")
@@ -81,10 +93,23 @@ def report_objects(path: Path, found: Segmentation, options: dict[str, Any], pat
         if found.count > TABLE_ROWS:
             click.echo(f"  ... the largest {TABLE_ROWS} of {found.count}")
     share = float((found.labels > 0).mean()) if found.labels.size else 0.0
-    if share > 0.5:
+    if share > 0.5 and found.threshold is not None:
         other = "below" if options["foreground"] == "above" else "above"
         click.echo(f"\n{share:.0%} of the picture is foreground; if that is the background, try --foreground {other}")
     _report_paths(paths)
+
+
+def _how(found: Segmentation, options: dict[str, Any]) -> str:
+    """Return how objects were found: by which threshold, or by which other method."""
+    method = options["method"] if isinstance(options["method"], str) else options["method"].name
+    if found.threshold is None:
+        return method
+    value = "per pixel" if getattr(found.threshold, "ndim", 0) else f"{float(found.threshold):g}"
+    if method == "watershed":
+        by = "watershed, threshold otsu" if options["threshold"] is None else "watershed, threshold given"
+    else:
+        by = "threshold given" if options["threshold"] is not None else f"threshold {method}"
+    return f"{by}, {value}, foreground {options['foreground']}"
 
 
 def report_classes(path: Path, found: Any, paths: dict[str, Path]) -> None:

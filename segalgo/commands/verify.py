@@ -29,6 +29,7 @@ Examples:
 @click.command("verify", epilog=EXAMPLES)
 @click.argument("target", metavar="FILE.cu | FILE.toml | FILE.py:FUNCTION")
 @launch_options
+@click.option("--max-elements", type=click.IntRange(1), help="CUDA source: more elements are never handed over.")
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where it runs.")
 @click.option("--dtype", "dtypes", multiple=True, help="Only this dtype; may be given several times.")
 @click.option(
@@ -111,7 +112,9 @@ def _common(given: dict[str, Any]) -> dict[str, Any]:
 def _kernel_report(target: str, given: dict[str, Any]) -> Any:
     from segalgo.verify import check_kernel
 
-    return check_kernel(**{**_common(given), **kernel_words(target, given)})
+    words = kernel_words(target, given)
+    words["most_elements"] = given["max_elements"] or words.get("most_elements")
+    return check_kernel(**{**_common(given), **words})
 
 
 def _function_report(target: str, given: dict[str, Any]) -> Any:

@@ -22,6 +22,8 @@ from segalgo.masks.segmentations import segmentation_to_rle
 
 ROBOFLOW = "_annotations.coco.json"
 MOST_PASSED = 2**22  # columns that the polygons of an annotation may pass, see `segalgo.masks.polygons`
+# Values of "iscrowd" that tools write; 0 and 1 count as False and True.
+CROWD, NO_CROWD = (True, "1"), (None, False, "0", "")
 MOST_CELLS = 2**28  # pixels of a picture: what a file may ask for at most
 
 
@@ -132,7 +134,11 @@ class COCOFiles(Dataset):
                 raise DatasetError(path, f"names category {after['id']} twice", "categories")
         if not 1 <= len(categories) < IGNORE_INDEX:
             raise DatasetError(
-                path, f"names {len(categories)} categories: expected 1 to {IGNORE_INDEX - 1}", "categories"
+                path,
+                f"names {len(categories)} categories: expected 1 to {IGNORE_INDEX - 1}, since classes have numbers of "
+                f"8 bits and {IGNORE_INDEX} is ignored; take categories that no annotation needs out of the file, or "
+                "divide it by categories",
+                "categories",
             )
         return categories
 
@@ -308,6 +314,8 @@ class COCOInstances(COCOFiles):
             raise DatasetError(path, f"is of picture {short(number)}, which the file does not list", place)
         if category not in self.class_of_category:
             raise DatasetError(path, f"is of category {short(category)}, which the file does not list", place)
+        if annotation.get("iscrowd") not in (*CROWD, *NO_CROWD):
+            raise DatasetError(path, f"has iscrowd {short(annotation['iscrowd'])}: expected 0 or 1", place)
         if self.needs_masks:
             require(annotation, "segmentation", (list, dict), path, place)
             try:
@@ -379,5 +387,5 @@ class COCOInstances(COCOFiles):
 
 
 def is_crowd(annotation: Mapping[str, Any]) -> bool:
-    """Return whether an annotation is of a crowd: what tools leave out, or write as null or "0", is none."""
-    return annotation.get("iscrowd") not in (None, 0, False, "0", "")
+    """Return whether an annotation is of a crowd."""
+    return annotation.get("iscrowd") in CROWD

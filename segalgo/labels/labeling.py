@@ -205,7 +205,8 @@ def _as_wrap(wrap: Any, ndim: int) -> tuple[bool, ...]:
         return (False,) * ndim
     if isinstance(wrap, bool | np.bool_):
         return (bool(wrap),) * ndim
-    if not isinstance(wrap, Sequence | np.ndarray) or not all(isinstance(value, bool | np.bool_) for value in wrap):
+    is_listed = isinstance(wrap, Sequence) or (isinstance(wrap, np.ndarray) and wrap.ndim == 1)
+    if not is_listed or not all(isinstance(value, bool | np.bool_) for value in wrap):
         raise TypeError(f"wrap={shown(wrap)}: expected True, False, or one of them per axis")
     if len(wrap) != ndim:
         raise ValueError(f"wrap={shown(wrap)}: expected {ndim} values, one per axis of the image")

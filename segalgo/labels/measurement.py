@@ -119,7 +119,8 @@ def label_statistics(labels: Any, intensity_image: Any = None, num_labels: int |
         return LabelStatistics(names, area, box, centroid)
     low, high = low.astype(image.dtype, copy=False), high.astype(image.dtype, copy=False)
     if image.dtype.kind == "f":
-        low, high = low + 0, high + 0  # a zero is positive, whichever of the zeros a wing met first
+        low += 0  # a zero is positive, whichever of the zeros a wing met first
+        high += 0
     return LabelStatistics(names, area, box, centroid, total / divisor, low, high, total)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array, as_contiguous, as_integer
+from segalgo._core.checks import as_array, as_contiguous, as_flag, as_integer, one_of
 from segalgo._core.dispatch import host_wing
 from segalgo.masks.codes import MOST_CELLS, MOST_DECODED, Codes, as_codes, as_counts
 
@@ -127,8 +127,7 @@ def rle_to_mask(rle: Mapping[str, Any], order: str = "C", max_cells: int = MOST_
     array([[0, 1],
            [1, 1]], dtype=uint8)
     """
-    if order not in ("C", "F"):
-        raise ValueError(f"order={order!r}: expected 'C' or 'F'")
+    one_of(order, "order", ("C", "F"))
     counts, height, width = as_counts(rle, "rle")
     max_cells = as_integer(max_cells, "max_cells", 0, 2**63 - 1)
     if height * width > max_cells:
@@ -322,6 +321,7 @@ def merge_rles(rles: Sequence[Mapping[str, Any]], intersect: bool = False) -> di
     >>> decompress_rle(merge_rles([{"size": [2, 2], "counts": [0, 2, 2]}, {"size": [2, 2], "counts": [1, 2, 1]}]))
     {'size': [2, 2], 'counts': [0, 3, 1]}
     """
+    intersect = as_flag(intersect, "intersect")
     codes = as_codes(rles, "rles")
     if len(codes.sizes) == 0:
         raise ValueError("rles is empty: expected at least one code, its size is that of the result")
@@ -330,7 +330,7 @@ def merge_rles(rles: Sequence[Mapping[str, Any]], intersect: bool = False) -> di
         raise ValueError(f"codes of sizes {codes.sizes[0].tolist()} and {other.tolist()}: expected one size for all")
     height, width = codes.sizes[0].tolist()
     kernels = host_wing("masks.run_lengths")
-    counts = kernels.merge_counts(codes.counts, codes.offsets, height * width, bool(intersect))
+    counts = kernels.merge_counts(codes.counts, codes.offsets, height * width, intersect)
     return {"size": [height, width], "counts": kernels.counts_to_text(counts)}
 
 

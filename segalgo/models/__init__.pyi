@@ -12,6 +12,7 @@ from .graph.network import Network as Network
 from .graph.nodes import GraphError as GraphError
 from .graph.summary import Summary as Summary
 from .graph.summary import SummaryRow as SummaryRow
+from .networks.crf_rnn import CRFRNN as CRFRNN
 from .networks.deeplab_vgg16 import DeepLabV1 as DeepLabV1
 from .networks.deeplab_vgg16 import DeepLabV2VGG16 as DeepLabV2VGG16
 from .networks.deeplabv2 import DeepLabV2 as DeepLabV2

@@ -9,6 +9,10 @@ import numpy as np
 from segalgo._core.checks import as_flag, as_integer, as_number, one_of
 from segalgo._core.label_warning import LabelWarning
 from segalgo.labels.labeling import label
+from segalgo.morphology.distance_transform import distance_transform
+from segalgo.morphology.extrema import local_maxima
+from segalgo.morphology.reconstruction import reconstruction
+from segalgo.morphology.watershed import watershed
 from segalgo.objects.planes import as_integers, as_numbers, as_objects, as_plane, rank_values
 
 IGNORE_INDEX = 255
@@ -76,8 +80,8 @@ def semantic_to_instances(
 
     Notes
     -----
-    Components come from `label`; distance transform and watershed are SciPy's and scikit-image's. The cost of cutting
-    grows with the area of the objects' boxes.
+    Composed of `label`, and for cutting of `distance_transform`, `reconstruction`, `local_maxima` and `watershed`
+    (``method="forest"``). The cost of cutting grows with the area of the objects' boxes.
 
     References
     ----------
@@ -137,19 +141,17 @@ def _split(labels: np.ndarray, depth: float, connectivity: int | None) -> np.nda
 
 def _basins(mask: np.ndarray, depth: float, corners: int) -> tuple[np.ndarray, int]:
     """Return the basins 1 to K of one component, and K."""
-    from scipy.ndimage import distance_transform_edt
-    from skimage.morphology import local_maxima, reconstruction
-    from skimage.segmentation import watershed
-
-    distance = np.pad(distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1], 1)
+    # A margin of background, so that the border is an edge too.
+    inside = np.pad(mask, 1)
+    distance = distance_transform(inside, dtype="float64")
     # Peaks that rise less than `depth` above the pass to a higher one vanish when the surface is rebuilt from below.
     # Rounding keeps plateaus flat: 5.0 - 1.3 and 3.7 differ in their last bit.
     rebuilt = np.round(reconstruction(np.maximum(distance - depth, 0), distance), 9)
-    peaks, count = label(local_maxima(rebuilt) & (distance > 0), return_num=True)
+    peaks, count = label(local_maxima(rebuilt) & inside, return_num=True)
     if count < 2:
         return mask.astype(np.int64), 1
-    inside = np.pad(mask, 1)
-    return watershed(-distance, peaks, connectivity=corners, mask=inside)[1:-1, 1:-1], count
+    basins = watershed(-distance, peaks, connectivity=corners, mask=inside, method="forest")
+    return basins[1:-1, 1:-1], count
 
 
 def instances_to_semantic(labels: Any, classes: Any, background: int = 0) -> np.ndarray:

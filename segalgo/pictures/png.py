@@ -153,16 +153,18 @@ def _unfilter(filters: np.ndarray, filtered: np.ndarray) -> np.ndarray:
         raise ValueError(f"a row has filter {filters.max()}, expected 0 to 4")
     height, width, size = filtered.shape
     channels = 3 if size % 3 == 0 else 4
-    pixels = np.empty_like(filtered)
+    pixels = np.empty((height, width, size), np.uint8)
+    whole = np.dtype((np.void, channels))  # copied as one element, several times faster than byte by byte
     for first in range(0, size, channels):
+        of_pixel = slice(first, first + channels)
         rows = np.empty((height, 1 + width * channels), np.uint8)
         rows[:, 0] = filters
-        rows[:, 1:] = filtered[..., first : first + channels].reshape(height, -1)
+        rows[:, 1:].view(whole)[...] = filtered[..., of_pixel].view(whole)[..., 0]
         header = struct.pack(">IIBBBBB", width, height, 8, 2 if channels == 3 else 6, 0, 0, 0)
         parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
         picture = io.BytesIO(SIGNATURE + b"".join(_chunk(kind, data) for kind, data in parts))
         del rows
-        pixels[..., first : first + channels] = np.asarray(PngImageFile(picture))
+        pixels[..., of_pixel].view(whole)[..., 0] = np.asarray(PngImageFile(picture)).view(whole)[..., 0]
     return pixels
 
 

@@ -11,7 +11,7 @@ from segalgo.pictures.opened import OpenedPicture, known_orientation
 from segalgo.pictures.tiff_pages import ASSOCIATED, UNASSOCIATED, Page, full_pages, read_pages
 from segalgo.pictures.tiff_pixels import LOSSY, read_samples, sample_bits, sample_dtype
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR = 0, 1, 2, 3, 4, 5, 6
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, MASK, SEPARATED, YCBCR, CIE_LAB, ICC_LAB = 0, 1, 2, 3, 4, 5, 6, 8, 9
 JPEG = 7
 CMYK_INKS = 1
 
@@ -71,6 +71,13 @@ def _band(page: Page, photometric: int, stored: np.ndarray, band: int, decisions
 
 def _samples(file: BinaryIO, page: Page) -> np.ndarray:
     """Decode a page, with imagecodecs where its compression is none of ours."""
+    if page.value(tags.PHOTOMETRIC, BLACK_IS_ZERO) == YCBCR and page.value(tags.COMPRESSION, 1) not in LOSSY:
+        across, down = [*page.values(tags.SUBSAMPLING, 2).tolist(), 1, 1][:2]
+        if (across, down) != (1, 1):
+            raise UnreadableError(
+                f"is YCbCr with one color for {across} x {down} pixels, which is read only where it is compressed as "
+                "JPEG: convert it to RGB first"
+            )
     try:
         return read_samples(page)
     except NotImplementedError as error:
@@ -117,11 +124,31 @@ def _meaning(page: Page, photometric: int, stored: np.ndarray, labels: bool, dec
         decisions.append("is CMYK, converted to RGB")
         inks = _without_unknown_bands(page, stored, 4, labels, decisions)
         return np.concatenate([_from_cmyk(inks[..., :4]), inks[..., 4:]], axis=2)
+    elif photometric in (YCBCR, CIE_LAB, ICC_LAB) and samples >= 3:
+        name = "YCbCr" if photometric == YCBCR else "L*a*b*"
+        if stored.dtype.itemsize != 1 or stored.dtype.kind not in "ui":
+            raise UnreadableError(
+                f"is {name} of {bits} bits, which is read with 8 bits only: convert it to RGB with the program that "
+                f"wrote it; channel=k (--channel k) reads one band"
+            )
+        decisions.append(f"is {name}, converted to RGB")
+        bands = _without_unknown_bands(page, stored.view(np.uint8), 3, labels, decisions)
+        return np.concatenate([_to_rgb(bands[..., :3], photometric), bands[..., 3:]], axis=2)
     else:
         raise UnreadableError(f"its photometric interpretation {photometric} with {samples} samples is not read")
     if samples < colors:
         raise ValueError(f"it has {samples} samples a pixel, expected {colors}")
     return _without_unknown_bands(page, stored, colors, labels, decisions)
+
+
+def _to_rgb(colors: np.ndarray, photometric: int) -> np.ndarray:
+    """Convert YCbCr or L*a*b* of 8 bits to RGB, as Pillow displays it."""
+    from PIL import Image
+
+    if photometric == CIE_LAB:  # a and b are signed; Pillow and ICC profiles have them 128 higher
+        colors = colors ^ np.array([0, 128, 128], np.uint8)
+    bands = [Image.fromarray(np.ascontiguousarray(colors[..., k])) for k in range(3)]
+    return np.asarray(Image.merge("YCbCr" if photometric == YCBCR else "LAB", bands).convert("RGB"))
 
 
 def _without_unknown_bands(

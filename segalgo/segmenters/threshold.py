@@ -21,14 +21,14 @@ class Segmentation:
     labels: Any
     """(H, W) int32: 0 is ground, objects count from 1 in row order of their first pixel."""
     threshold: Any
-    """The grey value, or an array of one per pixel where the method looks at a window."""
+    """The grey value, or an array of one per pixel where the method looks at a window; None where it has none."""
     statistics: Any
     """`LabelStatistics`: row k is object k + 1."""
 
     @property
     def count(self) -> int:
-        """The number of objects."""
-        return len(self.statistics.area)
+        """The number of objects; numbers that a label map leaves out are none."""
+        return int((self.statistics.area > 0).sum())
 
 
 def segment(

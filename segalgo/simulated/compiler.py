@@ -44,7 +44,8 @@ FLAGS = (
     "-U_FORTIFY_SOURCE",
 )
 # A watched kernel calls a hook before each of its accesses; ours, not those of the sanitizer's library.
-WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fsanitize=thread", "-fsanitize=alignment", "-gdwarf-4")
+# And integers wrap, as they do on a card.
+WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fwrapv", "-fsanitize=thread", "-fsanitize=alignment", "-gdwarf-4")
 # A profiled one also before each basic block and where a condition is computed; blocks stay in the order of the source.
 PROFILE_FLAGS = (
     "-DSIMULATED_PROFILE",
@@ -80,6 +81,9 @@ class Launch(ctypes.Structure):
         ("cooperative", ctypes.c_int32),
         ("shared_limit", ctypes.c_uint64),
         ("switches", ctypes.c_uint64),
+        ("chosen", ctypes.POINTER(ctypes.c_uint64)),
+        ("chosen_count", ctypes.c_uint64),
+        ("most_accesses", ctypes.c_uint64),
     )
 
 
@@ -286,12 +290,15 @@ class Kernel:
         os_threads: int | None = None,
         switching: int = 0,
         marks: Sequence[np.ndarray] = (),
+        chosen: Sequence[int] = (),
+        most_accesses: int = 0,
     ) -> None:
         """Run the kernel over the grid; raise RuntimeError with the first fault that a thread met.
 
         The blocks of a watched kernel run one after the other; what it found is left in ``watch.findings``, and the
         number of its atomic and volatile accesses in ``switches``. `switching` lets threads go on in turns at these.
-        `marks` are arrays in which several threads may write the same value at once.
+        `marks` are arrays in which several threads may write the same value at once. `chosen` are the numbers of the
+        blocks of a watched kernel that run, in place of all; each is left after `most_accesses` accesses.
         """
         grid, block = _three(grid), _three(block)
         if not 1 <= block[0] * block[1] * block[2] <= 1024 or block[2] > 64:
@@ -319,6 +326,9 @@ class Kernel:
             int(self._cooperative),
             self._shared_limit,
             0,
+            (ctypes.c_uint64 * max(len(chosen), 1))(*chosen),
+            len(chosen),
+            most_accesses,
         )
         pointers = (ctypes.c_void_p * max(len(slots), 1))(*(slot.ctypes.data for slot in slots))
         if self.watch is not None:
@@ -374,12 +384,21 @@ def accessor(array: np.ndarray, code: str, where: str) -> np.ndarray:
 
 def parameter_names(source: str, kernel: str) -> list[str]:
     """Return the names of a kernel's parameters as its source spells them; nothing if it is written in another way."""
+    return [re.split(r"[\s*&]+", part)[-1] for part in _parameters(source, kernel)]
+
+
+def parameter_types(source: str, kernel: str) -> list[str]:
+    """Return the types of a kernel's parameters as its source spells them, without what templates are given."""
+    return [re.sub(r"\w+\s*$", "", part).strip() for part in _parameters(source, kernel)]
+
+
+def _parameters(source: str, kernel: str) -> list[str]:
     wanted = kernel.partition("<")[0].strip()
     for name, text in PARAMETERS.findall(source):
         if name == wanted:
             while "<" in text and (plain := re.sub(r"<[^<>]*>", " ", text)) != text:
                 text = plain
-            return [re.split(r"[\s*&]+", part.strip())[-1] for part in text.split(",") if part.strip()]
+            return [part.strip() for part in text.split(",") if part.strip()]
     return []
 
 

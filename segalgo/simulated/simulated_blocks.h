@@ -14,7 +14,8 @@ constexpr size_t dynamic_shared_limit = 48 * 1024; /* what a card gives without 
  *
  * `switching` says where threads give way beside barriers and warp operations: 0 nowhere but where they spin; 1 before
  * every atomic and volatile access; k = 2 to 9 before their k-th; 100 before every second one at random, 101 before
- * every sixteenth. `cooperative`: all blocks are there at once. `switches` counts atomic and volatile accesses. */
+ * every sixteenth. `cooperative`: all blocks are there at once. `switches` counts atomic and volatile accesses.
+ * `chosen`: the numbers of the blocks to run, in place of all; each is left after `most_accesses` accesses. */
 struct Launch {
     unsigned grid[3], block[3];
     uint64_t dynamic_shared;
@@ -26,6 +27,8 @@ struct Launch {
     int32_t switching, cooperative;
     uint64_t shared_limit; /* bytes of static and dynamic shared memory together */
     uint64_t switches;
+    const uint64_t* chosen;
+    uint64_t chosen_count, most_accesses;
 };
 
 enum class State : unsigned char { unstarted, ready, at_barrier, at_warp, converging, finished };

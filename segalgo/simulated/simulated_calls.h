@@ -34,6 +34,16 @@ template <class... P> const char* signature(void (*)(P...)) {
     return text;
 }
 
+/* Of chosen blocks: whether one left because it had made as many accesses as it may, which is no fault. */
+inline bool leave_early(Block& mine) {
+    if (!mine.failed || strstr(mine.message, enough_accesses) == nullptr) return false;
+    for (Fiber* fiber : mine.fibers) { free(fiber->stack); delete fiber; }
+    mine.fibers.clear();
+    mine.idle.clear();
+    mine.failed = false;
+    return true;
+}
+
 /* Run all blocks: on up to `os_threads` OS threads at once, or on OS threads that pass a baton.
  * Returns 0, or 1 with the first fault in `message`. */
 inline int run(Launch* launch, void (*kernel)(const void*), const void* arguments) {
@@ -44,12 +54,14 @@ inline int run(Launch* launch, void (*kernel)(const void*), const void* argument
                  (unsigned long long)blocks, (unsigned long long)most_cooperative);
         return 1;
     }
-    std::vector<unsigned> order(blocks);
+    const bool some = launch->chosen_count > 0;
+    const uint64_t count = some ? launch->chosen_count : blocks;
+    std::vector<unsigned> order(some ? 0 : blocks);
     put_in_order(order, launch->order, launch->seed);
     bool in_turns = launch->cooperative != 0;
     SIMULATED_WATCHED(in_turns = true);
-    uint64_t crew_size = launch->cooperative ? blocks : in_turns ? most_at_once : launch->os_threads < 1 ? 1 : launch->os_threads;
-    crew_size = crew_size < blocks ? crew_size : blocks;
+    uint64_t crew_size = launch->cooperative ? blocks : some ? 1 : in_turns ? most_at_once : launch->os_threads < 1 ? 1 : launch->os_threads;
+    crew_size = crew_size < count ? crew_size : count;
     std::unique_ptr<Baton> turns(in_turns ? new Baton(int(crew_size), launch->seed) : nullptr);
     baton = turns.get();
     uint64_t next = 0;
@@ -72,15 +84,18 @@ inline int run(Launch* launch, void (*kernel)(const void*), const void* argument
         SIMULATED_WATCHED(segalgo_watch.pause = pause_here);
         SIMULATED_WATCHED(segalgo_watch.verdict_only = launch->switching != 0);
         SIMULATED_WATCHED(segalgo_watch.shared_limit = launch->shared_limit);
+        SIMULATED_WATCHED(segalgo_watch.most_accesses = some ? launch->most_accesses : ~uint64_t(0));
         SIMULATED_WATCHED(segalgo_watch_run(reinterpret_cast<const void*>(kernel)));
         SIMULATED_PROFILED(segalgo_profile.fail = [](const char* text) { fail("%s", text); });
         SIMULATED_PROFILED(segalgo_profile.pause = pause_here);
         SIMULATED_PROFILED(segalgo_profile_run(reinterpret_cast<const void*>(kernel), uint32_t(threads)));
         for (;;) {
             const uint64_t k = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
-            if (k >= blocks || __atomic_load_n(&failed, __ATOMIC_RELAXED) || another_failed()) break;
-            SIMULATED_PROFILED(segalgo_profile_block(k, order[k], mine.shared.data(), launch->dynamic_shared));
-            run_block(launch, order[k]);
+            if (k >= count || __atomic_load_n(&failed, __ATOMIC_RELAXED) || another_failed()) break;
+            const uint64_t number = some ? launch->chosen[k] : order[k];
+            SIMULATED_PROFILED(segalgo_profile_block(k, number, mine.shared.data(), launch->dynamic_shared));
+            run_block(launch, number);
+            if (some && leave_early(mine)) continue;
             if (mine.failed) {
                 if (in_turns) baton->failed = true;
                 if (!__atomic_exchange_n(&failed, 1, __ATOMIC_ACQ_REL))

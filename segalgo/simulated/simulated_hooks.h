@@ -24,6 +24,7 @@ __attribute__((visibility("default"))) void segalgo_watch_arrays(int count, cons
     watch::pending.found.clear();
     watch::workers.clear();
     watch::blocks_started = watch::accesses = 0;
+    watch::pages_made = 0;
     watch::flags.clear();
     watch::seen_by_block.clear();
     watch::seen_by_thread.clear();
@@ -48,6 +49,7 @@ void segalgo_watch_run(const void* in_library) {
 void segalgo_watch_block(const void* dynamic_shared, size_t bytes) {
     segalgo_watch.block = ++watch::blocks_started;
     segalgo_watch.barriers = 0;
+    watch::accesses_of_block = 0;
     memset(segalgo_watch.warp_syncs, 0, sizeof segalgo_watch.warp_syncs);
     const unsigned* at = segalgo_watch.place;
     watch::places[segalgo_watch.block] = {at[0], at[1], at[2]};

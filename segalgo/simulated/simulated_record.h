@@ -52,6 +52,11 @@ struct Cell {
 };
 
 constexpr size_t page_cells = 1024;
+/* Arrays of a claimed size are reserved, not filled: what lies so far from one still is an index of it. And the record
+ * of cells ends where it would take more memory than it is worth. */
+constexpr ptrdiff_t near_by = 1 << 20, near_claimed = ptrdiff_t(1) << 36;
+constexpr size_t most_pages = 4000;
+static size_t pages_made = 0;
 
 struct Region {
     std::string name;
@@ -66,7 +71,7 @@ struct Region {
           pages((bytes / unit + page_cells) / page_cells) {}
     Cell& cell(size_t k) {
         auto& page = pages[k / page_cells];
-        if (!page) page.reset(new Cell[page_cells]);
+        if (!page) page.reset(new Cell[page_cells]), pages_made += segalgo_watch.most_accesses != ~uint64_t(0);
         return page[k % page_cells];
     }
 };
@@ -104,6 +109,7 @@ static std::map<uint32_t, Published> seen_by_block;
 static std::map<uint32_t, Published> seen_by_thread; /* of the blocks that run: block * 1024 + thread */
 static std::map<uint32_t, uint32_t> fences_of_block, fences_of_thread;
 static uint32_t accesses = 0;
+static uint64_t accesses_of_block = 0;
 
 static std::vector<Worker> workers;
 static uint32_t blocks_started = 0;
@@ -260,7 +266,7 @@ static void touch(Region& region, Cell& cell, size_t element, const Access& now,
 static void out_of_bounds(const char* at, size_t bytes, uint32_t pc, bool writes) {
     const std::string who = thread_name(segalgo_watch.block, segalgo_watch.thread);
     const Region* nearest = nullptr;
-    ptrdiff_t best = 1 << 20;
+    ptrdiff_t best = segalgo_watch.most_accesses == ~uint64_t(0) ? near_by : near_claimed;
     for (std::vector<Region>* list : {&shared, &arrays})
         for (const Region& region : *list) {
             const ptrdiff_t away = at < region.base ? region.base - at : at + bytes - region.end;
@@ -292,6 +298,10 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
     const uint32_t pc = uint32_t(static_cast<const char*>(caller) - library) - 1;
     if (kind == relaxed || (reads && !unordered_reads.empty() && unordered_reads.count(pc))) segalgo_watch.pause();
     settle();
+    if (++accesses_of_block > segalgo_watch.most_accesses) {
+        segalgo_watch.on = false;
+        segalgo_watch.fail(enough_accesses);
+    }
     pending.bytes = writes && bytes <= sizeof pending.before ? bytes : 0;
     const Access now = {pc, segalgo_watch.barriers, segalgo_watch.warp_syncs[segalgo_watch.thread],
                         ++accesses, uint16_t(segalgo_watch.thread), kind};
@@ -300,7 +310,7 @@ static void access(const void* address, size_t bytes, const void* caller, bool r
         for (Region& region : *list) {
             if (at < region.base || at >= region.end) continue;
             if (at + bytes > region.end) return out_of_bounds(at, bytes, pc, writes);
-            if (segalgo_watch.verdict_only) return;
+            if (segalgo_watch.verdict_only || pages_made > most_pages) return;
             const size_t first = size_t(at - region.base) / region.unit;
             const size_t last = (size_t(at - region.base) + bytes - 1) / region.unit;
             for (size_t k = first; k <= last; k++)

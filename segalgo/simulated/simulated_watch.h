@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What a block says that was left after so many accesses. */
+constexpr const char* enough_accesses = "enough accesses";
+
 #ifdef SIMULATED_WATCH
 /* On what a kernel calls of ours: its own accesses are nobody's business. */
 #define SIMULATED_QUIET __attribute__((no_sanitize("thread")))
@@ -28,6 +31,7 @@ struct SegalgoWatch {
     void (*pause)();                /* before an atomic or volatile access */
     bool verdict_only;              /* threads are switched at atomics: bounds alone are watched */
     uint64_t shared_limit;
+    uint64_t most_accesses; /* of one block, then it is left */
 };
 extern SegalgoWatch segalgo_watch;
 

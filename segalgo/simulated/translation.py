@@ -161,6 +161,25 @@ def _is_in_a_function(before: str) -> bool:
     return any(")" in head and not re.match(r"\s*(?:namespace|extern)\b", head) for head in heads)
 
 
+def dynamic_shared_names(source: str) -> list[str]:
+    """Return the names that dynamic shared memory has in a source, each once."""
+    return list(dict.fromkeys(match[2] for match in DYNAMIC_SHARED.finditer(blanked(source))))
+
+
+def with_memory_for_each(source: str, step: int) -> str:
+    """Return a source in which each name of dynamic shared memory is an array of its own, so many bytes apart."""
+    names = dynamic_shared_names(source)
+
+    def apart(match: re.Match[str]) -> str:
+        whole = f"simulated_shared_{names.index(match[2])}"
+        first = f"extern __shared__ __align__(16) unsigned char {whole}[];"
+        place = f"{whole} + {step * names.index(match[2])}"
+        breaks = "\n" * match[0].count("\n")
+        return f"{first} {match[1]}* const {match[2]} = reinterpret_cast<{match[1]}*>({place});{breaks}"
+
+    return DYNAMIC_SHARED.sub(apart, source)
+
+
 def _with_room(declaration: re.Match[str]) -> str:
     """Return shared variables with room around each, on the same lines."""
     names = (re.match(r"(\w+)\s*(.*)", one.strip(), re.DOTALL) for one in declaration[2].split(","))
@@ -168,6 +187,16 @@ def _with_room(declaration: re.Match[str]) -> str:
         f"SIMULATED_SHARED(SIMULATED_TYPE({declaration[1]}), {name[1]}, {name[2]});" for name in names if name
     )
     return each.replace("\n", " ") + "\n" * declaration[0].count("\n")
+
+
+def body_of(source: str, kernel: str) -> str:
+    """Return a kernel's parameters and body without comments and strings; nothing where it is not found."""
+    plain = blanked(source)
+    for match in re.finditer(rf"\b{re.escape(kernel)}\s*\(", plain):
+        opening, end = plain.find("{", match.end()), plain.find(";", match.end())
+        if opening >= 0 and (end < 0 or opening < end):
+            return plain[match.start() : _closing(plain, opening)]
+    return ""
 
 
 def launch_bounds(source: str, kernel: str) -> str:

@@ -25,6 +25,8 @@ class Watch:
         self._lines: dict[str, str] = {}
         self.findings: list[str] = []
         self.unordered: list[str] = []
+        self.held: Sequence[np.ndarray] = ()
+        """Arrays that a struct among the arguments of the next launch points to."""
 
     @contextmanager
     def over(self, arguments: Sequence[Any], marks: Sequence[np.ndarray] = ()) -> Iterator[None]:
@@ -52,6 +54,7 @@ class Watch:
 
     def _register(self, arguments: Sequence[Any], marks: Sequence[np.ndarray]) -> None:
         arrays = [(k, a) for k, a in enumerate(arguments) if isinstance(a, np.ndarray)]
+        arrays += [(len(arguments) + k, a) for k, a in enumerate(self.held)]
         names = [self._names[k] if k < len(self._names) else f"argument {k}" for k, _ in arrays]
         count = max(len(arrays), 1)
         self._library.segalgo_watch_arrays(

@@ -29,6 +29,7 @@ def check_kernel(
     scratch: Mapping[str, str] | None = None,
     include: Sequence[str | Path] = (),
     defines: Sequence[str] = (),
+    most_elements: int | None = None,
     fix: Mapping[str, Any] | None = None,
     seed: int = 0,
     cases: int = KERNEL_CASES,
@@ -70,6 +71,8 @@ def check_kernel(
         Folders of headers, beside that of the file.
     defines : sequence of str, default ()
         Macros, ``"NAME=VALUE"``.
+    most_elements : int, optional
+        More elements are never handed over: index arithmetic is not tried beyond.
     fix : dict, optional
         Parameters of the operation that the kernel has built in; only cases with these values are made.
     seed, cases, dtypes, ndims
@@ -111,6 +114,7 @@ def check_kernel(
         "scratch": dict(scratch or {}),
         "include": tuple(str(folder) for folder in include),
         "defines": tuple(defines),
+        "most_elements": most_elements,
         "fix": dict(fix or {}),
         "device": device,
     }

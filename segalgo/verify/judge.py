@@ -117,6 +117,11 @@ def _in_other_orders(
     for schedule in range(1, call.schedules):
         attempt = call(case, *CLEAN, schedule=schedule)
         name = call.function.schedule_name(schedule)  # type: ignore[attr-defined]
+        if call.function.has_few_blocks(schedule):  # type: ignore[attr-defined]
+            found = _with_few_blocks(case, call, attempt, wrong)
+            if found:
+                return found, worst, remarks
+            continue
         if attempt.faults:
             return [_renamed(fault, fault.kind, "", f" (threads {name})") for fault in attempt.faults], worst, remarks
         if not attempt.places and not attempt.outputs and first.outputs:
@@ -138,6 +143,17 @@ def _in_other_orders(
     if differ and not wrong and not any("within the bound" in remark for remark in remarks):
         remarks = [*remarks, f"answers differ between orders of threads, within the bound: {_describe(case)}"]
     return wrong, worst, remarks
+
+
+def _with_few_blocks(case: Case, call: Caller, attempt: Attempt, wrong: list[Mismatch]) -> list[Mismatch]:
+    """Return what a grid of one or two blocks shows of a loop that a large grid leaves after its first pass."""
+    alone = call.function.answers_with_few_blocks  # type: ignore[attr-defined]
+    text = "with fewer blocks, whose threads go through the loop several times: "
+    faults = [fault for fault in attempt.faults if alone or fault.kind == "race"]
+    if faults or wrong or not attempt.outputs:
+        return [_renamed(fault, fault.kind, text) for fault in faults]
+    found = compared(case, attempt)[0] if alone else []
+    return [_renamed(one, one.kind, text) for one in found]
 
 
 def with_fresh_numbers(case: Case, call: Caller, first: Attempt) -> list[Mismatch]:

@@ -3,6 +3,7 @@
 import inspect
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from segalgo.verify.cases.recipes import LAYOUTS, chosen_recipes, fits
 from segalgo.verify.cases.shrinking import shrunk
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch, Worst
-from segalgo.verify.judge import UNORDERED, compared, judge, with_fresh_numbers
+from segalgo.verify.judge import compared, judge, with_fresh_numbers
 from segalgo.verify.kernels.expressions import LaunchError
 from segalgo.verify.operation import Recipe
 from segalgo.verify.reports.report import Report
@@ -192,8 +193,8 @@ class _Run:
         self.progress(case.recipe.number, case.recipe.describe())
         wrong, worst, remarks, first = judge(case, self.call)
         self.judged += 1
-        said = any(remark.startswith(UNORDERED) for remark in self.remarks)
-        self.remarks += [remark for remark in remarks if not (said and remark.startswith(UNORDERED))]
+        said = {_subject(remark) for remark in self.remarks}  # once: other cases say the same
+        self.remarks += [remark for remark in remarks if _subject(remark) not in said]
         if not wrong:
             self.worst |= worst
             if len(self.passed) < FRESH:
@@ -260,13 +261,35 @@ class _Run:
                 self.findings = [finding for finding in self.findings if finding.case.recipe.dtype != name]
                 self.uncovered[f"dtype {name} (refused: {of_it[0].message})"] = len(of_it)
 
+    def _name_aliasing(self, function: Any) -> None:
+        """Rename what a kernel does wrong if it is right once its names of dynamic shared memory are apart."""
+        kinds = ("wrong values", "race", "uninitialised shared memory")
+        of_memory = [one for one in self.findings if one.kind in kinds]
+        other = function.with_arrays_apart() if of_memory and hasattr(function, "with_arrays_apart") else None
+        if other is None or len(of_memory) < len(self.findings):
+            return
+        call = Caller(other, "cpu", {})
+        try:
+            if any(judge(one.case, call)[0] for one in of_memory[:3]):
+                return
+        except LaunchError:
+            return
+        text = "two names of dynamic shared memory are one array, and right once they are apart: "
+        self.findings = [replace(one, kind="shared memory aliasing", message=text + one.message) for one in of_memory]
+
     def report(self, function: Any, shrink: bool, setup: str) -> Report:
         """Shrink the strongest finding and put everything together."""
         smallest = None
         self._leave_out_refused_dtypes()
+        self._name_aliasing(function)
         if self.findings:
             first = strongest(self.findings)
             smallest = shrunk(first, self.call) if shrink and not first.after else first
+        if self.passed and hasattr(function, "at_large_sizes") and not self.findings:
+            wrong, remarks = function.at_large_sizes(_of_most_axes(self.passed))
+            self.findings += [Finding.of(_of_most_axes(self.passed), mismatch, self.worst) for mismatch in wrong]
+            self.remarks += remarks
+            smallest = self.findings[0] if self.findings else None
         if self.passed and hasattr(function, "limits"):
             self.remarks += function.limits(self.passed[0])
         left_out = function.left_out() if hasattr(function, "left_out") else []
@@ -288,6 +311,11 @@ class _Run:
             fixed=dict(getattr(function, "fix", {})),
             source=_source_of(function),
         )
+
+
+def _of_most_axes(cases: Sequence[Case]) -> Case:
+    """Return a case whose first axis is a batch, where there is one."""
+    return max(cases, key=lambda case: (0 not in case.recipe.shape, len(case.recipe.shape)))
 
 
 def judged(case: Case, function: Callable[..., Any], after: int = 0, device: str = "cpu") -> list[Mismatch]:
@@ -324,6 +352,11 @@ def judged(case: Case, function: Callable[..., Any], after: int = 0, device: str
     call = Caller(function, device)
     wrong, _, _, first = judge(case, call)
     return wrong or with_fresh_numbers(case, call, first)
+
+
+def _subject(remark: str) -> str:
+    """Return what a remark is about, without the case that it was seen on."""
+    return remark.partition(": ")[0]
 
 
 def _source_of(function: Any) -> str:

@@ -75,6 +75,37 @@ def test_every_method_runs(tmp_path, method):
     assert result.exit_code == 0, result.output
 
 
+@pytest.mark.parametrize("method", segalgo.segmenters.registry.METHODS)
+def test_methods_of_the_registry(tmp_path, method):
+    rng = np.random.default_rng(0)
+    blocks = rng.integers(0, 255, (5, 6, 3), np.uint8)
+    Image.fromarray(np.kron(blocks, np.ones((8, 9, 1), np.uint8))).save(tmp_path / "blocks.png")
+    result = run("segment", tmp_path / "blocks.png", "--method", method, "-o", tmp_path)
+    assert result.exit_code == 0, result.output
+    assert method in result.output
+    assert int(segalgo.read_picture(tmp_path / "blocks" / "labels.png").max()) > 1
+    assert method in run("segment", "--help").output
+
+
+def test_markers_from_a_picture(tmp_path):
+    Image.fromarray(np.repeat(np.array([[0, 200]], np.uint8), 10, 0).repeat(10, 1)).save(tmp_path / "halves.png")
+    markers = np.zeros((10, 20), np.uint8)
+    markers[5, 2], markers[5, 17] = 1, 2
+    Image.fromarray(markers).save(tmp_path / "markers.png")
+    options = ("--method", "watershed", "--markers", tmp_path / "markers.png", "-o", tmp_path)
+    result = run("segment", tmp_path / "halves.png", *options)
+    assert "2 objects (watershed)" in result.output
+    labels = segalgo.read_picture(tmp_path / "halves" / "labels.png")
+    assert labels[0].tolist() == [1] * 10 + [2] * 10
+    refused(run("segment", DATA / "coins.png", *options), "coins.png", "markers has shape (10, 20)")
+    refused(run("segment", DATA / "coins.png", "--markers", tmp_path / "markers.png"), "--markers", "watershed alone")
+    color = ("--method", "watershed", "--markers", DATA / "chelsea.png")
+    refused(run("segment", DATA / "coins.png", *color), "chelsea.png", "expected (H, W) of integers")
+    missing = ("--method", "watershed", "--markers", tmp_path / "none.png")
+    refused(run("segment", DATA / "coins.png", *missing), "none.png")
+    refused(run("segment", DATA / "coins.png", "--method", "watershed", "--window", 5), "--window", "no such option")
+
+
 @pytest.mark.parametrize(
     "name", ["cell.png", "page.png", "retina.jpg", "phantom.png", "hubble_deep_field.jpg", "logo.png"]
 )

@@ -44,6 +44,14 @@ def test_results_stay_below_the_output(tmp_path, name):
     assert not (tmp_path / "q" / "out" / "labels.png").exists()
 
 
+@pytest.mark.parametrize("form", ["labels", "palette", "coco", "yolo", "labelme", "kaggle"])
+def test_a_refusal_leaves_no_folder(tmp_path, form):
+    (tmp_path / "k.csv").write_text("ImageId,EncodedPixels\na,1 3 10 5\n")
+    output = tmp_path / {"coco": "out.json", "kaggle": "out.csv"}.get(form, "out")
+    refused(run("convert", tmp_path / "k.csv", output, "--to", form), "cannot be read as a picture")
+    assert not output.exists()
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_convert_does_not_overwrite_its_input(tmp_path, link):
     (tmp_path / "x").mkdir()

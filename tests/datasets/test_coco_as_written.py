@@ -114,6 +114,10 @@ BAD = {
     "no category": lambda a: a.update(category_id=None),
     "a fraction as category": lambda a: a.update(category_id=1.5),
     "a true category": lambda a: a.update(category_id=True),
+    "crowd as a word": lambda a: a.update(iscrowd="yes"),
+    "crowd 2": lambda a: a.update(iscrowd=2),
+    "crowd -1": lambda a: a.update(iscrowd=-1),
+    "crowd as a list": lambda a: a.update(iscrowd=[]),
 }
 
 
@@ -134,6 +138,21 @@ def test_bad_annotations_are_skipped_and_counted(tmp_path, kind):
     # Where none can be used there is nothing to read.
     with pytest.raises(DatasetError, match=r"annotations\[0\]"):
         open_dataset(write(tmp_path, lambda content: BAD[kind](first(content))))
+
+
+@pytest.mark.parametrize(
+    ("value", "crowd"), [(1, True), (True, True), ("1", True), (1.0, True), ("0", False), ("", False)]
+)
+def test_crowds_as_tools_write_them(tmp_path, value, crowd):
+    sample = open_dataset(write(tmp_path, lambda c: first(c).update(iscrowd=value)))[0]
+    assert (sample.labels == 1).sum() == 100
+    assert sample.instances.max() == int(not crowd)
+
+
+def test_more_categories_than_8_bits_hold(tmp_path):
+    path = write(tmp_path, lambda c: c.update(categories=[{"id": k, "name": str(k)} for k in range(1, 256)]))
+    with pytest.raises(DatasetError, match=r"names 255 categories: expected 1 to 254.*take categories .* out of the"):
+        open_dataset(path)
 
 
 def test_the_command_skips_or_refuses(tmp_path):

@@ -62,14 +62,16 @@ def odd_array(array: np.ndarray, rng: np.random.Generator) -> Any:
             ).astype(array.dtype)
     if kind == 10 and array.dtype.kind in "iu":
         info = np.iinfo(array.dtype)
-        return np.where(rng.random(array.shape) < 0.2, rng.choice([info.min, info.max]), array).astype(array.dtype)
+        return np.where(
+            rng.random(array.shape) < 0.2, rng.choice(np.array([info.min, info.max], array.dtype)), array
+        ).astype(array.dtype)
     return array[tuple(slice(0, int(rng.integers(0, n + 1))) for n in array.shape)]
 
 
 ODD_VALUES: tuple[Any, ...] = (
     None, -1, 0, 1, 2, 3, 7, 2**31, 2**63, 2**64 + 1, 2**70, -(2**63) - 1, 0.5, -0.0, 1e308, 1e-320, np.nan, np.inf,
     -np.inf, "word", "", b"bytes", (), (1,), (2, 3), (1, 2, 3, 4, 5), (0, 0), (-1, 2), (2**40, 2**40), [3, 3], [[1, 2], [3]], True, False,
-    np.float32(2), np.int8(-3), np.uint64(2**64 - 1), np.array(3), np.array([1, 2]), np.array([]), {}, {"a": 1}, 1j, object, np.bool_(True), "3",
+    np.float32(2), np.int8(-3), np.uint64(2**64 - 1), np.array(3), np.array([1, 2]), np.array([]), {}, {"a": 1}, 1j, object(), np.bool_(True), "3",
 )  # fmt: skip
 
 

@@ -138,7 +138,7 @@ def _is_extreme(part: Any) -> bool:
     numbers = np.asarray(part)
     dtype = numbers.dtype if numbers.dtype.kind == "f" and numbers.ndim else np.dtype(np.float32)
     with np.errstate(all="ignore"):
-        sizes = np.abs(numbers.astype(np.float64, copy=False).real)
+        sizes = np.abs(numbers.astype(np.complex128 if numbers.dtype.kind == "c" else np.float64, copy=False))
         limit = float(np.sqrt(np.float64(np.finfo(dtype).max)))
         return bool((~(sizes <= limit) | ((sizes > 0) & (sizes < 1 / limit))).any())
 

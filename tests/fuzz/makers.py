@@ -83,6 +83,16 @@ def _rles(rng: np.random.Generator) -> dict[str, Any]:
     return {"rles": [_rle(rng, shape) for _ in range(int(rng.integers(1, 4)))]}
 
 
+def _scene(rng: np.random.Generator) -> dict[str, Any]:
+    """Return probabilities of some classes, and a picture, grey or of several channels."""
+    shape, classes = tuple(min(n, 13) for n in _shape(rng)), int(rng.integers(1, 10))
+    return {
+        "probabilities": rng.random((classes, *shape)).astype(rng.choice(["f2", "f4", "f8"])),
+        "image": _image(rng, shape if rng.random() < 0.5 else (*shape, 3)),
+        "iterations": int(rng.integers(0, 3)),
+    }
+
+
 def _size_arguments(rng: np.random.Generator) -> dict[str, Any]:
     size = tuple(int(n) for n in rng.integers(1, 30, 2))
     return {
@@ -106,6 +116,7 @@ OF_MATRICES = (
 MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]] = {
     segalgo.bilinear_weight: lambda rng: {"channels": int(rng.integers(1, 4)), "kernel_size": int(rng.integers(1, 6))},
     segalgo.bounding_boxes: lambda rng: {"labels": _labels(rng)},
+    segalgo.dense_crf_steps: _scene,
     segalgo.count_objects: lambda rng: {"labels": _labels(rng)},
     segalgo.describe_objects: lambda rng: {"labels": _labels(rng)},
     segalgo.instances_to_semantic: lambda rng: {
@@ -128,6 +139,13 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
         (segalgo.h_maxima, segalgo.h_minima),
         lambda rng: {"image": _image(rng), "h": float(rng.choice([1, 2.5, 20]))},
     ),
+    segalgo.kmeans_segment: lambda rng: {"image": _image(rng), "n_clusters": int(rng.integers(1, 9))},
+    segalgo.flood_fill: lambda rng: {
+        "image": _image(rng),
+        "seed_point": (0, 0),
+        "new_value": 7,
+        "tolerance": float(rng.integers(0, 60)),
+    },
     segalgo.peak_local_max: lambda rng: {"image": _image(rng), "min_distance": int(rng.integers(0, 4))},
     **dict.fromkeys(
         (segalgo.opening, segalgo.closing, segalgo.white_tophat, segalgo.black_tophat),

@@ -154,6 +154,51 @@ def epilogue(kernels, name, channels, seed=0):
     return (number, 0.0, 6.0, whole_blocks(slope, kernels.BLOCK, 0)), slope, function
 
 
+@pytest.mark.parametrize("way", ["few", "many"])
+@given(
+    st.integers(0, 2**20),
+    st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    st.tuples(st.integers(1, 23), st.integers(1, 23)),
+    st.tuples(st.integers(1, 5), st.integers(1, 5)),
+    st.tuples(*[st.integers(0, 3)] * 4),
+    st.sampled_from(sorted(ENDS)),
+    st.booleans(),
+)
+def test_dilated_winograd(kernels, way, seed, channels, size, dilation, border, end, summed):
+    (top, bottom, left, right), (inputs, outs) = border, channels
+    size = tuple(max(n, 2 * d + 1) for n, d in zip(size, dilation, strict=True))
+    x, weight, bias = numbers(seed, (2, inputs, *size), (outs, inputs, 3, 3), (outs,))
+    wide = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    grid = tuple(n - 2 * d for n, d in zip(wide.shape[2:], dilation, strict=True))
+    finish, slope, activation = epilogue(kernels, end, outs)
+    kept, kernels.FEW_WEIGHT_BYTES = kernels.FEW_WEIGHT_BYTES, {"few": 1 << 40, "many": 0}[way]
+    try:
+        packed = whole_blocks(weight, kernels.BLOCK, 0, 1), whole_blocks(bias, kernels.BLOCK, 0)
+        layer = kernels.Winograd(*packed, finish, 2, size, (top, left), grid, dilation)
+    finally:
+        kernels.FEW_WEIGHT_BYTES = kept
+    (other,) = numbers(seed + 1, (2, outs, *grid))
+    added, source, out = (
+        (to_blocks(kernels, other) if summed else None),
+        to_blocks(kernels, x),
+        blocks(kernels, other.shape),
+    )
+    scratch = np.empty(layer.scratch(2), np.float32)
+    layer.run(kernels.plane_table([source]), out, None, None, scratch, added)
+    rest = ((1, 1), (0, 0), dilation, 1, grid)
+    expected = reference.conv2d(*as_double(wide, weight, bias), *rest) + summed * other.astype(np.float64)
+    # Every remainder modulo the dilation is a picture of its own.
+    bound = np.empty(expected.shape)
+    for i in range(min(dilation[0], grid[0])):
+        for j in range(min(dilation[1], grid[1])):
+            part = np.s_[:, :, i :: dilation[0], j :: dilation[1]]
+            plain = ((1, 1), (0, 0), (1, 1), 1, expected[part].shape[2:])
+            bound[part] = winograd_bound(wide[part], weight, bias, *plain, c=C_PLANNED_WINOGRAD)
+    bound += 4 * np.finfo(np.float32).eps * (np.abs(expected) + np.abs(other) + 1)
+    got = to_planes(kernels, out, outs)
+    assert_within(got, activation(expected, slope.astype(np.float64)), 2 * bound)
+
+
 @pytest.mark.parametrize("depthwise", [False, True])
 @given(
     st.integers(0, 2**20),

@@ -79,7 +79,7 @@ def captured(run, x):
         if isinstance(value, Blocks) and all(b in copies for b in value.buffers):
             found[name] = np.concatenate([planes(b, c) for b, c in zip(value.buffers, value.channels, strict=True)], 1)
         elif isinstance(value, Planes) and value.buffer in copies:
-            found[name] = copies[value.buffer]
+            found[name] = copies[value.buffer].reshape(value.shape)
     return found, logits
 
 

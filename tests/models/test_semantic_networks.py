@@ -10,6 +10,7 @@ from semantic_networks import SMALL, seasoned
 import segalgo
 from segalgo.cli import main
 from segalgo.models import (
+    CRFRNN,
     FCN,
     LRASPP,
     DeepLabV1,
@@ -54,6 +55,7 @@ COUNTS = {
     "fcn16s": (134_346_581 + 512 * 21 + 21 + 441 * (4 * 4 + 32 * 32), lambda: FCN16s()),
     "fcn8s": (134_346_581 + 16_170 + 127_008, lambda: FCN8s()),
     "fcn8s-at-once": (134_346_581 + 16_170 + 127_008, lambda: FCN8sAtOnce()),
+    "crf-rnn": (134_491_103, lambda: CRFRNN(canvas=1)),
     "deeplab-largefov": (20_505_429, lambda: DeepLabV1()),
     "deeplabv2-vgg16-aspp": (37_877_652, lambda: DeepLabV2VGG16()),
     "deeplabv2-resnet101-msc": (44_048_532, lambda: DeepLabV2()),
@@ -116,8 +118,12 @@ def test_maps_of_segformer():
     shapes = shapes_of(SegFormer(), 512, 512)
     for stage, shape in enumerate([(32, 128, 128), (64, 64, 64), (160, 32, 32), (256, 16, 16)]):
         assert shapes[f"segformer.encoder.stage.{stage}.map"] == shape
-    scores = [shapes[f"segformer.encoder.block.{stage}.0.attention.self.scores"] for stage in range(4)]
-    assert scores == [(1, 128**2, 256), (2, 64**2, 256), (5, 32**2, 256), (8, 256, 256)]
+    heads = {
+        entry: [shapes[f"segformer.encoder.block.{stage}.0.attention.self.{entry}.heads"] for stage in range(4)]
+        for entry in ("query", "key")
+    }
+    assert heads["query"] == [(1, 128**2, 32), (2, 64**2, 32), (5, 32**2, 32), (8, 256, 32)]
+    assert heads["key"] == [(1, 256, 32), (2, 256, 32), (5, 256, 32), (8, 256, 32)]
     assert shapes["decode_head.concatenated"] == (1024, 128, 128)
     assert shapes["decode_head.classifier"] == (150, 128, 128)
 
@@ -228,6 +234,20 @@ def test_maps_of_deeplab_on_vgg16():
     ]  # fmt: skip
     assert several["data_conv"][0] == several["pool4_fc"][0] == 128
     assert DeepLabV1().fitting_size(320, 322) == (321, 329)
+
+
+def test_crf_rnn_begins_as_a_potts_model(rng):
+    """Fresh, its last layer is `dense_crf` with weights 3 and 5, of the picture padded to the canvas."""
+    model = CRFRNN(3, 4, (2, 2, 2, 2, 2), 4, iterations=2, canvas=20)
+    x = rng.normal(0, 50, (1, 3, 12, 17)).astype(np.float32)
+    arrays = dict(model.trace(x))
+    padded = np.pad(x[0], ((0, 0), (0, 8), (0, 3)))
+    options = {"spatial_weight": 3, "bilateral_weight": 5, "bilateral_sigma": 160, "color_sigma": 3}
+    expected = segalgo.dense_crf(
+        arrays["score"][0], padded.transpose(1, 2, 0), 2, normalization="after", logits=True, **options
+    )
+    np.testing.assert_allclose(model(x)[0], expected[:, :12, :17], rtol=1e-5, atol=1e-5)
+    assert CRFRNN(3, 4, (2, 2, 2, 2, 2), 4).fitting_size(375, 501) == (500, 501)
 
 
 def test_maps_of_deeplabv2():
@@ -387,7 +407,7 @@ PREPROCESSING = {
         ((104.008, 116.669, 122.675), ("deeplabv1", "deeplabv2-vgg16", "deeplabv2")),
         ((102.93, 111.36, 116.52), ("dilated-voc",)),
         ((72.39, 82.91, 73.16), ("dilated-cityscapes",)),
-        ((103.939, 116.779, 123.68), ("icnet",)),
+        ((103.939, 116.779, 123.68), ("icnet", "crf-rnn")),
     )
     for name in names
 }
@@ -512,7 +532,9 @@ def test_encoders_of_classification_networks(tmp_path, rng):
         load_encoder({}, {})
 
 
-@pytest.mark.parametrize("name", ["fcn8s-at-once", "deeplabv1", "deeplabv2-vgg16", "dilated-voc", "refinenet"])
+@pytest.mark.parametrize(
+    "name", ["fcn8s-at-once", "crf-rnn", "deeplabv1", "deeplabv2-vgg16", "dilated-voc", "refinenet"]
+)
 def test_encoders_by_the_names_of_torchvision(name):
     """VGG16 as it is numbered there, its matrices as far as the network has them; a ResNet without a prefix."""
     trained, fresh = seasoned(SMALL[name]()), SMALL[name]()
@@ -564,6 +586,8 @@ def test_an_architecture_may_be_named(tmp_path):
         (lambda: FCN32s(widths=3), TypeError, "widths=3: expected 5 numbers"),
         (lambda: FCN16s(classifier_channels=0), ValueError, "classifier_channels=0"),
         (lambda: PSPNet(backbone="mobilenet_v3_large"), ValueError, "backbone='mobilenet_v3_large'"),
+        (lambda: CRFRNN(iterations=-1), ValueError, "iterations=-1"),
+        (lambda: CRFRNN(canvas=0), ValueError, "canvas=0"),
         (lambda: DeepLabV1(widths=(1, 2)), ValueError, r"widths=\(1, 2\): expected 5 numbers"),
         (lambda: DeepLabV1(multiscale="yes"), TypeError, "multiscale='yes'"),
         (lambda: DeepLabV2VGG16(classifier_channels=0), ValueError, "classifier_channels=0"),

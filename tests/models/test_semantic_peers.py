@@ -5,7 +5,7 @@ import pytest
 from network_deviation import assert_logits, deviation
 
 import segalgo
-from segalgo.models import FCN, DeepLabV2, DeepLabV3, FCN8s, SegFormer, from_checkpoint, load_encoder
+from segalgo.models import CRFRNN, FCN, DeepLabV2, DeepLabV3, FCN8s, SegFormer, from_checkpoint, load_encoder
 
 pytestmark = pytest.mark.peers
 
@@ -102,6 +102,37 @@ def test_logits_are_those_of_pytorch(name, rng, tmp_path):
     for size in ((64, 96), (45, 61)):
         fitting = ours.fitting_size(*size)
         held_together(ours, theirs, rng.standard_normal((2, ours.in_channels, *fitting), dtype=np.float32))
+
+
+def test_crf_rnn_before_its_matrices_are_trained(rng, tmp_path):
+    """FCN-8s of the port, then pydensecrf with weights 3 and 5, which its fresh matrices are."""
+    import torch
+    from torch_fcn_vgg16 import CaffeFCN
+
+    densecrf = pytest.importorskip("pydensecrf.densecrf")
+    theirs = CaffeFCN(8, (4, 4, 8, 8, 8), 16, 5)
+    theirs.upscore2 = torch.nn.ConvTranspose2d(5, 5, 4, 2)
+    theirs = seasoned(theirs)
+    state = dict(theirs.state_dict())
+    for name, weight in (("spatial_ker_weights", 3), ("bilateral_ker_weights", 5), ("compatibility_matrix", 1)):
+        state[f"crfrnn.{name}"] = weight * torch.eye(5)
+    torch.save(state, tmp_path / "crfasrnn_weights.pth")
+    ours = from_checkpoint(tmp_path / "crfasrnn_weights.pth", canvas=1, iterations=4)
+    assert type(ours) is CRFRNN
+    x = rng.normal(0, 40, (1, 3, 30, 40)).astype(np.float32)
+    with torch.no_grad():
+        logits = theirs(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(dict(ours.trace(x))["score"], logits, atol=1e-4 * np.abs(logits).max())
+    crf = densecrf.DenseCRF2D(40, 30, 5)
+    crf.setUnaryEnergy(np.ascontiguousarray(-logits[0].reshape(5, -1)))
+    places = np.stack(np.meshgrid(np.arange(40), np.arange(30))).reshape(2, -1)
+    features = np.concatenate([places / 160, x[0].reshape(3, -1) / 3]).astype(np.float32)
+    options = {"normalization": densecrf.NormalizationType.NORMALIZE_AFTER}
+    crf.addPairwiseEnergy(np.ascontiguousarray((places / 3).astype(np.float32)), compat=3, **options)
+    crf.addPairwiseEnergy(np.ascontiguousarray(features), compat=5, **options)
+    expected = np.array(crf.inference(4)).reshape(5, 30, 40)
+    got = segalgo.softmax(ours(x)[0], 0)
+    assert np.quantile(np.abs(got - expected), 0.99) < 1e-3
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

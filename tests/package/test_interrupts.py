@@ -79,6 +79,8 @@ SHORT_CALLS = {
     "contacts": lambda image: segalgo.contacts(image),
     "relabel_sequential": lambda image: segalgo.relabel_sequential(image.astype(np.int64) << 40),
     "threshold_sauvola": lambda image: segalgo.threshold_sauvola(image, 501),
+    "watershed by flooding": lambda image: segalgo.watershed(image[::2, ::2], (image[::2, ::2] < 2) * 1),
+    "watershed as a forest": lambda image: segalgo.watershed(image, (image < 2) * 1, method="forest"),
     "find_boundaries": lambda image: segalgo.find_boundaries(image, mode="outer"),
     **{
         f"interpolate {mode}": lambda image, mode=mode: segalgo.interpolate(

@@ -36,6 +36,7 @@ CALLS = {
     "distance_transform": lambda: segalgo.distance_transform(LABELS, return_indices=True),
     "distance_transform city block": lambda: segalgo.distance_transform(VOLUME, metric="cityblock"),
     "watershed": lambda: segalgo.watershed(IMAGE, LABELS * (LABELS % 5 == 0), method="forest"),
+    "dense_crf": lambda: segalgo.dense_crf(np.stack([VOLUME[0], ~VOLUME[0]]).astype(np.float32), IMAGE[:50, :60], 3),
     "confusion_matrix": lambda: segalgo.metrics.confusion_matrix(IMAGE, IMAGE[::-1], 256, None),
     "mask_to_counts": lambda: segalgo.masks.mask_to_counts(np.tile(IMAGE > 120, (2, 2))),
     "rle_to_mask": lambda: segalgo.masks.rle_to_mask({"size": [2100, 1000], "counts": [700] * 3000}),

@@ -119,6 +119,18 @@ def test_a_folder_of_pictures(street):
     assert (street / "results" / "grey" / "classes.csv").exists()
 
 
+def test_blurred_background(street):
+    arguments = ["segment", street / "photo.png", "--model", street / "street.safetensors", "-o", street]
+    result = run(*arguments, "--blur-background", "tree")
+    assert result.exit_code == 0, result.output
+    assert str(street / "photo" / "blurred.png") in result.output
+    picture, labels, blurred = (
+        segalgo.read_picture(path)
+        for path in (street / "photo.png", street / "photo" / "labels.png", street / "photo" / "blurred.png")
+    )
+    np.testing.assert_array_equal(blurred, segalgo.blur_background(picture, labels == 2))
+
+
 def test_refusals(street, tissue):
     model, photo = street / "street.safetensors", street / "photo.png"
     (street / "broken.pth").write_bytes(b"nothing")
@@ -130,6 +142,8 @@ def test_refusals(street, tissue):
         ((photo, "--model", model, "--method", "li"), ["--model and --method exclude each other"]),
         ((photo, "--model", model, "--threshold", 0.5), ["--threshold with --model", "finds no objects"]),
         ((photo, "--model", model, "--min-area", 5), ["--min-area with --model"]),
+        ((photo, "--model", model, "--blur-background", "sea"), ["--blur-background 'sea'", "one of sky, road, tree"]),
+        ((photo, "--blur-background", "sky"), ["--blur-background: expected with --model alone"]),
         ((photo, "--tile", 32), ["--tile and --augment: expected with --model alone"]),
         (
             (photo, "--model", tissue / "tissue.safetensors", "--threshold", 7),

@@ -24,6 +24,7 @@ NOT_VERIFIED = {
     *("blur_background", "legend", "show_confusion", "show_histogram", "show_instances", "show_trace", "side_by_side"),
     *("Instances", "Panoptic", "InstanceRecognizer", "semantic_to_instances", "instances_to_semantic"),
     *("to_panoptic", "bounding_boxes", "count_objects", "describe_objects", "anchors"),
+    "dense_crf_steps",
 }
 
 
@@ -80,9 +81,11 @@ def test_the_first_cases_take_every_choice(name):
 
 
 @pytest.mark.parametrize("name", verify.operations())
-def test_a_short_run_has_more_than_one_block(name):
+def test_a_short_run_has_several_blocks(name):
     """What goes wrong in a second block of 256 threads, or in a second pass of a small grid, needs such a case."""
-    assert max(int(np.prod(recipe.shape)) for recipe in recipes(name, 0, 24)) > 256
+    sizes = [int(np.prod(recipe.shape)) for recipe in recipes(name, 0, 24)]
+    are_boxes = all(recipe.shape[1:] == (4,) for recipe in recipes(name, 0, 24))
+    assert max(sizes) > (256 if are_boxes else 500)
 
 
 def test_a_case_by_its_number_and_changes():

@@ -61,32 +61,38 @@ cdef struct Stripe:
     bint failed
 
 
+# Add the runs of a piece of a line. Everything but the records lies in local variables: records are written through a
+# pointer to int64, after which a compiler would read all else of that type again.
 cdef void _add_runs(const segalgo_runs* runs, int32_t count, int64_t left, const int64_t* at, const Grid* grid,
                     Stripe* stripe) noexcept nogil:
-    cdef int64_t words = 3 * grid.ndim + 1, axis, row, length, first
+    cdef int64_t axes = grid.ndim - 1, words = 3 * axes + 4, width = grid.width, axis, row, length, first
+    cdef int64_t least = stripe.least, most = stripe.most
+    cdef int64_t position[MOST_AXES]
+    cdef int64_t room[MOST_AXES]
+    cdef int64_t* records = stripe.records
     cdef int64_t* record
     cdef int32_t k
+    for axis in range(axes):
+        position[axis], room[axis] = at[axis], grid.shape[axis] - at[axis]
     for k in range(count):
         row = <int64_t> runs.label[k] - 1
         if row < 0:
             continue
-        if row < stripe.least:
-            stripe.least = row
-        if row > stripe.most:
-            stripe.most = row
-        record = stripe.records + row * words
+        least, most = min(least, row), max(most, row)
+        record = records + row * words
         length = runs.start[k + 1] - runs.start[k]
         first = left + runs.start[k]
         record[0] += length
         record += 1
-        for axis in range(grid.ndim - 1):
-            record[0] += length * at[axis]
-            record[1] = max(record[1], at[axis] + 1)
-            record[2] = max(record[2], grid.shape[axis] - at[axis])
+        for axis in range(axes):
+            record[0] += length * position[axis]
+            record[1] = max(record[1], position[axis] + 1)
+            record[2] = max(record[2], room[axis])
             record += 3
         record[0] += length * first + length * (length - 1) // 2
         record[1] = max(record[1], first + length)
-        record[2] = max(record[2], grid.width - first)
+        record[2] = max(record[2], width - first)
+    stripe.least, stripe.most = least, most
 
 
 cdef void _measure_stripe(const void* labels, int64_t itemsize, const char* values, int64_t begin, int64_t end,

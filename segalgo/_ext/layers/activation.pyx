@@ -4,6 +4,8 @@ from cython.parallel cimport prange
 from libc.math cimport log
 from libc.stdint cimport int64_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -66,23 +68,28 @@ cdef void _apply_span(Function function, const real* x, real* output, int64_t co
             output[k] = gelu_tanh_float(x[k]) if real is float else gelu_tanh_double(x[k])
 
 
-cdef void _apply(Function function, const real* x, real* output, int64_t count, real slope) noexcept nogil:
+cdef void _apply(Function function, const real* x, real* output, int64_t count, real slope,
+                 Interruption* watch) noexcept nogil:
     cdef int64_t part
     for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, 4 * CHUNK):
+            continue
         _apply_span(function, x + part * CHUNK, output + part * CHUNK, min(CHUNK, count - part * CHUNK), slope)
 
 
 cdef _cell_by_cell(Function function, cnp.ndarray x, double slope=0):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty(x.size, x.dtype)
     cdef int64_t count = x.size
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     if x.dtype == np.float32:
         with nogil:
-            _apply(function, <const float*> source, <float*> target, count, <float> slope)
+            _apply(function, <const float*> source, <float*> target, count, <float> slope, &watch)
     else:
         with nogil:
-            _apply(function, <const double*> source, <double*> target, count, slope)
+            _apply(function, <const double*> source, <double*> target, count, slope, &watch)
+    end_interruption(&watch)
     return output
 
 
@@ -98,9 +105,11 @@ def leaky_relu(cnp.ndarray x, double negative_slope):
 
 # Parts of up to CHUNK cells of one plane, which share the weight of their channel.
 cdef void _prelu(const real* x, real* output, const real* weight, int64_t planes, int64_t channels,
-                 int64_t cells) noexcept nogil:
+                 int64_t cells, Interruption* watch) noexcept nogil:
     cdef int64_t parts = (cells + CHUNK - 1) // CHUNK, part, first
     for part in prange(planes * parts, schedule="static"):
+        if is_interrupted(watch, min(CHUNK, cells)):
+            continue
         first = part // parts * cells + part % parts * CHUNK
         _apply_span(LEAKY_RELU, x + first, output + first, min(CHUNK, cells - part % parts * CHUNK),
                     weight[part // parts % channels])
@@ -108,6 +117,7 @@ cdef void _prelu(const real* x, real* output, const real* weight, int64_t planes
 
 def prelu(cnp.ndarray x, cnp.ndarray weight):
     """See `segalgo.prelu`."""
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
     cdef int64_t planes = x.shape[0] * x.shape[1], channels = x.shape[1], cells = x.shape[2]
     cdef void* source = cnp.PyArray_DATA(x)
@@ -115,10 +125,12 @@ def prelu(cnp.ndarray x, cnp.ndarray weight):
     cdef void* slopes = cnp.PyArray_DATA(weight)
     if x.dtype == np.float32:
         with nogil:
-            _prelu(<const float*> source, <float*> target, <const float*> slopes, planes, channels, cells)
+            _prelu(<const float*> source, <float*> target, <const float*> slopes, planes, channels, cells, &watch)
     else:
         with nogil:
-            _prelu(<const double*> source, <double*> target, <const double*> slopes, planes, channels, cells)
+            _prelu(<const double*> source, <double*> target, <const double*> slopes, planes, channels, cells,
+                   &watch)
+    end_interruption(&watch)
     return output
 
 
@@ -211,28 +223,35 @@ cdef void _softmax_strip(const real* x, real* output, int64_t n, int64_t inner, 
             output[c * inner + k] = <real> (output[c * inner + k] * total[k])
 
 
-cdef void _softmax(const real* x, real* output, int64_t outer, int64_t n, int64_t inner, bint logarithm) noexcept nogil:
+cdef void _softmax(const real* x, real* output, int64_t outer, int64_t n, int64_t inner, bint logarithm,
+                   Interruption* watch) noexcept nogil:
     cdef int64_t strips = (inner + STRIP - 1) // STRIP, part, first
     if inner == 1:
         for part in prange(outer, schedule="static"):
+            if is_interrupted(watch, 8 * n):
+                continue
             _softmax_row(x + part * n, output + part * n, n, logarithm)
         return
     for part in prange(outer * strips, schedule="static"):
+        if is_interrupted(watch, 8 * n * min(STRIP, inner)):
+            continue
         first = part // strips * n * inner + part % strips * STRIP
         _softmax_strip(x + first, output + first, n, inner, min(STRIP, inner - part % strips * STRIP), logarithm)
 
 
 cdef _along_axis(cnp.ndarray x, bint logarithm):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty((x.shape[0], x.shape[1], x.shape[2]), x.dtype)
     cdef int64_t outer = x.shape[0], n = x.shape[1], inner = x.shape[2]
     cdef void* source = cnp.PyArray_DATA(x)
     cdef void* target = cnp.PyArray_DATA(output)
     if x.dtype == np.float32:
         with nogil:
-            _softmax(<const float*> source, <float*> target, outer, n, inner, logarithm)
+            _softmax(<const float*> source, <float*> target, outer, n, inner, logarithm, &watch)
     else:
         with nogil:
-            _softmax(<const double*> source, <double*> target, outer, n, inner, logarithm)
+            _softmax(<const double*> source, <double*> target, outer, n, inner, logarithm, &watch)
+    end_interruption(&watch)
     return output
 
 

@@ -320,13 +320,17 @@ def _by_rows(cnp.ndarray x, cnp.ndarray weight, cnp.ndarray bias, stride, paddin
     cdef void* offsets = cnp.PyArray_DATA(bias)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef bint single = x.dtype == np.float32
+    cdef Interruption watch = NOT_INTERRUPTED
     for unit in prange(units, nogil=True, schedule="static"):
+        if is_interrupted(&watch, s.channels * s.kh * s.kw * s.oh * s.ow):
+            continue
         if single:
             convolve_plane_float(&s, <const float*> source, <const float*> kernels, <const float*> offsets,
                                  <float*> target, unit)
         else:
             convolve_plane_double(&s, <const double*> source, <const double*> kernels, <const double*> offsets,
                                   <double*> target, unit)
+    end_interruption(&watch)
 
 
 def _transposed_product(weight, groups, row_shifts, row_phases, column_shifts, column_phases, stride, dilation,

@@ -6,6 +6,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
 
@@ -209,64 +210,131 @@ def interpolate_bilinear(cnp.ndarray x, cnp.ndarray rows, cnp.ndarray row_weight
     return output
 
 
-# One input row, weighed into one cell an output column: the columns' windows begin at a.columns[j] and have
-# a.columns[a.ow + j] cells; `taps` weights a column.
-cdef void _filter_columns(const real* row, real* line, const real* weights, int64_t taps, Axes* a) noexcept nogil:
-    cdef int64_t j, b
+# Four input rows, each weighed into one cell an output column: the windows of the columns begin at a.columns[j]
+# and have a.columns[a.ow + j] cells; `taps` weights a column. Four rows at once, since one sum waits for each addition.
+cdef void _filter_columns(const real* rows, real** lines, const real* weights, int64_t taps, Axes* a) noexcept nogil:
+    cdef int64_t j, t, width = a.width
+    cdef const real* cells
+    cdef const real* w
+    cdef real p, q, r, s
+    for j in range(a.ow):
+        cells, w = rows + a.columns[j], weights + j * taps
+        p = q = r = s = 0
+        for t in range(a.columns[a.ow + j]):
+            p += cells[t] * w[t]
+            q += cells[width + t] * w[t]
+            r += cells[2 * width + t] * w[t]
+            s += cells[3 * width + t] * w[t]
+        lines[0][j], lines[1][j], lines[2][j], lines[3][j] = p, q, r, s
+
+
+cdef void _filter_columns_of_row(const real* row, real* line, const real* weights, int64_t taps,
+                                 Axes* a) noexcept nogil:
+    cdef int64_t j, t
     cdef const real* cells
     cdef real total
     for j in range(a.ow):
         cells = row + a.columns[j]
         total = 0
-        for b in range(a.columns[a.ow + j]):
-            total += cells[b] * weights[j * taps + b]
+        for t in range(a.columns[a.ow + j]):
+            total += cells[t] * weights[j * taps + t]
         line[j] = total
 
 
-cdef void _add_weighed(const real* line, real* output, real weight, int64_t count) noexcept nogil:
+# output = the sum of up to 4 lines, each times its weight; `more`: added to what is there. In the order of the lines.
+cdef void _add_weighed(real** lines, const real* weights, int64_t taps, bint more, real* output,
+                       int64_t count) noexcept nogil:
     cdef int64_t j
-    for j in range(count):
-        output[j] += line[j] * weight
+    cdef real total
+    cdef const real* a = lines[0]
+    cdef const real* b = lines[1]
+    cdef const real* c = lines[2]
+    cdef const real* d = lines[3]
+    if taps == 4:
+        for j in range(count):
+            total = output[j] if more else <real> 0
+            output[j] = total + a[j] * weights[0] + b[j] * weights[1] + c[j] * weights[2] + d[j] * weights[3]
+    elif taps == 3:
+        for j in range(count):
+            total = output[j] if more else <real> 0
+            output[j] = total + a[j] * weights[0] + b[j] * weights[1] + c[j] * weights[2]
+    elif taps == 2:
+        for j in range(count):
+            total = output[j] if more else <real> 0
+            output[j] = total + a[j] * weights[0] + b[j] * weights[1]
+    else:
+        for j in range(count):
+            total = output[j] if more else <real> 0
+            output[j] = total + a[j] * weights[0]
 
 
-# Output rows first to last, counted over all planes. Rows whose columns are weighed already are kept, as many as a
-# window has, since neighbouring windows overlap. Returns whether there was memory.
+# The rows of one plane whose columns are weighed already: row r in slot r % slots, which is 3 more than a window has
+# rows, so that three rows beyond a window never take the place of one in it.
+cdef struct Held:
+    int64_t slots
+    int64_t* rows
+
+
+# Weigh the columns of rows r ... r + 3 of a plane, or of row r alone where the plane has no more.
+cdef void _hold_rows(const real* plane, int64_t r, real* lines, Held* held, const real* weights, int64_t taps,
+                     Axes* a) noexcept nogil:
+    cdef real* target[4]
+    cdef int64_t q, slot
+    if r + 4 > a.height:
+        slot = r % held.slots
+        _filter_columns_of_row(plane + r * a.width, lines + slot * a.ow, weights, taps, a)
+        held.rows[slot] = r
+        return
+    for q in range(4):
+        slot = (r + q) % held.slots
+        held.rows[slot] = r + q
+        target[q] = lines + slot * a.ow
+    _filter_columns(plane + r * a.width, target, weights, taps, a)
+
+
+# Output rows first to last, counted over all planes. Neighbouring windows overlap, so rows are held from one to the
+# next. Returns whether there was memory.
 cdef bint _filtered_rows(const real* x, real* output, const real* row_weights, const real* column_weights,
                          int64_t row_taps, int64_t column_taps, int64_t first, int64_t last, Axes* a,
                          Interruption* watch) noexcept nogil:
-    cdef real* lines = <real*> malloc((row_taps * a.ow + 1) * sizeof(real))
-    cdef int64_t* held = <int64_t*> malloc(row_taps * sizeof(int64_t))
-    cdef int64_t k, i, t, row, slot
-    if lines == NULL or held == NULL:
+    cdef Held held
+    held.slots = row_taps + 3
+    held.rows = <int64_t*> malloc(held.slots * sizeof(int64_t))
+    cdef real* lines = <real*> malloc((held.slots * a.ow + 1) * sizeof(real))
+    cdef real* window[4]
+    cdef int64_t k, i, t, q, r, count
+    if lines == NULL or held.rows == NULL:
         free(lines)
-        free(held)
+        free(held.rows)
         return False
-    for slot in range(row_taps):
-        held[slot] = -1
     for k in range(first, last):
         if is_interrupted(watch, (row_taps + column_taps) * a.ow):
             break
         i = k % a.oh
-        for t in range(a.ow):
-            output[k * a.ow + t] = 0
-        for t in range(a.rows[a.oh + i]):
-            row = k // a.oh * a.height + a.rows[i] + t
-            slot = row % row_taps
-            if held[slot] != row:
-                _filter_columns(x + row * a.width, lines + slot * a.ow, column_weights, column_taps, a)
-                held[slot] = row
-            _add_weighed(lines + slot * a.ow, output + k * a.ow, row_weights[i * row_taps + t], a.ow)
+        if k == first or i == 0:
+            for q in range(held.slots):
+                held.rows[q] = -1
+        for t in range(0, a.rows[a.oh + i], 4):
+            count = min(<int64_t> 4, a.rows[a.oh + i] - t)
+            for q in range(4):
+                r = a.rows[i] + t + min(q, count - 1)
+                if held.rows[r % held.slots] != r:
+                    _hold_rows(x + k // a.oh * a.height * a.width, r, lines, &held, column_weights, column_taps, a)
+                window[q] = lines + r % held.slots * a.ow
+            _add_weighed(window, row_weights + i * row_taps + t, count, t > 0, output + k * a.ow, a.ow)
     free(lines)
-    free(held)
+    free(held.rows)
     return True
 
 
 cdef bint _filtered(const real* x, real* output, const real* row_weights, const real* column_weights, int64_t row_taps,
                     int64_t column_taps, int64_t planes, Axes* a, Interruption* watch) noexcept nogil:
+    # The first window of a part is weighed anew, so parts are not small.
     cdef int64_t rows = planes * a.oh, part, failures = 0
-    for part in prange((rows + ROWS_AT_ONCE - 1) // ROWS_AT_ONCE, schedule="static"):
+    cdef int64_t height = max(<int64_t> ROWS_AT_ONCE, min(<int64_t> 128, rows // (8 * omp_get_max_threads())))
+    for part in prange((rows + height - 1) // height, schedule="static"):
         failures += not _filtered_rows(x, output, row_weights, column_weights, row_taps, column_taps,
-                                       part * ROWS_AT_ONCE, min(rows, (part + 1) * ROWS_AT_ONCE), a, watch)
+                                       part * height, min(rows, (part + 1) * height), a, watch)
     return failures == 0
 
 

@@ -3,6 +3,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
@@ -34,9 +35,13 @@ def labels_to_counts(const int32_t[:, ::1] labels, int64_t num_labels):
     cdef int64_t[::1] places, offsets = np.zeros(num_labels + 1, np.int64)
     cdef uint32_t[::1] starts, counts
     cdef int32_t[::1] numbers
+    cdef Interruption watch = NOT_INTERRUPTED
     if size:
         for k in prange(strips, nogil=True, schedule="static", num_threads=threads):
+            if is_interrupted(&watch, STRIP * h):
+                continue
             label_runs_count(&labels[0, 0], h, w, k * STRIP, min(w, (k + 1) * STRIP), &at[0])
+    end_interruption(&watch)
     for j in range(w):
         here = at[j]
         at[j] = runs
@@ -44,7 +49,10 @@ def labels_to_counts(const int32_t[:, ::1] labels, int64_t num_labels):
     starts, numbers = np.empty(runs + 1, np.uint32), np.empty(runs + 1, np.int32)
     if size:
         for k in prange(strips, nogil=True, schedule="static", num_threads=threads):
+            if is_interrupted(&watch, STRIP * h):
+                continue
             label_runs_list(&labels[0, 0], h, w, k * STRIP, min(w, (k + 1) * STRIP), &at[0], &starts[0], &numbers[0])
+    end_interruption(&watch)
     with nogil:
         for k in range(runs):
             if 1 <= numbers[k] <= num_labels:

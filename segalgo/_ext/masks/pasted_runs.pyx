@@ -5,6 +5,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 from libc.string cimport memcpy
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -20,7 +22,7 @@ ctypedef fused real:
 # The counts of one mask: column by column, each from one column of the mask at the column's place. Cells as those of
 # `paste_masks`, to the bit. Returns how many, and the counts; -1 where there was no memory.
 cdef int64_t _runs(const real* mask, const int64_t* corner, int64_t rows, int64_t columns, int64_t height,
-                   int64_t width, real threshold, uint32_t** found) noexcept nogil:
+                   int64_t width, real threshold, uint32_t** found, Interruption* watch) noexcept nogil:
     cdef int64_t left = max(corner[0], <int64_t> 0), right = min(corner[0] + corner[2], width), i, j, k, at
     cdef int64_t top = max(corner[1], <int64_t> 0), bottom = min(corner[1] + corner[3], height)
     cdef int64_t wide = max(right - left, <int64_t> 0), tall = max(bottom - top, <int64_t> 0), runs = 0, last = 0
@@ -49,6 +51,8 @@ cdef int64_t _runs(const real* mask, const int64_t* corner, int64_t rows, int64_
             part_of[i] = <real> parts[wide + i]
             part_of[tall + i] = <real> 1 - part_of[i]  # a plain 1 would make it a double
         for j in range(wide):
+            if is_interrupted(watch, 2 * (rows + tall)):
+                break
             part = <real> parts[j]
             rest = <real> 1 - part
             for k in range(rows):
@@ -88,11 +92,11 @@ cdef int64_t _runs(const real* mask, const int64_t* corner, int64_t rows, int64_
 
 cdef void _runs_of_all(const real* masks, const int64_t* corners, int64_t count, int64_t rows, int64_t columns,
                        int64_t height, int64_t width, double threshold, uint32_t** found,
-                       int64_t* lengths) noexcept nogil:
+                       int64_t* lengths, Interruption* watch) noexcept nogil:
     cdef int64_t k
     for k in prange(count, schedule="dynamic"):
         lengths[k] = _runs(masks + k * rows * columns, corners + 4 * k, rows, columns, height, width,
-                           <real> threshold, found + k)
+                           <real> threshold, found + k, watch)
 
 
 def paste_masks_to_counts(cnp.ndarray masks, cnp.ndarray corners, int64_t height, int64_t width, double threshold):
@@ -104,16 +108,20 @@ def paste_masks_to_counts(cnp.ndarray masks, cnp.ndarray corners, int64_t height
     cdef const void* source = cnp.PyArray_DATA(masks)
     cdef const int64_t* boxes = <const int64_t*> cnp.PyArray_DATA(corners)
     cdef bint narrow = masks.itemsize == 4
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef uint32_t** found = <uint32_t**> calloc(n + 1, sizeof(uint32_t*))
     if found == NULL:
         raise MemoryError("paste_masks_to_rles: no memory for the counts")
     with nogil:
         if narrow:
-            _runs_of_all(<const float*> source, boxes, n, rows, columns, height, width, threshold, found, length)
+            _runs_of_all(<const float*> source, boxes, n, rows, columns, height, width, threshold, found, length,
+                         &watch)
         else:
-            _runs_of_all(<const double*> source, boxes, n, rows, columns, height, width, threshold, found, length)
+            _runs_of_all(<const double*> source, boxes, n, rows, columns, height, width, threshold, found, length,
+                         &watch)
     offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 0))]).astype(np.int64)
     try:
+        end_interruption(&watch)
         if n and lengths.min() < 0:
             raise MemoryError("paste_masks_to_rles: no memory for the counts")
         counts = np.empty(offsets[n], np.uint32)

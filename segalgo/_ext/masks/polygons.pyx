@@ -5,6 +5,8 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport llabs
 from libc.string cimport memchr, memset
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -47,15 +49,21 @@ def fill_rings(const double[:, ::1] points, const int64_t[::1] offsets, int64_t 
     cdef cnp.ndarray mask = np.zeros((height, width), np.uint8)
     cdef uint8_t* cells = <uint8_t*> cnp.PyArray_DATA(mask)
     cdef int64_t r, k, after
+    cdef Interruption watch = NOT_INTERRUPTED
     if height * width == 0:
         return mask
     with nogil:
         for r in range(offsets.shape[0] - 1):
             for k in range(offsets[r], offsets[r + 1]):
+                if is_interrupted(&watch, 10 * height):
+                    break
                 after = k + 1 if k + 1 < offsets[r + 1] else offsets[r]
                 _mark_edge(points[k, 0], points[k, 1], points[after, 0], points[after, 1], height, width, cells)
         for k in range(height):
+            if is_interrupted(&watch, width):
+                break
             _fill_row(cells + k * width, width)
+    end_interruption(&watch)
     return mask
 
 
@@ -109,6 +117,7 @@ def coco_counts(const double[:, ::1] points, int64_t height, int64_t width):
     cdef int64_t n = points.shape[0], k, after, m, at = 0, total = 0, size = height * width
     cdef int64_t[:, ::1] corners = np.empty((n, 2), np.int64)
     cdef uint32_t[::1] places, changes
+    cdef Interruption watch = NOT_INTERRUPTED
     for k in range(n):
         corners[k, 0] = <int64_t> (5 * points[k, 0] + 0.5)
         corners[k, 1] = <int64_t> (5 * points[k, 1] + 0.5)
@@ -117,9 +126,12 @@ def coco_counts(const double[:, ::1] points, int64_t height, int64_t width):
         total += _edge_changes(corners[k, 0], corners[k, 1], corners[after, 0], corners[after, 1], height, width, NULL)
     places = np.empty(total + 1, np.uint32)
     for k in range(n):
+        if is_interrupted(&watch, 10 * width):
+            break
         after = k + 1 if k + 1 < n else 0
         at += _edge_changes(corners[k, 0], corners[k, 1], corners[after, 0], corners[after, 1], height, width,
                             &places[at])
+    end_interruption(&watch)
     places[total] = <uint32_t> size
     np.asarray(places)[:total].sort()
     # An even number of changes at one place is none; what remains are the ends of runs, turned into lengths.

@@ -3,6 +3,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
 import numpy as np
@@ -76,12 +77,12 @@ cdef void _count_chunk(const Labels* target, const Labels* prediction, int64_t f
 
 
 cdef void _count(const Labels* target, const Labels* prediction, int64_t size, uint32_t classes, int64_t parts,
-                 int64_t* counts, int tables) noexcept nogil:
+                 int64_t* counts, int tables, Interruption* watch) noexcept nogil:
     cdef int64_t part, first, last, cells = (classes + 2) * (<int64_t> classes + 1) * tables
     for part in prange(parts, schedule="static"):
         first = size * part // parts
         last = size * (part + 1) // parts
-        while first < last:
+        while first < last and not is_interrupted(watch, 2 * CHUNK):
             _count_chunk(target, prediction, first, min(<int64_t> CHUNK, last - first), classes, counts + part * cells,
                          tables)
             first = first + CHUNK
@@ -91,13 +92,15 @@ def confusion_matrix(target, prediction, num_classes, ignore_index):
     """See `segalgo.reference.metrics.confusion`. Scratch: 8 to 32 bytes a cell of the matrix and thread."""
     cdef Labels x = _labels(target, num_classes, ignore_index), y = _labels(prediction, num_classes, None)
     cdef int64_t size = target.size, classes = num_classes, cells = (classes + 2) * (classes + 1)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int tables = 4 if classes <= FOUR_TABLES else 1
     # Tables for each thread, as long as they are small beside the labels.
     cdef int64_t parts = max(1, min(<int64_t> omp_get_max_threads(), size // (cells * tables + 4096)))
     cdef cnp.ndarray counters = np.zeros((parts, tables, classes + 2, classes + 1), np.int64)
     cdef int64_t* counts = <int64_t*> cnp.PyArray_DATA(counters)
     with nogil:
-        _count(&x, &y, size, <uint32_t> classes, parts, counts, tables)
+        _count(&x, &y, size, <uint32_t> classes, parts, counts, tables, &watch)
+    end_interruption(&watch)
     table = counters[0, 0] if parts * tables == 1 else counters.sum(axis=(0, 1))
     matrix = np.ascontiguousarray(table[:classes, :classes])
     return matrix, int(table.sum() - table[classes].sum() - matrix.sum())

@@ -3,6 +3,8 @@ from cython.parallel cimport prange
 from libc.math cimport fmax, fmin
 from libc.stdint cimport int64_t, uint8_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cdef enum:
@@ -16,12 +18,14 @@ cdef int64_t[::1] _starts(const int64_t[::1] first, const int64_t[::1] other_fir
 
 
 cdef void _box_ious(const double* boxes, const double* others, const uint8_t* crowd, int64_t n, int64_t m,
-                    double* ious) noexcept nogil:
+                    double* ious, Interruption* watch) noexcept nogil:
     cdef int64_t k, p
     cdef double width, height, common, area
     cdef const double* a
     cdef const double* b
     for k in range(n):
+        if is_interrupted(watch, 3 * m):
+            return
         a = boxes + 4 * k
         area = a[2] * a[3]
         for p in range(m):
@@ -39,22 +43,27 @@ def grouped_box_ious(const double[:, ::1] boxes, const double[:, ::1] others, co
     """See `segalgo.reference.metrics.detections.grouped_box_ious`."""
     cdef int64_t[::1] at = _starts(first, other_first)
     cdef int64_t groups = first.shape[0] - 1, g
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef double[::1] ious = np.empty(at[groups] + 1)
     for g in prange(groups, nogil=True, schedule="static"):
         if at[g + 1] > at[g]:
             _box_ious(&boxes[first[g], 0], &others[other_first[g], 0], &crowd[other_first[g]],
-                      first[g + 1] - first[g], other_first[g + 1] - other_first[g], &ious[at[g]])
+                      first[g + 1] - first[g], other_first[g + 1] - other_first[g], &ious[at[g]], &watch)
+    end_interruption(&watch)
     return np.asarray(ious)[:at[groups]]
 
 
 # One group at one threshold. `order` has the objects that count before those that are ignored; `taken` is scratch.
 cdef void _match(const double* ious, const uint8_t* ignored, const uint8_t* crowd, const int64_t* order, int64_t n,
-                 int64_t m, double threshold, uint8_t* taken, uint8_t* flags) noexcept nogil:
+                 int64_t m, double threshold, uint8_t* taken, uint8_t* flags,
+                 Interruption* watch) noexcept nogil:
     cdef int64_t k, p, o, found
     cdef double best
     for p in range(m):
         taken[p] = False
     for k in range(n):
+        if is_interrupted(watch, 3 * m):
+            return
         best = fmin(threshold, 1 - 1e-10)
         found = -1
         for p in range(m):
@@ -74,7 +83,8 @@ cdef void _match(const double* ious, const uint8_t* ignored, const uint8_t* crow
 
 cdef void _match_group(const double* ious, int64_t n, int64_t m, const double* areas, const double* other_areas,
                        const uint8_t* crowd, const double* thresholds, int64_t steps, double low, double high,
-                       int64_t* order, uint8_t* taken, uint8_t* ignored, uint8_t* flags, int64_t row) noexcept nogil:
+                       int64_t* order, uint8_t* taken, uint8_t* ignored, uint8_t* flags, int64_t row,
+                       Interruption* watch) noexcept nogil:
     cdef int64_t k, p, t, last = 0
     for p in range(m):
         ignored[p] = crowd[p] or other_areas[p] < low or other_areas[p] > high
@@ -87,7 +97,7 @@ cdef void _match_group(const double* ious, int64_t n, int64_t m, const double* a
             order[last] = p
             last += 1
     for t in range(steps):
-        _match(ious, ignored, crowd, order, n, m, thresholds[t], taken, flags + t * row)
+        _match(ious, ignored, crowd, order, n, m, thresholds[t], taken, flags + t * row, watch)
         for k in range(n):
             if not flags[t * row + k] & MATCHED and (areas[k] < low or areas[k] > high):
                 flags[t * row + k] |= IGNORED
@@ -98,6 +108,7 @@ def match_groups(const double[::1] ious, const int64_t[::1] first, const int64_t
                  const double[::1] thresholds, const double[:, ::1] ranges):
     """See `segalgo.reference.metrics.detections.match_groups`. Scratch: 9 bytes an object."""
     cdef int64_t n = areas.shape[0], m = other_areas.shape[0], groups = first.shape[0] - 1, g, a, d, o
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t steps = thresholds.shape[0], count = ranges.shape[0]
     cdef int64_t[::1] at = _starts(first, other_first)
     # One cell more than needed, so that each group has an address, also an empty one.
@@ -115,7 +126,8 @@ def match_groups(const double[::1] ious, const int64_t[::1] first, const int64_t
             for a in range(count):
                 _match_group(table + at[g], first[g + 1] - d, other_first[g + 1] - o, sizes + d, other_sizes + o,
                              crowds + o, &thresholds[0], steps, ranges[a, 0], ranges[a, 1], &order[o], &taken[o],
-                             &ignored[a * m + o], &flags[a * steps * n + d], n)
+                             &ignored[a * m + o], &flags[a * steps * n + d], n, &watch)
+    end_interruption(&watch)
     return (np.asarray(flags)[:count * steps * n].reshape(count, steps, n),
             np.asarray(ignored)[:count * m].reshape(count, m))
 

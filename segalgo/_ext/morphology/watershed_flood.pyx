@@ -4,6 +4,8 @@ from libc.math cimport sqrt
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport free
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -70,7 +72,7 @@ cdef bint on_line(const label_cell* labels, int64_t place, label_cell label, con
 # Flooding with a priority queue (Meyer 1991), with the order of work of scikit-image: markers enter in row order, each
 # cell puts its neighbours in by growing distance, ages count them. A plain flood labels a cell as it enters, once; a
 # compact one (Neubert and Protzel 2014) and one with lines as it leaves, so that it may wait several times.
-cdef int run_flood(label_cell* labels, const Flood* flood) noexcept nogil:
+cdef int run_flood(label_cell* labels, const Flood* flood, Interruption* watch) noexcept nogil:
     cdef segalgo_queue queue
     cdef segalgo_waiting cell, entering
     cdef int64_t place, n
@@ -87,6 +89,8 @@ cdef int run_flood(label_cell* labels, const Flood* flood) noexcept nogil:
             entering.place = entering.source = place
             failed |= segalgo_push(&queue, entering)
     while queue.count > 0 and not failed:
+        if is_interrupted(watch, 100):
+            break
         cell = segalgo_pop(&queue)
         if late:
             if labels[cell.place] != 0 and cell.place != cell.source:
@@ -118,6 +122,7 @@ def watershed_flood(image, markers, offsets, mask, compactness, watershed_line):
     cdef Flood flood
     cdef cnp.ndarray altitudes, labels, inside, steps
     cdef int64_t axis, step = 1, itemsize = markers.itemsize
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int failed
     cdef void* cells
     margin = np.abs(offsets).max(0, initial=0)
@@ -139,13 +144,14 @@ def watershed_flood(image, markers, offsets, mask, compactness, watershed_line):
     cells = cnp.PyArray_DATA(labels)
     with nogil:
         if itemsize == 1:
-            failed = run_flood(<uint8_t*> cells, &flood)
+            failed = run_flood(<uint8_t*> cells, &flood, &watch)
         elif itemsize == 2:
-            failed = run_flood(<uint16_t*> cells, &flood)
+            failed = run_flood(<uint16_t*> cells, &flood, &watch)
         elif itemsize == 4:
-            failed = run_flood(<uint32_t*> cells, &flood)
+            failed = run_flood(<uint32_t*> cells, &flood, &watch)
         else:
-            failed = run_flood(<uint64_t*> cells, &flood)
+            failed = run_flood(<uint64_t*> cells, &flood, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("watershed: no memory for the queue of cells")
     inner = tuple(slice(m, n - m) for m, n in zip(margin, (<object> labels).shape, strict=True))

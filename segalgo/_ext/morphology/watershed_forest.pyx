@@ -4,6 +4,8 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, malloc, realloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -67,9 +69,11 @@ cdef inline int64_t first_of(int64_t line, const Grid* grid) noexcept nogil:
     return place
 
 
-cdef void read_narrow(const narrow* image, uint32_t* keys, const Grid* grid) noexcept nogil:
+cdef void read_narrow(const narrow* image, uint32_t* keys, const Grid* grid, Interruption* watch) noexcept nogil:
     cdef int64_t line, at, k
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for k in range(grid.width):
             if narrow is float:
@@ -80,9 +84,11 @@ cdef void read_narrow(const narrow* image, uint32_t* keys, const Grid* grid) noe
                 keys[at + k] = image[line * grid.width + k]
 
 
-cdef void read_wide(const wide* image, uint64_t* keys, const Grid* grid) noexcept nogil:
+cdef void read_wide(const wide* image, uint64_t* keys, const Grid* grid, Interruption* watch) noexcept nogil:
     cdef int64_t line, at, k
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for k in range(grid.width):
             if wide is double:
@@ -93,9 +99,12 @@ cdef void read_wide(const wide* image, uint64_t* keys, const Grid* grid) noexcep
                 keys[at + k] = image[line * grid.width + k]
 
 
-cdef void read_states(const label_cell* markers, const uint8_t* mask, uint8_t* states, const Grid* grid) noexcept nogil:
+cdef void read_states(const label_cell* markers, const uint8_t* mask, uint8_t* states, const Grid* grid,
+                      Interruption* watch) noexcept nogil:
     cdef int64_t line, at, k, p
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for k in range(grid.width):
             p = line * grid.width + k
@@ -103,9 +112,12 @@ cdef void read_states(const label_cell* markers, const uint8_t* mask, uint8_t* s
 
 
 # The first round of Boruvka: the least edge of a cell leads to its least neighbour, whichever of both is higher.
-cdef void join_least(const key* keys, const uint8_t* states, int32_t* parent, const Grid* grid) noexcept nogil:
+cdef void join_least(const key* keys, const uint8_t* states, int32_t* parent, const Grid* grid,
+                     Interruption* watch) noexcept nogil:
     cdef int64_t line, p, n, q, least, at
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for p in range(at, at + grid.width):
             least = p
@@ -133,10 +145,12 @@ cdef inline int32_t root_of(const int32_t* parent, int32_t cell) noexcept nogil:
 
 
 # Shortens the way of every cell to its root. Threads meet in a cell only to write the same root there.
-cdef void flatten(int32_t* parent, const uint8_t* states, const Grid* grid) noexcept nogil:
+cdef void flatten(int32_t* parent, const uint8_t* states, const Grid* grid, Interruption* watch) noexcept nogil:
     cdef int64_t line, p, at
     cdef int32_t root, cell, above
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for p in range(at, at + grid.width):
             if states[p] == OUTSIDE:
@@ -173,12 +187,15 @@ cdef inline int32_t number_of(int32_t* link, int32_t tree) noexcept nogil:
 # The edges between trees of which at most one has a marker, each once, and the root of every tree that they touch;
 # number[root] is the tree's number plus 1. Returns 1 where there is no memory.
 cdef int find_edges(const key* keys, const uint8_t* states, const int32_t* parent, int32_t* number, const Grid* grid,
-                    Edge** edges, int64_t* count, int32_t** roots, int32_t* trees) noexcept nogil:
+                    Edge** edges, int64_t* count, int32_t** roots, int32_t* trees,
+                    Interruption* watch) noexcept nogil:
     cdef int64_t line, p, n, q, room = 0, tree_room = 0, at
     cdef int32_t a, b
     cdef void* larger
     cdef Edge* edge
     for line in range(grid.lines):
+        if is_interrupted(watch, 4 * grid.neighbours * grid.width):
+            return 0
         at = first_of(line, grid)
         for p in range(at, at + grid.width):
             if states[p] == OUTSIDE:
@@ -223,7 +240,7 @@ cdef int find_edges(const key* keys, const uint8_t* states, const int32_t* paren
 # Rounds of Boruvka over the edges that are left: each tree without a marker joins along its least edge. Every round at
 # least halves such trees; edges inside a tree and between two markers are dropped. Then parents point at final roots.
 cdef int join_trees(const key* keys, const uint8_t* states, int32_t* parent, Edge* edges, int64_t count,
-                    const int32_t* roots, int32_t trees) noexcept nogil:
+                    const int32_t* roots, int32_t trees, Interruption* watch) noexcept nogil:
     cdef int32_t* link = <int32_t*> malloc((trees + 1) * sizeof(int32_t))
     cdef int64_t* best = <int64_t*> malloc((trees + 1) * sizeof(int64_t))
     cdef int64_t e, kept
@@ -239,6 +256,8 @@ cdef int join_trees(const key* keys, const uint8_t* states, int32_t* parent, Edg
             best[t] = -1
         kept = 0
         for e in range(count):
+            if e % 1024 == 0 and is_interrupted(watch, 1024 * 20):
+                break
             a = number_of(link, edges[e].a)
             b = number_of(link, edges[e].b)
             if a == b or (states[roots[a]] == MARKER and states[roots[b]] == MARKER):
@@ -251,6 +270,8 @@ cdef int join_trees(const key* keys, const uint8_t* states, int32_t* parent, Edg
             if states[roots[b]] != MARKER and (best[b] < 0 or less(edges + kept, edges + best[b], keys)):
                 best[b] = kept
             kept += 1
+        if is_interrupted(watch, 0):
+            break
         count = kept
         for t in range(trees):
             if best[t] < 0:
@@ -259,36 +280,44 @@ cdef int join_trees(const key* keys, const uint8_t* states, int32_t* parent, Edg
             # Of two trees with one least edge, the one of the smaller number stays a root.
             if best[other] != best[t] or t > other:
                 link[t] = other
-    for t in range(trees):
+    for t in range(trees if not is_interrupted(watch, 0) else 0):
         parent[roots[t]] = roots[number_of(link, t)]
     free(link)
     free(best)
     return 0
 
 
-cdef int grow(const key* keys, const uint8_t* states, int32_t* parent, const Grid* grid) noexcept nogil:
+# The steps end early where the call is interrupted; what follows would read what they left unwritten.
+cdef int grow(const key* keys, const uint8_t* states, int32_t* parent, const Grid* grid,
+              Interruption* watch) noexcept nogil:
     cdef Edge* edges = NULL
     cdef int32_t* roots = NULL
     cdef int32_t* number
     cdef int32_t trees = 0
     cdef int64_t count = 0, line, p, open_cells = 0, at
     cdef int failed = 0
-    join_least(keys, states, parent, grid)
-    flatten(parent, states, grid)
+    join_least(keys, states, parent, grid, watch)
+    if is_interrupted(watch, 0):
+        return 0
+    flatten(parent, states, grid, watch)
+    if is_interrupted(watch, 0):
+        return 0
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for p in range(at, at + grid.width):
             if states[p] == FREE and states[parent[p]] != MARKER:
                 open_cells += 1
-    if open_cells == 0:
+    if open_cells == 0 or is_interrupted(watch, 0):
         return 0
     number = <int32_t*> calloc(grid.size, sizeof(int32_t))
     if number == NULL:
         return 1
-    failed = find_edges(keys, states, parent, number, grid, &edges, &count, &roots, &trees)
+    failed = find_edges(keys, states, parent, number, grid, &edges, &count, &roots, &trees, watch)
     free(number)
-    if not failed:
-        failed = join_trees(keys, states, parent, edges, count, roots, trees)
+    if not failed and not is_interrupted(watch, 0):
+        failed = join_trees(keys, states, parent, edges, count, roots, trees, watch)
     free(edges)
     free(roots)
     return failed
@@ -296,9 +325,11 @@ cdef int grow(const key* keys, const uint8_t* states, int32_t* parent, const Gri
 
 # The cells of a line take the labels of their trees' markers; two look-ups, for a tree that joined another.
 cdef void write_labels(const label_cell* markers, const int64_t* plain, const uint8_t* states, const int32_t* parent,
-                       label_cell* labels, const Grid* grid) noexcept nogil:
+                       label_cell* labels, const Grid* grid, Interruption* watch) noexcept nogil:
     cdef int64_t line, k, at, root, axis, rest, place
     for line in prange(grid.lines, schedule="static"):
+        if is_interrupted(watch, 4 * grid.width):
+            continue
         at = first_of(line, grid)
         for k in range(grid.width):
             labels[line * grid.width + k] = 0
@@ -351,51 +382,55 @@ def watershed_forest(cnp.ndarray image, cnp.ndarray markers, offsets, cnp.ndarra
     keys = np.empty(grid.size, np.uint64 if image.itemsize == 8 else np.uint32)
     states, parent = np.zeros(grid.size, np.uint8), np.empty(grid.size, np.int32)
     k, s, up = cnp.PyArray_DATA(keys), <uint8_t*> cnp.PyArray_DATA(states), <int32_t*> cnp.PyArray_DATA(parent)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int kind = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "uint64", "int64",
                      "float64").index(image.dtype.name)
     cdef int64_t itemsize = markers.itemsize
     with nogil:
         if kind == 0:
-            read_narrow(<const uint8_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const uint8_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 1:
-            read_narrow(<const int8_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const int8_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 2:
-            read_narrow(<const uint16_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const uint16_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 3:
-            read_narrow(<const int16_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const int16_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 4:
-            read_narrow(<const uint32_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const uint32_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 5:
-            read_narrow(<const int32_t*> x, <uint32_t*> k, &grid)
+            read_narrow(<const int32_t*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 6:
-            read_narrow(<const float*> x, <uint32_t*> k, &grid)
+            read_narrow(<const float*> x, <uint32_t*> k, &grid, &watch)
         elif kind == 7:
-            read_wide(<const uint64_t*> x, <uint64_t*> k, &grid)
+            read_wide(<const uint64_t*> x, <uint64_t*> k, &grid, &watch)
         elif kind == 8:
-            read_wide(<const int64_t*> x, <uint64_t*> k, &grid)
+            read_wide(<const int64_t*> x, <uint64_t*> k, &grid, &watch)
         else:
-            read_wide(<const double*> x, <uint64_t*> k, &grid)
+            read_wide(<const double*> x, <uint64_t*> k, &grid, &watch)
         if itemsize == 1:
-            read_states(<const uint8_t*> m, inside, s, &grid)
+            read_states(<const uint8_t*> m, inside, s, &grid, &watch)
         elif itemsize == 2:
-            read_states(<const uint16_t*> m, inside, s, &grid)
+            read_states(<const uint16_t*> m, inside, s, &grid, &watch)
         elif itemsize == 4:
-            read_states(<const uint32_t*> m, inside, s, &grid)
+            read_states(<const uint32_t*> m, inside, s, &grid, &watch)
         else:
-            read_states(<const uint64_t*> m, inside, s, &grid)
-        if kind < 7:
-            failed = grow(<const uint32_t*> k, s, up, &grid)
+            read_states(<const uint64_t*> m, inside, s, &grid, &watch)
+        if is_interrupted(&watch, 0):
+            failed = 0
+        elif kind < 7:
+            failed = grow(<const uint32_t*> k, s, up, &grid, &watch)
         else:
-            failed = grow(<const uint64_t*> k, s, up, &grid)
-        if not failed:
+            failed = grow(<const uint64_t*> k, s, up, &grid, &watch)
+        if not failed and not is_interrupted(&watch, 0):
             if itemsize == 1:
-                write_labels(<const uint8_t*> m, plain, s, up, <uint8_t*> out, &grid)
+                write_labels(<const uint8_t*> m, plain, s, up, <uint8_t*> out, &grid, &watch)
             elif itemsize == 2:
-                write_labels(<const uint16_t*> m, plain, s, up, <uint16_t*> out, &grid)
+                write_labels(<const uint16_t*> m, plain, s, up, <uint16_t*> out, &grid, &watch)
             elif itemsize == 4:
-                write_labels(<const uint32_t*> m, plain, s, up, <uint32_t*> out, &grid)
+                write_labels(<const uint32_t*> m, plain, s, up, <uint32_t*> out, &grid, &watch)
             else:
-                write_labels(<const uint64_t*> m, plain, s, up, <uint64_t*> out, &grid)
+                write_labels(<const uint64_t*> m, plain, s, up, <uint64_t*> out, &grid, &watch)
+    end_interruption(&watch)
     if failed:
         raise MemoryError("watershed: no memory for the edges between trees")
     return labels

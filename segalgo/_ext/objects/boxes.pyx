@@ -4,9 +4,14 @@ from cython.parallel cimport prange
 from libc.math cimport exp, expf, log, logf
 from libc.stdint cimport int64_t, uint8_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
+
+cdef enum:
+    CHUNK = 1024  # boxes that one thread encodes or decodes at a time
 
 ctypedef fused real:
     float
@@ -31,9 +36,11 @@ cdef void _overlaps(const real* box, const real* others, const uint8_t* crowd, r
 
 
 cdef void _box_iou(const real* boxes, const real* others, const uint8_t* crowd, real one, int64_t rows, int64_t n,
-                   real* output) noexcept nogil:
+                   real* output, Interruption* watch) noexcept nogil:
     cdef int64_t i
     for i in prange(rows, schedule="static"):
+        if is_interrupted(watch, 2 * n):
+            continue
         _overlaps(boxes + 4 * i, others, crowd, one, n, output + i * n)
 
 
@@ -51,12 +58,15 @@ def box_iou(cnp.ndarray boxes, cnp.ndarray others, cnp.ndarray crowd, plus_one):
     cdef const uint8_t* flags = <const uint8_t*> cnp.PyArray_DATA(crowd)
     cdef void* target = cnp.PyArray_DATA(output)
     cdef double more = plus_one
+    cdef Interruption watch = NOT_INTERRUPTED
     if boxes.dtype == np.float32:
         with nogil:
-            _box_iou(<const float*> first, <const float*> second, flags, <float> more, rows, n, <float*> target)
+            _box_iou(<const float*> first, <const float*> second, flags, <float> more, rows, n, <float*> target,
+                     &watch)
     else:
         with nogil:
-            _box_iou(<const double*> first, <const double*> second, flags, more, rows, n, <double*> target)
+            _box_iou(<const double*> first, <const double*> second, flags, more, rows, n, <double*> target, &watch)
+    end_interruption(&watch)
     return output
 
 
@@ -74,20 +84,29 @@ cdef inline real _exp(real a) noexcept nogil:
         return exp(a)
 
 
-# One row: shift of the centers in units of the anchor's size, and logarithm of the ratio of sizes.
-cdef void _encode(const real* boxes, const real* anchors, const real* weights, int64_t n, real* output) noexcept nogil:
-    cdef int64_t k, axis
+# Rows `first` to `last`: shift of the centers in units of the anchor's size, and logarithm of the ratio of sizes.
+cdef void _encode_rows(const real* boxes, const real* anchors, const real* weights, int64_t first, int64_t last,
+                       real* output) noexcept nogil:
+    cdef int64_t row, k, axis
     cdef real size, anchor_size, center, anchor_center
-    for k in prange(4 * n, schedule="static"):
-        axis = k & 1
-        if k & 2:
+    for row in range(first, last):
+        for axis in range(2):
+            k = 4 * row + axis
+            size = boxes[k + 2] - boxes[k]
+            anchor_size = anchors[k + 2] - anchors[k]
+            center = boxes[k] + size / 2
+            anchor_center = anchors[k] + anchor_size / 2
+            output[k] = weights[axis] * (center - anchor_center) / anchor_size
+            output[k + 2] = weights[axis + 2] * _log(size / anchor_size)
+
+
+cdef void _encode(const real* boxes, const real* anchors, const real* weights, int64_t n, real* output,
+                  Interruption* watch) noexcept nogil:
+    cdef int64_t part
+    for part in prange((n + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, 40 * CHUNK):
             continue
-        size = boxes[k + 2] - boxes[k]
-        anchor_size = anchors[k + 2] - anchors[k]
-        center = boxes[k] + size / 2
-        anchor_center = anchors[k] + anchor_size / 2
-        output[k] = weights[axis] * (center - anchor_center) / anchor_size
-        output[k + 2] = weights[axis + 2] * _log(size / anchor_size)
+        _encode_rows(boxes, anchors, weights, part * CHUNK, min(n, (part + 1) * CHUNK), output)
 
 
 def encode_boxes(cnp.ndarray boxes, cnp.ndarray anchors, cnp.ndarray weights):
@@ -97,24 +116,26 @@ def encode_boxes(cnp.ndarray boxes, cnp.ndarray anchors, cnp.ndarray weights):
     cdef const void* first = cnp.PyArray_DATA(boxes)
     cdef const void* second = cnp.PyArray_DATA(anchors)
     cdef const void* third = cnp.PyArray_DATA(weights)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef void* target = cnp.PyArray_DATA(output)
     if boxes.dtype == np.float32:
         with nogil:
-            _encode(<const float*> first, <const float*> second, <const float*> third, n, <float*> target)
+            _encode(<const float*> first, <const float*> second, <const float*> third, n, <float*> target, &watch)
     else:
         with nogil:
-            _encode(<const double*> first, <const double*> second, <const double*> third, n, <double*> target)
+            _encode(<const double*> first, <const double*> second, <const double*> third, n, <double*> target, &watch)
+    end_interruption(&watch)
     return output
 
 
 # Box k of deltas belongs to anchor k // classes.
-cdef void _decode(const real* deltas, const real* anchors, const real* weights, real clip, int64_t n, int64_t classes,
-                  real* output) noexcept nogil:
+cdef void _decode_rows(const real* deltas, const real* anchors, const real* weights, real clip, int64_t first,
+                       int64_t last, int64_t classes, real* output) noexcept nogil:
     cdef int64_t k, axis
     cdef const real* anchor
     cdef const real* delta
     cdef real size, center, half, growth
-    for k in prange(n * classes, schedule="static"):
+    for k in range(first, last):
         anchor = anchors + k // classes * 4
         delta = deltas + 4 * k
         for axis in range(2):
@@ -126,6 +147,15 @@ cdef void _decode(const real* deltas, const real* anchors, const real* weights, 
             output[4 * k + axis + 2] = center + half
 
 
+cdef void _decode(const real* deltas, const real* anchors, const real* weights, real clip, int64_t n, int64_t classes,
+                  real* output, Interruption* watch) noexcept nogil:
+    cdef int64_t part, count = n * classes
+    for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, 40 * CHUNK):
+            continue
+        _decode_rows(deltas, anchors, weights, clip, part * CHUNK, min(count, (part + 1) * CHUNK), classes, output)
+
+
 def decode_boxes(cnp.ndarray deltas, cnp.ndarray anchors, cnp.ndarray weights, clip):
     """See `segalgo.decode_boxes`."""
     cdef cnp.ndarray output = np.empty((<object> deltas).shape, deltas.dtype)
@@ -133,14 +163,16 @@ def decode_boxes(cnp.ndarray deltas, cnp.ndarray anchors, cnp.ndarray weights, c
     cdef const void* first = cnp.PyArray_DATA(deltas)
     cdef const void* second = cnp.PyArray_DATA(anchors)
     cdef const void* third = cnp.PyArray_DATA(weights)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef void* target = cnp.PyArray_DATA(output)
     cdef double most = clip
     if deltas.dtype == np.float32:
         with nogil:
             _decode(<const float*> first, <const float*> second, <const float*> third, <float> most, n, classes,
-                    <float*> target)
+                    <float*> target, &watch)
     else:
         with nogil:
             _decode(<const double*> first, <const double*> second, <const double*> third, most, n, classes,
-                    <double*> target)
+                    <double*> target, &watch)
+    end_interruption(&watch)
     return output

@@ -5,6 +5,8 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
+
 import numpy as np
 
 cnp.import_array()
@@ -99,7 +101,7 @@ cdef bint _search(const real* leaves, const real* nodes, const real* tops, const
 
 # One group: boxes by falling score (order), each with its place in the tree. Returns whether there was memory.
 cdef bint _suppress(const real* boxes, const int64_t* order, const int64_t* places, int64_t n, real one,
-                    real threshold, uint8_t* kept) noexcept nogil:
+                    real threshold, uint8_t* kept, Interruption* watch) noexcept nogil:
     cdef Sizes sizes
     cdef int64_t k, place, leaf, node
     cdef const real* box
@@ -119,6 +121,8 @@ cdef bint _suppress(const real* boxes, const int64_t* order, const int64_t* plac
     _empty(nodes, sizes.nodes, NODE)
     _empty(tops, sizes.tops, NODE)
     for k in range(n):
+        if is_interrupted(watch, 50 + 50 * sizes.tops):
+            break
         box = boxes + 4 * order[k]
         area = (box[2] - box[0] + one) * (box[3] - box[1] + one)
         if _search(leaves, nodes, tops, &sizes, box, area, one, threshold):
@@ -170,13 +174,14 @@ cdef void _keys(const real* boxes, const int64_t* groups, const real* bounds, in
 
 
 cdef bint _suppress_groups(const real* boxes, const int64_t* order, const int64_t* places, const int64_t* starts,
-                           int64_t groups, double one, double threshold, uint8_t* kept) noexcept nogil:
+                           int64_t groups, double one, double threshold, uint8_t* kept,
+                           Interruption* watch) noexcept nogil:
     cdef int64_t g, failures = 0
     if groups == 1:
-        return _suppress(boxes, order, places, starts[1], <real> one, <real> threshold, kept)
+        return _suppress(boxes, order, places, starts[1], <real> one, <real> threshold, kept, watch)
     for g in prange(groups, schedule="dynamic"):
         failures += not _suppress(boxes, order + starts[g], places, starts[g + 1] - starts[g], <real> one,
-                                  <real> threshold, kept)
+                                  <real> threshold, kept, watch)
     return failures == 0
 
 
@@ -201,6 +206,7 @@ def nms(cnp.ndarray boxes, cnp.ndarray scores, cnp.ndarray groups, threshold, pl
     cdef const int64_t* place = <const int64_t*> cnp.PyArray_DATA(places)
     cdef uint64_t* key = <uint64_t*> cnp.PyArray_DATA(keys)
     cdef uint8_t* flags = <uint8_t*> cnp.PyArray_DATA(kept)
+    cdef Interruption watch = NOT_INTERRUPTED
     if boxes.dtype == np.float32:
         _keys(<const float*> x, group, <const float*> cnp.PyArray_DATA(bounds), n, key)
     else:
@@ -209,9 +215,10 @@ def nms(cnp.ndarray boxes, cnp.ndarray scores, cnp.ndarray groups, threshold, pl
     places -= starts[groups]
     with nogil:
         if narrow:
-            done = _suppress_groups(<const float*> x, ranked, place, start, count, one, limit, flags)
+            done = _suppress_groups(<const float*> x, ranked, place, start, count, one, limit, flags, &watch)
         else:
-            done = _suppress_groups(<const double*> x, ranked, place, start, count, one, limit, flags)
+            done = _suppress_groups(<const double*> x, ranked, place, start, count, one, limit, flags, &watch)
+    end_interruption(&watch)
     if not done:
         raise MemoryError("nms: no memory for the tree of kept boxes")
     return order[kept.view(np.bool_)[order]]

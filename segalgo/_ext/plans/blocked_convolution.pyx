@@ -26,7 +26,7 @@ cdef extern from "plans/blocked_epilogue.h" nogil:
 
 cdef extern from "plans/blocked_winograd.h" nogil:
     ctypedef struct WinogradLayer:
-        int64_t in_blocks, height, width, top, left
+        int64_t in_blocks, height, width, top, left, dh, dw
         const float** planes
         int64_t out_blocks, oh, ow
         float* out
@@ -151,7 +151,7 @@ cdef Epilogue _epilogue(end) except *:
 
 
 cdef class Winograd:
-    """A 3 x 3 convolution of stride 1 by F(4x4, 3x3), its epilogue, and the max pooling that may follow.
+    """A 3 x 3 convolution of stride 1 by F(4x4, 3x3), its epilogue, and (undilated) the max pooling that may follow.
 
     weight (K, C, 3, 3) and bias (K,) have whole blocks of channels; `end` is the epilogue, as `blocked_epilogue.h` has
     it. Output cell (0, 0) reads the input from (-top, -left) on.
@@ -163,12 +163,13 @@ cdef class Winograd:
     cdef int64_t batch, tile_count, room, private, shared, work
     cdef bint few
 
-    def __init__(self, weight, bias, end, batch, size, corner, output_size):
+    def __init__(self, weight, bias, end, batch, size, corner, output_size, dilation=(1, 1)):
         self.bias, self.end, self.batch = bias, end, batch
         self.output_size = tuple(output_size)
         out_blocks, in_blocks = weight.shape[0] // BLOCK, weight.shape[1] // BLOCK
-        tiles = tuple(_up(n, 4) for n in output_size)
-        self.tile_count = batch * tiles[0] * tiles[1]
+        # Of one remainder modulo the dilation.
+        tiles = tuple(_up(_up(n, d), 4) for n, d in zip(output_size, dilation))
+        self.tile_count = batch * tiles[0] * tiles[1] * dilation[0] * dilation[1]
         self.few = 36 * weight.size // 9 * 4 <= FEW_WEIGHT_BYTES
         self.work = 36 * self.tile_count * weight.shape[0] * weight.shape[1]
         self.weight = _winograd_weights(weight, self.few)
@@ -187,7 +188,7 @@ cdef class Winograd:
         self.g.in_blocks, (self.g.height, self.g.width), (self.g.top, self.g.left) = in_blocks, size, corner
         self.g.out_blocks, (self.g.oh, self.g.ow) = out_blocks, output_size
         self.g.weight, self.g.bias, self.g.end = _floats(self.weight), _floats(bias), _epilogue(end)
-        self.g.tiles_h, self.g.tiles_w = tiles
+        (self.g.tiles_h, self.g.tiles_w), (self.g.dh, self.g.dw) = tiles, dilation
 
     def scratch(self, threads):
         """Return the floats of scratch that this layer needs."""

@@ -1,4 +1,4 @@
-/* Winograd's F(4x4, 3x3) on activations in channel blocks (blocked_vectors.h), stride 1.
+/* Winograd's F(4x4, 3x3) on activations in channel blocks (blocked_vectors.h), stride 1, any dilation.
  *
  * output = A'((G g G') * (B' d B))A for tiles of 4 x 4 outputs (A. Lavin, S. Gray, "Fast Algorithms for Convolutional
  * Neural Networks", CVPR 2016): the 36 places of a transformed tile are 36 independent products of matrices. One
@@ -20,6 +20,7 @@
 
 typedef struct {
     int64_t in_blocks, height, width, top, left; /* row i of the padded picture is row i - top of the picture */
+    int64_t dh, dw;                              /* dilation */
     const float* const* planes;                  /* [picture][block] of the input */
     int64_t out_blocks, oh, ow;
     float* out;              /* (N, out_blocks, oh, ow, LANES), or null where only the pooling is wanted */
@@ -28,20 +29,28 @@ typedef struct {
     int64_t ph, pw;
     const float *weight, *bias;
     Epilogue end;
-    int64_t tiles_h, tiles_w; /* of one picture */
+    int64_t tiles_h, tiles_w; /* of one remainder of one picture */
 } WinogradLayer;
 
+/* A dilated kernel joins rows and columns of one remainder modulo the dilation: these are pictures of their own. Tile
+ * rows are counted through the remainders. */
 typedef struct { int64_t picture, i, j; } Tile;
 
 static inline Tile tile_at(const WinogradLayer* g, int64_t tile) {
-    const Tile found = {tile / (g->tiles_h * g->tiles_w), tile / g->tiles_w % g->tiles_h, tile % g->tiles_w};
+    const int64_t rows = g->dh * g->tiles_h, columns = g->dw * g->tiles_w;
+    const Tile found = {tile / (rows * columns), tile / columns % rows, tile % columns};
     return found;
 }
 
+/* The first output row of a tile row, or column of a tile column: `tiles` of a remainder, `dilation` remainders. */
+static inline int64_t tile_first(int64_t tile, int64_t tiles, int64_t dilation) {
+    return tile / tiles + dilation * 4 * (tile % tiles);
+}
+
 static inline void next_tile(const WinogradLayer* g, Tile* t) {
-    if (++t->j < g->tiles_w) return;
+    if (++t->j < g->dw * g->tiles_w) return;
     t->j = 0;
-    if (++t->i < g->tiles_h) return;
+    if (++t->i < g->dh * g->tiles_h) return;
     t->i = 0;
     t->picture++;
 }
@@ -82,13 +91,13 @@ static inline __attribute__((always_inline)) void blocked_weight(const vector_fl
     out[5 * step] = g[2];
 }
 
-/* B' d B of one tile and block: window points at its first cell, rows `pitch` floats apart. */
-static void blocked_input_tile(const float* window, int64_t pitch, float* target, int64_t place_pitch) {
+/* B' d B of one tile and block: window points at its first cell, rows `pitch` floats apart, columns `step`. */
+static void blocked_input_tile(const float* window, int64_t pitch, int64_t step, float* target, int64_t place_pitch) {
     vector_float half[36];
     for (int v = 0; v < 6; v++) {
         vector_float cell[6];
         _Pragma("GCC unroll 6") for (int u = 0; u < 6; u++)
-            cell[u] = *(const vector_float*)(window + u * pitch + v * LANES);
+            cell[u] = *(const vector_float*)(window + u * pitch + v * step);
         blocked_input(cell, half + v, 6);
     }
     for (int u = 0; u < 6; u++) {
@@ -144,23 +153,27 @@ FUSED_FILE_END
 /* Transformed inputs of tiles [first, last) and blocks [from, to): [place][block][tile][LANES], `room` tiles a block. */
 static void winograd_inputs(const WinogradLayer* g, int64_t first, int64_t last, int64_t from, int64_t to, int64_t room,
                             float* target, int64_t place_pitch) {
-    const int64_t pitch = g->width * LANES;
+    const int64_t pitch = g->dh * g->width * LANES, step = g->dw * LANES;
     for (int64_t block = from; block < to; block++) {
         Tile t = tile_at(g, first);
         for (int64_t tile = first; tile < last; tile++, next_tile(g, &t)) {
             const float* plane = g->planes[t.picture * g->in_blocks + block];
-            const int64_t i = 4 * t.i - g->top, j = 4 * t.j - g->left;
+            const int64_t i = tile_first(t.i, g->tiles_h, g->dh) - g->top;
+            const int64_t j = tile_first(t.j, g->tiles_w, g->dw) - g->left;
             float* into = target + (block * room + tile - first) * LANES;
-            if (i >= 0 && j >= 0 && i + 6 <= g->height && j + 6 <= g->width) {
-                blocked_input_tile(plane + i * pitch + j * LANES, pitch, into, place_pitch);
+            const float* first = plane + (i * g->width + j) * LANES;
+            if (i >= 0 && j >= 0 && i + 5 * g->dh < g->height && j + 5 * g->dw < g->width) {
+                blocked_input_tile(first, pitch, step, into, place_pitch);
                 continue;
             }
             vector_float window[36] = {{0}};
-            for (int64_t u = blocked_most(0, -i); u < blocked_least(6, g->height - i); u++) {
-                for (int64_t v = blocked_most(0, -j); v < blocked_least(6, g->width - j); v++)
-                    window[6 * u + v] = *(const vector_float*)(plane + (i + u) * pitch + (j + v) * LANES);
+            const int64_t rows = blocked_least(6, blocked_up(g->height - i, g->dh));
+            const int64_t columns = blocked_least(6, blocked_up(g->width - j, g->dw));
+            for (int64_t u = blocked_most(0, blocked_up(-i, g->dh)); u < rows; u++) {
+                for (int64_t v = blocked_most(0, blocked_up(-j, g->dw)); v < columns; v++)
+                    window[6 * u + v] = *(const vector_float*)(first + u * pitch + v * step);
             }
-            blocked_input_tile((const float*)window, 6 * LANES, into, place_pitch);
+            blocked_input_tile((const float*)window, 6 * LANES, LANES, into, place_pitch);
         }
     }
 }
@@ -168,9 +181,15 @@ static void winograd_inputs(const WinogradLayer* g, int64_t first, int64_t last,
 /* The epilogue of a tile, whose first cell lies at `at` in the output: rows x columns of 4 x 4 cells. */
 static void winograd_finish(const WinogradLayer* g, int64_t block, int64_t at, int64_t rows, int64_t columns,
                             vector_float* cell) {
-    for (int64_t a = 0; a < rows; a++)
-        blocked_finish(&g->end, block * LANES, g->end.added ? g->end.added + at + a * g->ow * LANES : 0,
-                       (float*)(cell + 4 * a), columns, LANES);
+    for (int64_t a = 0; a < rows; a++) {
+        const float* added = g->end.added ? g->end.added + at + a * g->dh * g->ow * LANES : 0;
+        if (!added || g->dw == 1) {
+            blocked_finish(&g->end, block * LANES, added, (float*)(cell + 4 * a), columns, LANES);
+            continue;
+        }
+        for (int64_t b = 0; b < columns; b++)
+            blocked_finish(&g->end, block * LANES, added + b * g->dw * LANES, (float*)(cell + 4 * a + b), 1, LANES);
+    }
 }
 
 /* Outputs of tiles [first, last) and blocks [from, to) from products [place][block - from][tile][LANES]. */
@@ -184,10 +203,18 @@ static void winograd_outputs(const WinogradLayer* g, int64_t first, int64_t last
             blocked_output_tile(products + ((block - from) * room + tile - first) * LANES, place_pitch,
                                 g->bias + block * LANES, relu, cell);
             const int64_t plane = t.picture * g->out_blocks + block;
-            const int64_t rows = blocked_least(4, g->oh - 4 * t.i), columns = blocked_least(4, g->ow - 4 * t.j);
-            if (finish) winograd_finish(g, block, ((plane * g->oh + 4 * t.i) * g->ow + 4 * t.j) * LANES, rows, columns, cell);
-            if (g->out) {
-                float* target = g->out + ((plane * g->oh + 4 * t.i) * g->ow + 4 * t.j) * LANES;
+            const int64_t i = tile_first(t.i, g->tiles_h, g->dh), j = tile_first(t.j, g->tiles_w, g->dw);
+            const int64_t rows = blocked_least(4, blocked_up(g->oh - i, g->dh));
+            const int64_t columns = blocked_least(4, blocked_up(g->ow - j, g->dw));
+            const int64_t at = ((plane * g->oh + i) * g->ow + j) * LANES;
+            if (rows <= 0 || columns <= 0) continue; /* remainders have not all as many tiles */
+            if (finish) winograd_finish(g, block, at, rows, columns, cell);
+            if (g->out && (g->dh > 1 || g->dw > 1)) {
+                for (int64_t a = 0; a < rows; a++)
+                    for (int64_t b = 0; b < columns; b++)
+                        *(vector_float*)(g->out + at + (a * g->dh * g->ow + b * g->dw) * LANES) = cell[4 * a + b];
+            } else if (g->out) {
+                float* target = g->out + at;
                 if (rows == 4 && columns == 4) {
                     for (int a = 0; a < 4; a++) {
                         _Pragma("GCC unroll 4") for (int b = 0; b < 4; b++)

@@ -3,6 +3,7 @@ cimport numpy as cnp
 from cython.parallel cimport prange
 from libc.stdint cimport int64_t, uint8_t
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.pixel_types cimport pixel, real
 
 import numpy as np
@@ -47,9 +48,11 @@ cdef void _compare_real(const pixel* image, const real* threshold, uint8_t* mask
 
 
 cdef void _binarize(const pixel* image, const void* threshold, int kind, uint8_t* mask, int64_t count,
-                    bint below) noexcept nogil:
+                    bint below, Interruption* watch) noexcept nogil:
     cdef int64_t part, first, length
     for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, CHUNK):
+            continue
         first = part * CHUNK
         length = min(<int64_t> CHUNK, count - first)
         if kind == 0:
@@ -63,13 +66,15 @@ cdef void _binarize(const pixel* image, const void* threshold, int kind, uint8_t
 
 
 def _binarize_typed(const pixel[::1] image, cnp.ndarray threshold, int kind, bint below):
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t count = image.shape[0]
     cdef cnp.ndarray mask = np.empty(count, np.bool_)
     cdef const void* level = cnp.PyArray_DATA(threshold)
     cdef uint8_t* target = <uint8_t*> cnp.PyArray_DATA(mask)
     if count:
         with nogil:
-            _binarize(&image[0], level, kind, target, count, below)
+            _binarize(&image[0], level, kind, target, count, below, &watch)
+        end_interruption(&watch)
     return mask
 
 

@@ -4,6 +4,7 @@ from cython.parallel cimport prange
 from libc.stdint cimport int8_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from segalgo._ext.shared.interruption cimport Interruption, NOT_INTERRUPTED, end_interruption, is_interrupted
 from segalgo._ext.shared.pixel_types cimport integer, pixel, real
 from segalgo._ext.shared.threads cimport omp_get_max_threads
 
@@ -54,9 +55,12 @@ cdef int64_t _range_of(const pixel* image, int64_t count, pixel* low, pixel* hig
     return nans
 
 
-cdef void _ranges(const pixel* image, int64_t count, pixel* lows, pixel* highs, int64_t* nans) noexcept nogil:
+cdef void _ranges(const pixel* image, int64_t count, pixel* lows, pixel* highs, int64_t* nans,
+                  Interruption* watch) noexcept nogil:
     cdef int64_t part
     for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, CHUNK):
+            continue
         nans[part] = _range_of(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), lows + part,
                                highs + part)
 
@@ -69,10 +73,12 @@ def _value_range(const pixel[::1] image):
     cdef cnp.ndarray nans = np.empty(parts, np.int64)
     cdef pixel* low = <pixel*> cnp.PyArray_DATA(lows)
     cdef pixel* high = <pixel*> cnp.PyArray_DATA(highs)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t* missing = <int64_t*> cnp.PyArray_DATA(nans)
     if count:
         with nogil:
-            _ranges(&image[0], count, low, high, missing)
+            _ranges(&image[0], count, low, high, missing, &watch)
+        end_interruption(&watch)
     lengths = np.full(parts, CHUNK)
     lengths[parts - 1:] = count - (parts - 1) * CHUNK
     some = nans < lengths
@@ -107,13 +113,16 @@ cdef void _count_bytes(const uint8_t* image, int64_t count, uint32_t* tables) no
 
 
 # `size` counters for one part of an image; the caller adds the parts.
-cdef void _count_part(const integer* image, int64_t count, integer low, int64_t size, int64_t* counts) noexcept nogil:
+cdef void _count_part(const integer* image, int64_t count, integer low, int64_t size, int64_t* counts,
+                      Interruption* watch) noexcept nogil:
     cdef int64_t k, first
     cdef uint64_t offset
     cdef uint32_t tables[1024]
     cdef uint8_t origin = <uint8_t> low
     if sizeof(integer) == 1 and size == 256:
         for first in range((count + FLUSH - 1) // FLUSH):
+            if is_interrupted(watch, FLUSH):
+                return
             memset(tables, 0, sizeof(tables))
             _count_bytes(<const uint8_t*> image + first * FLUSH, min(<int64_t> FLUSH, count - first * FLUSH), tables)
             for k in range(256):
@@ -121,6 +130,8 @@ cdef void _count_part(const integer* image, int64_t count, integer low, int64_t 
                                                    + tables[768 + k])
     else:
         for k in range(count):
+            if k % CHUNK == 0 and is_interrupted(watch, min(<int64_t> CHUNK, count)):
+                return
             # Another thread may have changed the image since its range was taken.
             offset = <uint64_t> image[k] - <uint64_t> low
             if offset < <uint64_t> size:
@@ -128,11 +139,12 @@ cdef void _count_part(const integer* image, int64_t count, integer low, int64_t 
 
 
 cdef void _count_integers(const integer* image, int64_t count, integer low, int64_t size, int64_t parts,
-                          int64_t* counts) noexcept nogil:
+                          int64_t* counts, Interruption* watch) noexcept nogil:
     cdef int64_t part, first
     for part in prange(parts, schedule="static"):
         first = count * part // parts
-        _count_part(image + first, count * (part + 1) // parts - first, low, size, counts + part * size)
+        _count_part(image + first, count * (part + 1) // parts - first, low, size, counts + part * size,
+                    watch)
 
 
 def _histogram_integers(const integer[::1] image, low, int64_t size):
@@ -142,9 +154,11 @@ def _histogram_integers(const integer[::1] image, low, int64_t size):
     cdef cnp.ndarray tables = np.zeros((parts, size), np.int64)
     cdef int64_t* counts = <int64_t*> cnp.PyArray_DATA(tables)
     cdef integer origin = low
+    cdef Interruption watch = NOT_INTERRUPTED
     if count:
         with nogil:
-            _count_integers(&image[0], count, origin, size, parts, counts)
+            _count_integers(&image[0], count, origin, size, parts, counts, &watch)
+        end_interruption(&watch)
     return tables[0] if parts == 1 else tables.sum(axis=0)
 
 
@@ -169,12 +183,14 @@ cdef int64_t _bin_of(real x, const real* edges, int64_t bins) noexcept nogil:
 # (the edges of subnormal, huge or narrow ranges are not even), bisection does. The product may overflow or be NaN: it
 # becomes an integer only after it was brought between 0 and bins - 1, NaN to 0.
 cdef void _count_reals(const real* image, int64_t count, const real* edges, int64_t bins,
-                       int64_t* counts) noexcept nogil:
+                       int64_t* counts, Interruption* watch) noexcept nogil:
     cdef double low = edges[0], scale = bins / (<double> edges[bins] - low), last = bins - 1, place
     cdef int32_t guess[GUESSES]
     cdef int64_t block, first, k, n, bin
     cdef real x
     for block in range((count + GUESSES - 1) // GUESSES):
+        if is_interrupted(watch, 4 * GUESSES):
+            return
         first = block * GUESSES
         n = min(<int64_t> GUESSES, count - first)
         for k in range(n):
@@ -196,21 +212,24 @@ cdef void _count_reals(const real* image, int64_t count, const real* edges, int6
 
 
 cdef void _count_floats(const real* image, int64_t count, const real* edges, int64_t bins, int64_t parts,
-                        int64_t* counts) noexcept nogil:
+                        int64_t* counts, Interruption* watch) noexcept nogil:
     cdef int64_t part, first
     for part in prange(parts, schedule="static"):
         first = count * part // parts
-        _count_reals(image + first, count * (part + 1) // parts - first, edges, bins, counts + part * bins)
+        _count_reals(image + first, count * (part + 1) // parts - first, edges, bins, counts + part * bins,
+                     watch)
 
 
 def _histogram_floats(const real[::1] image, const real[::1] edges):
     cdef int64_t count = image.shape[0], bins = edges.shape[0] - 1
     cdef int64_t parts = max(1, min(<int64_t> omp_get_max_threads(), count // (bins + 4096)))
     cdef cnp.ndarray tables = np.zeros((parts, bins), np.int64)
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef int64_t* counts = <int64_t*> cnp.PyArray_DATA(tables)
     if count:
         with nogil:
-            _count_floats(&image[0], count, &edges[0], bins, parts, counts)
+            _count_floats(&image[0], count, &edges[0], bins, parts, counts, &watch)
+        end_interruption(&watch)
     return tables[0] if parts == 1 else tables.sum(axis=0)
 
 
@@ -251,9 +270,12 @@ cdef void _sum_of(const pixel* image, int64_t count, int64_t* low, int64_t* high
     high[0] = upper
 
 
-cdef void _sums(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total) noexcept nogil:
+cdef void _sums(const pixel* image, int64_t count, int64_t* low, int64_t* high, double* total,
+                Interruption* watch) noexcept nogil:
     cdef int64_t part
     for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, CHUNK):
+            continue
         _sum_of(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), low + part, high + part, total + part)
 
 
@@ -263,9 +285,11 @@ def _intensity_sum(const pixel[::1] image):
     cdef cnp.ndarray totals = np.zeros(parts, np.float64)
     cdef int64_t* low = <int64_t*> cnp.PyArray_DATA(halves)
     cdef double* total = <double*> cnp.PyArray_DATA(totals)
+    cdef Interruption watch = NOT_INTERRUPTED
     if count:
         with nogil:
-            _sums(&image[0], count, low, low + parts, total)
+            _sums(&image[0], count, low, low + parts, total, &watch)
+        end_interruption(&watch)
     if pixel is float or pixel is double:
         with np.errstate(invalid="ignore", over="ignore"):
             return float(totals.sum())
@@ -307,21 +331,25 @@ cdef void _split_chunk(const real* image, int64_t count, double low, double thre
 
 
 cdef void _split_chunks(const real* image, int64_t count, double low, double threshold, int64_t* below,
-                        double* sums) noexcept nogil:
+                        double* sums, Interruption* watch) noexcept nogil:
     cdef int64_t part
     for part in prange((count + CHUNK - 1) // CHUNK, schedule="static"):
+        if is_interrupted(watch, CHUNK):
+            continue
         _split_chunk(image + part * CHUNK, min(<int64_t> CHUNK, count - part * CHUNK), low, threshold, below + part,
                      sums + 2 * part)
 
 
 def _split_sums(const real[::1] image, double low, double threshold):
     cdef int64_t count = image.shape[0], parts = (count + CHUNK - 1) // CHUNK
+    cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray below = np.zeros(parts, np.int64)
     cdef cnp.ndarray sums = np.zeros((parts, 2), np.float64)
     if count:
         with nogil:
             _split_chunks(&image[0], count, low, threshold, <int64_t*> cnp.PyArray_DATA(below),
-                          <double*> cnp.PyArray_DATA(sums))
+                          <double*> cnp.PyArray_DATA(sums), &watch)
+        end_interruption(&watch)
     lower, upper = sums.sum(axis=0).tolist()
     return int(below.sum()), lower, upper
 
@@ -364,7 +392,11 @@ def smooth_histogram(counts, int64_t max_num_iter):
     cdef float[::1] x = smooth
     cdef double[::1] entering = scratch
     cdef int64_t step = 1
+    cdef Interruption watch = NOT_INTERRUPTED
     with nogil:
         while _smooth_once(&x[0], &entering[0], x.shape[0]) >= 3 and step < max_num_iter:
+            if is_interrupted(&watch, 6 * x.shape[0]):
+                break
             step += 1
+    end_interruption(&watch)
     return smooth

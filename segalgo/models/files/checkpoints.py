@@ -44,12 +44,12 @@ def from_checkpoint(path: Any, *, key: str | None = None, architecture: str | No
         U-Net in milesial/Pytorch-UNet (both forms), mateuszbuda/brain-segmentation-pytorch, aladdinpersson's tutorial
         and nnU-Net (as far as its layers are ours), of SegNet in pytorch-semseg and in the SegNet authors' release
         (blobs converted to arrays named ``conv1_1.weight``, ``conv1_1_bn.weight`` and so on), of FCN, DeepLabV3 and
-        LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in
-        transformers of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and
-        wkentaro/pytorch-fcn, of PSPNet in hszhao/semseg, of DeepLab v1 and v2 on VGG16, of the dilated networks and of
-        ICNet in their authors' definitions, of DeepLab v2 in kazuto1011/deeplab-pytorch, of RefineNet in
-        DrSleep/refinenet-pytorch. Where the names of the network have a prefix in front, beside
-        parameters of other things, those of the network are taken. Also a file that `from_onnx` or `from_tflite` reads.
+        LR-ASPP in torchvision (the auxiliary head, which only training uses, is left out), of SegFormer in transformers
+        of Hugging Face and in NVlabs/SegFormer, of FCN on VGG16 in its authors' release and wkentaro/pytorch-fcn, of
+        PSPNet in hszhao/semseg, of DeepLab v1 and v2 on VGG16, of the dilated networks and of ICNet in their authors'
+        definitions, of DeepLab v2 in kazuto1011/deeplab-pytorch, of CRF-RNN in sadeepj/crfasrnn_pytorch, of RefineNet
+        in DrSleep/refinenet-pytorch. Where the names of the network have a prefix in front, beside parameters of other
+        things, those of the network are taken. Also a file that `from_onnx` or `from_tflite` reads.
     key : str, optional
         Which state dict of the file, or which first part of its names: see `load_weights`.
     architecture : str, optional

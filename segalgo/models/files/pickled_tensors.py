@@ -278,6 +278,12 @@ class PickleReader:
         elif not isinstance(target, dict | Tensor | OtherTensor):
             raise ValueError(f"a {_kind(target)} with attributes")
 
+    def _persid(self) -> None:
+        raise RefusedError(
+            "a pickle of protocol 0, whose references to numbers are texts that PyTorch itself does not read: save it "
+            "again with a pickle_protocol of 2 or above"
+        )
+
     def _binpersid(self) -> None:
         reference = self.stack.pop()
         if not isinstance(reference, tuple) or not reference or not isinstance(reference[0], str):
@@ -372,6 +378,7 @@ def _instructions() -> dict[int, Callable[[PickleReader], None]]:
         pickle.NEWOBJ: r._reduce,
         pickle.NEWOBJ_EX: r._newobj_ex,
         pickle.BUILD: r._build,
+        pickle.PERSID: r._persid,
         pickle.BINPERSID: r._binpersid,
     }
     return {code[0]: instruction for code, instruction in table.items()}
@@ -380,6 +387,5 @@ def _instructions() -> dict[int, Callable[[PickleReader], None]]:
 STOP = pickle.STOP[0]
 INSTRUCTIONS = _instructions()
 OTHERS = {
-    getattr(pickle, name)[0]: name
-    for name in ("INST", "OBJ", "EXT1", "EXT2", "EXT4", "PERSID", "NEXT_BUFFER", "READONLY_BUFFER")
+    getattr(pickle, name)[0]: name for name in ("INST", "OBJ", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER")
 }

@@ -51,8 +51,8 @@ def load(name: str, folder: Any = FOLDER) -> Network:
     Parameters
     ----------
     name : str
-        "unet-membrane" (cell membranes in electron micrographs) or "segnet-camvid" (street scenes, 11 classes): see
-        `available`.
+        "unet-membrane" (cell membranes in electron micrographs), "segnet-camvid" (street scenes, 11 classes) or
+        "person" (persons in photographs): see `available`.
     folder : str or Path, optional
         Where ``{name}.json`` and ``{name}.safetensors`` are; the package's own folder if not given.
 

@@ -11,7 +11,7 @@ from segalgo.models.files.limits import Allowance, checked_shape
 from segalgo.models.files.mapped_file import MappedFile
 from segalgo.models.files.pickled_tensors import PickleReader
 from segalgo.models.files.small_floats import WIDENED, widen
-from segalgo.models.files.state_dicts import find_state_dict, holds
+from segalgo.models.files.state_dicts import find_state_dict, holds, part_of_names
 from segalgo.models.files.tensor_records import OtherTensor, Storage, Tensor
 from segalgo.models.files.weights_error import RefusedError, quoted
 from segalgo.models.files.zip_members import ZipMembers
@@ -53,6 +53,8 @@ def read_pytorch(file: MappedFile, key: str | None = None) -> tuple[dict[str, np
         tree, read = _read_legacy(file, allowance)
     found = key is not None and holds(tree, key)
     state = find_state_dict(tree, key if found else None)
+    if key is not None and not found:
+        part_of_names(state, key, tree if isinstance(tree, dict) else None)  # refuses a key that names nothing
     storages: dict[tuple[str, str], np.ndarray] = {}
     return {name: _array(name, value, storages, read, allowance) for name, value in state.items()}, found
 

@@ -1,6 +1,7 @@
 """Find the state dict in what a checkpoint holds, and take the prefixes of wrappers off its names."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from segalgo.models.files.tensor_records import OtherTensor, Skipped, Tensor
@@ -67,14 +68,30 @@ def without_prefixes(weights: Mapping[str, Any]) -> dict[str, Any]:
         names = [name.removeprefix(shared) for name in names]
 
 
-def part_of_names(weights: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Return the weights whose names begin with ``{key}.``, without it."""
+def part_of_names(weights: Mapping[str, Any], key: str, tree: Any = None) -> dict[str, Any]:
+    """Return the weights whose names begin with ``{key}.``, without it; `tree` is what the file holds besides."""
     part = {name.removeprefix(f"{key}."): value for name, value in weights.items() if name.startswith(f"{key}.")}
     if not part:
-        groups = list(dict.fromkeys(name.partition(".")[0] for name in weights))
-        some = ", ".join(quoted(name, 40) for name in groups[:8])
-        raise RefusedError(f"key={quoted(key)!r}: neither a state dict nor the first part of names; there are {some}")
+        groups = _listed(dict.fromkeys(name.partition(".")[0] for name in weights))
+        keys = _listed(name for name in tree if isinstance(name, str) and name not in weights) if tree else ""
+        raise RefusedError(
+            f"key={quoted(key)!r}: {_found_under(tree, key)}; "
+            + (f"the keys of the file are {keys}; " if keys else "")
+            + f"the names of its weights begin with {groups}"
+        )
     return part
+
+
+def _found_under(tree: Any, key: str) -> str:
+    if isinstance(tree, dict) and key in tree:
+        return f"holds {_described(tree[key])}, expected a dictionary"
+    return "there is no such key"
+
+
+def _listed(names: Iterable[str]) -> str:
+    """Return the first eight names in quotes."""
+    some = [repr(quoted(name, 40)) for name in islice(names, 9)]
+    return ", ".join(some[:8]) + (" ..." if len(some) > 8 else "")
 
 
 def holds(tree: Any, key: str) -> bool:

@@ -11,6 +11,7 @@ from segalgo.models.files.mapped_file import MappedFile
 from segalgo.models.files.weights_error import RefusedError, quoted
 
 LOCAL_HEADER = struct.Struct("<4s22xHH")
+END_OF_DIRECTORY = 22
 STEP = 2**20
 ENCRYPTED = 1  # bit of the flags
 
@@ -26,9 +27,13 @@ class ZipMembers:
         self.file = file
         self.allowance = allowance
         self.left = file.size
-        if file.data.find(b"PK\x05\x06", max(0, file.size - 2**16 - 22)) < 0:
+        end = file.data.rfind(b"PK\x05\x06", max(0, file.size - 2**16 - END_OF_DIRECTORY))
+        # The directory ends with a record of 22 bytes and a comment, whose length it tells.
+        comment = file.data[end + END_OF_DIRECTORY - 2 : end + END_OF_DIRECTORY]
+        if end < 0 or len(comment) < 2 or end + END_OF_DIRECTORY + int.from_bytes(comment, "little") > file.size:
             raise RefusedError(
-                f"truncated: a zip file whose directory, at its end, is missing after {file.size} bytes; get it again"
+                f"truncated: a zip file whose directory, at its end, is missing or cut after {file.size} bytes; "
+                "get it again"
             )
         with zipfile.ZipFile(_Reader(file)) as archive:  # type: ignore[arg-type]
             infos = archive.infolist()

@@ -1,6 +1,6 @@
 """FCN on VGG16, as its authors released it: logits of the coarsest map, refined by those of finer ones."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -24,13 +24,15 @@ PADDING = 100
 RELEASED = Preprocessing("bgr", mean=(104.00699, 116.66877, 122.67892), scale=1.0)
 
 
-class _FCNOnVGG16(Network):
+class FCNOnVGG16(Network):
     """What the forms share: the convolutions, and the arguments."""
 
     fine: ClassVar[tuple[int, ...]]
     """The stages whose pooled maps are classified too, the coarsest first."""
     scales: ClassVar[Mapping[int, float]] = {}
     """What these maps are multiplied with before they are classified."""
+    biased: ClassVar[tuple[str, ...]] = ()
+    """The transposed convolutions that have a bias."""
 
     @classmethod
     def arguments_of(cls, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
@@ -63,7 +65,7 @@ class _FCNOnVGG16(Network):
         """Return parameters before training: transposed convolutions enlarge each class bilinearly."""
         parameters = super().fresh_parameters()
         for name, value in parameters.items():
-            if name.startswith("upscore"):
+            if name.startswith("upscore") and name.endswith(".weight"):
                 kernels = np.zeros(value.shape, np.float32)
                 kernels[range(len(kernels)), range(len(kernels))] = bilinear_weight(1, value.shape[-1])[0, 0]
                 kernels.flags.writeable = False
@@ -83,7 +85,7 @@ class _FCNOnVGG16(Network):
         # Each finer map is classified, and the part of it that the enlarged logits cover is added to them.
         for stage in self.fine:
             name = "upscore2" if stage == 4 else f"upscore_pool{stage + 1}"
-            x = layers.conv_transpose2d(x, name, self.num_classes, 4, 2, bias=False)
+            x = layers.conv_transpose2d(x, name, self.num_classes, 4, 2, bias=name in self.biased)
             score = features[f"pool{stage}"]
             if stage in self.scales:
                 score = layers.scale(score, f"scale_pool{stage}", self.scales[stage])
@@ -106,7 +108,7 @@ class _FCNOnVGG16(Network):
         return classification_weights(weights)
 
 
-class FCN32s(_FCNOnVGG16):
+class FCN32s(FCNOnVGG16):
     """FCN-32s: VGG16 as a convolution, its logits enlarged 32 times at once.
 
     Parameters
@@ -135,7 +137,7 @@ class FCN32s(_FCNOnVGG16):
     fine = ()
 
 
-class FCN16s(_FCNOnVGG16):
+class FCN16s(FCNOnVGG16):
     """FCN-16s: logits of VGG16, enlarged twice, with those of pool4 added, enlarged 16 times.
 
     Parameters
@@ -164,7 +166,7 @@ class FCN16s(_FCNOnVGG16):
     fine = (4,)
 
 
-class FCN8s(_FCNOnVGG16):
+class FCN8s(FCNOnVGG16):
     """FCN-8s: logits of VGG16, refined by those of pool4 and pool3, enlarged eight times.
 
     Parameters
@@ -206,8 +208,13 @@ class FCN8s(_FCNOnVGG16):
     mark = ("conv1_1.weight", "fc6.weight", "upscore8.weight")
     fine = (4, 3)
 
+    @classmethod
+    def has_mark(cls, names: Container[str]) -> bool:
+        """Return whether the names of parameters are those of this network, and not of `CRFRNN`, which contains it."""
+        return super().has_mark(names) and "crfrnn.compatibility_matrix" not in names
 
-class FCN8sAtOnce(_FCNOnVGG16):
+
+class FCN8sAtOnce(FCNOnVGG16):
     """FCN-8s as trained at once: pool4 and pool3 are scaled by 0.01 and 0.0001 before they are classified.
 
     Parameters

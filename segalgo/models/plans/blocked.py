@@ -19,7 +19,7 @@ from segalgo.models.plans import blocked_cells, blocked_convolutions, blocked_ma
 from segalgo.models.plans.arena import Buffer, arrange
 from segalgo.models.plans.fusion import FusedLayer, fused, halving_pools, without_dropout
 from segalgo.models.plans.public import computed_by
-from segalgo.models.plans.values import Blocks, Call, Planes
+from segalgo.models.plans.values import Blocks, Call, Planes, without_subnormals
 
 # The function for each record that says it has a blocked kernel: it adds calls to the plan, or returns False where its
 # kernels do not serve the layer.
@@ -81,7 +81,8 @@ class BlockedPlan:
         logits = np.empty(self.output_shape, np.float32)
         for call in self.calls:
             start = time.perf_counter()
-            call.run(x, logits, self.scratch)
+            result = call.run(x, logits, self.scratch)
+            logits = logits if result is None else result
             if seconds is not None:
                 seconds.append((call.name, time.perf_counter() - start))
         return logits
@@ -105,19 +106,24 @@ class BlockedPlan:
         """Run one layer through the public functions."""
         step = layer.step
         values = [self.planes(name) for name in step.inputs]
+        if step.operation == "reshape" and values[0].buffer is not None:
+            self.set_planes(step.outputs[0], Planes(values[0].buffer, step.shape))
+            return
         outputs = [Buffer(step.shape, np.int64 if k else np.float32) for k, _ in enumerate(step.outputs)]
         compute = computed_by(layer, self.parameters)
         if layer.output == self.result and len(outputs) == 1:
-            # The last layer's result goes into the logits at once.
-            def write(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-                logits[...] = compute([x if v.buffer is None else v.buffer.array for v in values])
+            # The last layer's result are the logits, unless it is a view of what is used again.
+            def write(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> np.ndarray:
+                result = compute([v.array(x) for v in values])
+                own = not any(np.may_share_memory(result, array) for array in (x, self.arena))
+                return result if own else result.copy()
 
             self.written = True
             self.calls.append(Call(layer.names, [v.buffer for v in values if v.buffer is not None], write))
             return
 
         def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-            result = compute([x if v.buffer is None else v.buffer.array for v in values])
+            result = compute([v.array(x) for v in values])
             for buffer, array in zip(outputs, result if len(outputs) > 1 else (result,), strict=True):
                 buffer.array[...] = array
 
@@ -136,9 +142,9 @@ class BlockedPlan:
             buffer, name = value.buffers[0], f"{self.result} to planes"
             call = Call(name, [buffer], lambda x, logits, _: self.kernels.to_planes(buffer.array, logits))
         else:
-            planes = self.planes(self.result).buffer
-            buffers, name = [planes] if planes else [], f"{self.result} copied"
-            call = Call(name, buffers, lambda x, logits, _: np.copyto(logits, planes.array if planes else x))
+            planes = self.planes(self.result)
+            buffers = [] if planes.buffer is None else [planes.buffer]
+            call = Call(f"{self.result} copied", buffers, lambda x, logits, _: np.copyto(logits, planes.array(x)))
         self.calls.append(call)
 
     # What the functions of the layers share
@@ -160,12 +166,12 @@ class BlockedPlan:
         """Return a value in blocks; planes are copied into them, once."""
         value = self.values[name]
         if isinstance(value, Planes):
-            out, source = self.buffer(value.shape), value.buffer
+            out, source = self.buffer(value.shape), value
 
             def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
-                self.kernels.from_planes(x if source is None else source.array, out.array)
+                self.kernels.from_planes(source.array(x), out.array)
 
-            self.calls.append(Call(f"{name} to blocks", [b for b in (source, out) if b is not None], run))
+            self.calls.append(Call(f"{name} to blocks", [b for b in (source.buffer, out) if b is not None], run))
             value = self.values[name] = Blocks((out,), value.shape[1:2])
         return value
 
@@ -206,5 +212,5 @@ class BlockedPlan:
         )
 
     def parameter(self, step: Step, entry: str) -> np.ndarray:
-        """Return a parameter of a step, float32."""
-        return np.asarray(self.parameters[f"{step.name}.{entry}"])
+        """Return a parameter of a step, float32 without subnormal numbers."""
+        return without_subnormals(np.asarray(self.parameters[f"{step.name}.{entry}"]))

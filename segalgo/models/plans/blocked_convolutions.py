@@ -1,5 +1,6 @@
 """Convolutions on channel blocks: which kernel serves a layer, and its weights as that kernel takes them."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +13,7 @@ from segalgo.models.plans.arena import Buffer
 from segalgo.models.plans.blocked_cells import epilogue
 from segalgo.models.plans.blocked_maps import max_pooling, name_pooled, pool_buffers
 from segalgo.models.plans.fusion import FusedLayer
-from segalgo.models.plans.values import Blocks, Call, Planes, spread_channels, whole_blocks
+from segalgo.models.plans.values import Blocks, Call, Planes, spread_channels, whole_blocks, without_subnormals
 
 # F(4x4, 3x3) takes 36 products a tile and channel, and its transforms as long as 11 more; the direct sum 9 a cell.
 WINOGRAD_PRODUCTS = 47
@@ -34,7 +35,7 @@ def convolution(plan: Any, layer: FusedLayer) -> bool:
     weight, bias = _folded(plan, layer)
     weight, dilation = _without_zeros(weight, as_pair(options["dilation"], "dilation", 1))
     source = plan.values[layer.inputs[0]]
-    winograd = stride == dilation == (1, 1) and _winograd_pays(weight.shape, shape)
+    winograd = stride == (1, 1) and _winograd_pays(weight.shape, shape, dilation)
     planar = isinstance(source, Planes) and (source.shape[1] < kernels.BLOCK or not winograd)
     if not planar:
         source = plan.blocks(layer.inputs[0])
@@ -43,14 +44,17 @@ def convolution(plan: Any, layer: FusedLayer) -> bool:
     added = plan.one_buffer(layer.partner).buffers[0] if layer.added else None
     end = epilogue(plan, layer.activation, shape[1])
     size, corner = layer.input_shape[2:], _corner(layer)
+    pooled_here = layer.pool is not None and dilation == (1, 1)
     if winograd and not planar:
-        kernel = kernels.Winograd(weight, bias, end, shape[0], size, corner, shape[2:])
-        out, (pooled, winner) = plan.buffer(shape), pool_buffers(plan, layer.pool)
-        targets = [out if layer.kept else None, pooled, winner]
+        kernel = kernels.Winograd(weight, bias, end, shape[0], size, corner, shape[2:], dilation)
+        out, (pooled, winner) = plan.buffer(shape), pool_buffers(plan, layer.pool if pooled_here else None)
+        targets = [out if layer.kept or not pooled_here else None, pooled, winner]
         _call(plan, layer.names, kernel, source, targets, added)
         plan.values[layer.output] = Blocks((out,), shape[1:2])
-        if layer.pool:
+        if pooled_here:
             name_pooled(plan, layer.pool, Blocks((pooled,), shape[1:2]), winner)
+        elif layer.pool:
+            max_pooling(plan, FusedLayer(layer.pool))
         return True
     kernel = kernels.Direct(weight, bias, end, shape[0], size, corner, shape[2:], stride, dilation, planar)
     _direct(plan, layer, [kernel], source, added)
@@ -159,7 +163,8 @@ def _call(plan: Any, name: str, kernel: Any, source: Any, targets: list[Any] | N
         return [None if b is None else b.array for b in targets or []]
 
     def bind() -> None:
-        table = None if sources[0] is None else plan.kernels.plane_table([b.array for b in sources])
+        given = [source.array(None)] if isinstance(source, Planes) else [b.array for b in sources]
+        table = None if sources[0] is None else plan.kernels.plane_table(given)
         fixed.extend((table, arrays(), None if added is None else added.array))
 
     def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
@@ -187,10 +192,13 @@ def _cropped(layer: FusedLayer) -> Pair:
     return layer.crop.layer.corner(layer.crop.input_shapes[0]) if layer.crop else (0, 0)
 
 
-def _winograd_pays(weight_shape: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Return whether F(4x4, 3x3) is faster than the direct sum for an output of this shape."""
+def _winograd_pays(weight_shape: tuple[int, ...], shape: tuple[int, ...], dilation: Pair) -> bool:
+    """Return whether F(4x4, 3x3) is faster than the direct sum for an output of this shape.
+
+    Rows and columns of one remainder modulo the dilation have tiles of their own.
+    """
     height, width = shape[2:]
-    tiles = -(-height // 4) * -(-width // 4)
+    tiles = math.prod(-(-n // (4 * d)) * d for n, d in zip(shape[2:], dilation, strict=True))
     return tuple(weight_shape[2:]) == (3, 3) and WINOGRAD_PRODUCTS * tiles < 9 * height * width
 
 
@@ -246,7 +254,7 @@ def _folded(plan: Any, layer: FusedLayer) -> tuple[np.ndarray, np.ndarray]:
     if layer.offset:
         constant = next(name for name in layer.offset.inputs if f"{name}.value" in plan.parameters)
         bias = bias + np.asarray(plan.parameters[f"{constant}.value"]).reshape(-1)
-    return weight, bias
+    return without_subnormals(weight), without_subnormals(bias)
 
 
 def _fold_transposed(

@@ -21,24 +21,41 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Planes:
-    """An array of any shape in its usual order: a buffer, or None for the input of the network."""
+    """An array of any shape in its usual order: a buffer, or None for the input of the network.
+
+    The buffer may have another shape: the cells are the same.
+    """
 
     buffer: Buffer | None
     shape: tuple[int, ...]
+
+    def array(self, x: np.ndarray) -> np.ndarray:
+        """Return the array, for the network's input x."""
+        return x if self.buffer is None else self.buffer.array.reshape(self.shape)
 
 
 @dataclass
 class Call:
     """One step of the plan: what it reads and writes, its scratch (floats), and the function to run.
 
-    `run` takes the network's input, the logits and the scratch. `bind` runs once, when buffers have their memory.
+    `run` takes the network's input, the logits and the scratch; it returns None, or other logits instead of the given
+    ones. `bind` runs once, when buffers have their memory.
     """
 
     name: str
     buffers: list[Buffer]
-    run: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
+    run: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray | None]
     bind: Callable[[], None] = lambda: None
     scratch: int = 0
+
+
+def without_subnormals(array: np.ndarray) -> np.ndarray:
+    """Return the array with zeros in place of numbers below the smallest normal one.
+
+    Weight decay leaves many of them in trained networks; a processor takes some hundred cycles for a product with one.
+    """
+    below = (array != 0) & (np.abs(array) < np.finfo(array.dtype).tiny)
+    return np.where(below, array.dtype.type(0), array) if below.any() else array
 
 
 def whole_blocks(array: np.ndarray, block: int, axis: int = 0) -> np.ndarray:

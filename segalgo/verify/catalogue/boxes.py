@@ -134,7 +134,7 @@ OPERATIONS = (
     Operation(
         "topk",
         _ranked,
-        ((9,), (1,), (0,), (33,), (257,)),
+        ((9,), (1,), (0,), (33,), (777,)),
         (*FLOATS, "int32", "uint8"),
         ("random", "ties", "constant", "falling", "counting"),
         {"k": (3, 0, 1, 40)},

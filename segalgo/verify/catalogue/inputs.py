@@ -14,13 +14,13 @@ INTEGERS = ("int32", "uint8", "int64", "uint16", "int16", "int8", "uint32", "uin
 # (N, C, H, W): one cell, non-square, primes, around 32, empty batches and channels.
 PLANES = (
     (2, 3, 8, 10),
-    (1, 1, 5, 7),
+    (2, 1, 33, 33),
     (1, 1, 1, 1),
     (1, 2, 13, 11),
     (1, 1, 1, 37),
     (1, 1, 37, 1),
     (1, 1, 31, 32),
-    (2, 1, 33, 33),
+    (1, 1, 5, 7),
     (1, 5, 17, 9),
     (0, 2, 6, 6),
     (3, 6, 9),
@@ -28,16 +28,17 @@ PLANES = (
 # Around the sizes of blocks.
 LARGE_PLANES = ((1, 3, 65, 127), (1, 1, 128, 257))
 
-# Arrays of any rank; the second one takes more than a block of 256 threads, so that a short run has one as well.
+# Arrays of any rank; the second one takes several blocks of 256 threads, so that a short run has one as well.
 CELLS = (
     (7, 9),
-    (257,),
+    (37, 21),
     (1,),
     (31,),
     (32,),
     (33,),
     (3, 4, 5),
     (129, 1),
+    (257,),
     (1, 1),
     (0,),
     (3, 0, 2),
@@ -47,7 +48,7 @@ CELLS = (
 LARGE_CELLS = ((1023,), (61, 67), (5, 4099))
 
 # Pictures and label arrays: 1-D to 3-D.
-PICTURES = ((7, 9), (1, 1), (1, 13), (16, 16), (17, 33), (31,), (5, 6, 7), (33, 32), (2, 37), (3, 1, 9))
+PICTURES = ((7, 9), (33, 32), (1, 1), (1, 13), (16, 16), (17, 33), (31,), (5, 6, 7), (2, 37), (3, 1, 9))
 LARGE_PICTURES = ((65, 129), (11, 17, 19), (1030,))
 
 

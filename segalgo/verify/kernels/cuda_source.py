@@ -2,8 +2,8 @@
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,25 @@ from typing import Any
 import numpy as np
 
 from segalgo.cuda.device import C_NAMES
+from segalgo.simulated.compiler import parameter_types
+from segalgo.simulated.translation import body_of, dynamic_shared_names, with_memory_for_each
 from segalgo.verify.cases.case import Case
 from segalgo.verify.catalogue.registry import operation_of
+from segalgo.verify.comparison import Mismatch
+from segalgo.verify.kernels.claimed_sizes import claims_tried
 from segalgo.verify.kernels.coverage import not_covered, outputs_written
-from segalgo.verify.kernels.expressions import LaunchError, parse, values
+from segalgo.verify.kernels.expressions import LaunchError, TooLargeError, parse, values
 from segalgo.verify.kernels.faults import KernelFaultError
 from segalgo.verify.kernels.launch_scope import SIZES, output_names, scope_of
 from segalgo.verify.kernels.steps import Step, scratch_of, step_of
+from segalgo.verify.kernels.structs import packed
 from segalgo.verify.processes.guards import aligned_empty
 
 # Orders of threads and blocks: what they are called, how they are asked for, and whether they switch at atomics.
+FEW_BLOCKS = 1
 SCHEDULES = (
     ("forward", "forward", 0, 0),
+    ("of a grid of one or two blocks, in several passes", "forward", 0, 0),
     ("reversed", "reversed", 0, 0),
     ("shuffled (seed 1)", "shuffled", 1, 0),
     ("shuffled (seed 2)", "shuffled", 2, 0),
@@ -37,9 +44,13 @@ SCHEDULES = (
 )
 # Bytes of shared memory that a block gets, and the most that a card gives (compute capability 9.0) where the host asks.
 SHARED, MOST_SHARED = 48 * 1024, 227 * 1024
+# Bytes that each name of dynamic shared memory gets where the names are tried apart.
+APART = 8 * 1024
 OPTS_IN = "cudaFuncAttributeMaxDynamicSharedMemorySize"
 # Blocks of a grid in y and in z, and a size that may well be met.
 MOST_BLOCKS, MANY = 65535, 10**6
+# A loop in which the threads of the whole grid take turns.
+GRID_STRIDE = re.compile(r"gridDim\s*\.\s*x\s*\*\s*blockDim\s*\.\s*x|blockDim\s*\.\s*x\s*\*\s*gridDim\s*\.\s*x")
 HALF = re.compile(r"\b(__)?half\b|AT_DISPATCH\w*HALF|\bHalf\b")
 ELEMENT = re.compile(r"(?<=[<,\s])(?:T|scalar_t)(?=[\s,>*])")
 WIDTHS = {"b": "biu", "i": "biu", "u": "biu"}
@@ -76,6 +87,8 @@ class CudaKernel:
         Parameters of the operation that the kernel has built in.
     device : {"cpu", "cuda"}, default "cpu"
         "cpu": the simulated device.
+    most_elements : int, optional
+        More than so many elements are never handed over: index arithmetic is not tried beyond.
     """
 
     path: str
@@ -92,7 +105,10 @@ class CudaKernel:
     defines: Sequence[str] = ()
     fix: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
+    most_elements: int | None = None
     _kernels: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    _apart: int = field(default=0, init=False, repr=False)
+    _capped: bool = field(default=False, init=False, repr=False)
     unordered: str = field(default="", init=False, repr=False)
     """Of the last run: a plain read beside an atomic write, which is a race if it changes an answer."""
 
@@ -101,12 +117,13 @@ class CudaKernel:
             raise LaunchError("entry, args, grid: expected all three, or steps")
         one = Step(self.entry, self.args, self.grid, self.block, self.shared)
         self._steps = tuple(step_of(given) for given in self.steps) or (one,)
-        self._launches = [launch for step in self._steps for launch in step.launches()]
+        self.all_steps = [one for step in self._steps for one in step.all()]
+        self._launches = [step for step in self.all_steps if step.entry]
         if not self._launches:
             raise LaunchError("steps: no launch among them, expected one with entry, args and grid")
         self._words = set().union(*(step.words() for step in self._steps))
-        self._scratch = scratch_of(self.scratch)
-        filled = [step.fill.partition(",")[0].strip() for given in self._steps for step in given.all() if step.fill]
+        self.scratch_arrays = scratch_of(self.scratch)
+        filled = [step.fill.partition(",")[0].strip() for step in self.all_steps if step.fill]
         # Arrays that the host fills: threads may mark cells of them, several the same one with the same value.
         self._marked = {*self.scratch, *self.zeroed, *filled}
 
@@ -118,6 +135,11 @@ class CudaKernel:
     def schedules(self) -> int:
         """How many orders of threads a case is run in."""
         return len(SCHEDULES) if self.device == "cpu" else 1
+
+    @staticmethod
+    def has_few_blocks(schedule: int) -> bool:
+        """Return whether a schedule is another grid rather than another order."""
+        return schedule == FEW_BLOCKS
 
     @staticmethod
     def schedule_name(schedule: int) -> str:
@@ -138,7 +160,17 @@ class CudaKernel:
 
     def source(self) -> str:
         """Return the text of the file."""
-        return Path(self.path).read_text()
+        text = Path(self.path).read_text()
+        return with_memory_for_each(text, APART) if self._apart else text
+
+    def with_arrays_apart(self) -> "CudaKernel | None":
+        """Return the kernel with memory of its own for each name of dynamic shared memory; None where there is one."""
+        names = dynamic_shared_names(self.source())
+        if self.device != "cpu" or not 1 < len(names) <= SHARED // APART:
+            return None
+        kernel = replace(self)
+        kernel._apart = len(names)
+        return kernel
 
     def dtypes(self, asked: Sequence[str] | None = None) -> list[str]:
         """Return the dtypes of the operation that this kernel takes; compiles what has to be compiled to know.
@@ -155,7 +187,7 @@ class CudaKernel:
             known = [name for name in known if name != "float16" or HALF.search(self.source())]
             return self._compiling(known)
         launch = self._launches[0]
-        codes = self._codes(launch, known[0])
+        codes = self.codes_of(launch, known[0])
         first = next(iter(operation_of(self.operation).signature.parameters))
         names = [part.strip() for part in launch.args.split(",")]
         places = [k for k, name in enumerate(names) if name in ("x", first)]
@@ -193,6 +225,10 @@ class CudaKernel:
         }
         return [name for name in names if name not in written]
 
+    def at_large_sizes(self, case: Case) -> tuple[list[Mismatch], list[str]]:
+        """Return what is wrong with the index arithmetic at sizes that no memory holds, and remarks."""
+        return claims_tried(self, case, self.most_elements) if self.device == "cpu" else ([], [])
+
     def limits(self, case: Case) -> list[str]:
         """Return the sides of grids, y or z, that grow beyond what a card takes with the sizes of the arrays."""
         scope = scope_of(case, {}, case.arguments)
@@ -211,27 +247,33 @@ class CudaKernel:
         """
         arguments = case.arguments if arguments is None else arguments
         names = output_names(case)
-        places = outputs_written(case, self._words)
-        if not places:
-            raise LaunchError(f"args name no output: expected out, or {', '.join(names)}")
-        outputs = {k: _fresh(case.shaped[k].shape, self._dtype_of(case, k, names[k])) for k in places}
+        places = self.places_of_outputs(case)
+        outputs = {k: _fresh(case.shaped[k].shape, self.dtype_of_output(case, k, names[k])) for k in places}
         scope = scope_of(case, {names[k]: outputs[k] for k in places}, arguments)
-        for name, (dtype, size) in self._scratch.items():
+        for name, (dtype, size) in self.scratch_arrays.items():
             count = max(int(values(size, scope, f"scratch {name}")[0]), 0)
             scope[name] = _fresh((count,), case.recipe.dtype if dtype == "T" else dtype)
         for name in self.zeroed:
             if name not in scope:
                 raise LaunchError(f"zeroed: no output {name!r} here")
             scope[name].fill(0)
-        self.unordered = ""
+        self.unordered, self._capped = "", False
         switches = self._run_steps(self._steps, scope, case.recipe.dtype, schedule)
-        return outputs if switches or SCHEDULES[schedule][3] == 0 else {}
+        same = not self._capped if schedule == FEW_BLOCKS else SCHEDULES[schedule][3] and not switches
+        return {} if same else outputs
 
-    def _dtype_of(self, case: Case, k: int, name: str) -> np.dtype:
+    def places_of_outputs(self, case: Case) -> list[int]:
+        """Return the places of the outputs that the launches write."""
+        places = outputs_written(case, self._words)
+        if not places:
+            raise LaunchError(f"args name no output: expected out, or {', '.join(output_names(case))}")
+        return places
+
+    def dtype_of_output(self, case: Case, k: int, name: str) -> np.dtype:
         """Return the dtype of an output: the reference's, or the kernel's where that is of another kind."""
         like = case.shaped[k].dtype
         for launch in self._launches:
-            codes = self._codes(launch, case.recipe.dtype)
+            codes = self.codes_of(launch, case.recipe.dtype)
             parts = [part.strip() for part in launch.args.split(",")]
             for part, code in zip(parts, codes, strict=False):
                 if part == name or (k == 0 and part == "out"):
@@ -261,18 +303,12 @@ class CudaKernel:
 
     def _run_launch(self, launch: Step, scope: dict[str, Any], dtype: str, schedule: int) -> int:
         given = values(launch.args, scope, "args")
-        codes = self._codes(launch, dtype)
-        if len(codes) != len(given):
-            raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {launch.entry}")
-        passed = [_as_code(value, code) for value, code in zip(given, codes, strict=True)]
-        grid, block = (
-            [int(n) for n in values(text, scope, what)]
-            for text, what in ((launch.grid, "grid"), (launch.block, "block"))
-        )
-        shared = int(values(launch.shared, scope, "shared")[0])
+        kernel, passed, grid, block, shared = self.prepared(launch, scope, dtype)
+        codes = self.codes_of(launch, dtype)
         if min(grid) <= 0 or (min(block) <= 0 and scope["n"] == 0):
             return 0
-        kernel = self._kernel(launch.entry, dtype)
+        if schedule == FEW_BLOCKS and grid[0] > 1 and self._takes_any_grid(launch):
+            grid[0], self._capped = (2 if grid[0] > 2 else 1), True
         marks = [scope[name] for name in self._marked if isinstance(scope.get(name), np.ndarray)]
         marks += [used for one, used in zip(given, passed, strict=True) if any(one is array for array in marks)]
         switches = self._launch(kernel, grid, block, passed, shared, schedule, marks)
@@ -285,6 +321,57 @@ class CudaKernel:
             ):
                 original[...] = used.reshape(original.shape)  # an array of integers of another width
         return switches
+
+    def _takes_any_grid(self, launch: Step) -> bool:
+        """Return whether a kernel says that it goes through its cells in as many passes as the grid makes it.
+
+        Its grid is limited, by a number or by ``min``, and a loop goes on by the number of the grid's threads.
+        """
+        width = parse(launch.grid, "grid")[0]
+        limited = isinstance(width, ast.Constant) or any(
+            isinstance(node, ast.Call) and getattr(node.func, "id", "") == "min" for node in ast.walk(width)
+        )
+        body = body_of(self.source(), launch.entry.partition("<")[0])
+        return limited and "this_grid" not in body and bool(GRID_STRIDE.search(body))
+
+    @property
+    def answers_with_few_blocks(self) -> bool:
+        """Whether the answer of a small grid must be right too: nothing else was told how many blocks there are."""
+        return len(self.all_steps) == 1 and not self.scratch
+
+    def prepared(
+        self,
+        launch: Step,
+        scope: Mapping[str, Any],
+        dtype: str,
+        in_width: Callable[[Any, str], Any] = lambda value, code: value,
+    ) -> tuple[Any, list[Any], list[int], list[int], int]:
+        """Return a launch's kernel, its arguments as the kernel takes them, grid, block, and bytes of shared memory."""
+        given = values(launch.args, scope, "args")
+        codes = self.codes_of(launch, dtype)
+        if len(codes) != len(given):
+            raise LaunchError(f"args has {len(given)} arguments: expected {len(codes)}, those of {launch.entry}")
+        types = parameter_types(self.source(), launch.entry)
+        held: list[Any] = []
+        passed = []
+        for k, (value, code) in enumerate(zip(given, codes, strict=True)):
+            if isinstance(value, tuple):
+                if code[0] != "x" or k >= len(types):
+                    raise LaunchError(f"args: values in braces for a parameter of kind {code}, expected a struct there")
+                value, arrays = packed(self.source(), types[k], value, np.dtype(dtype).str[1:], int(code[1:]))
+                held += arrays
+                passed.append(value)
+            else:
+                passed.append(_as_code(in_width(value, code), code))
+        grid, block = (
+            [int(n) for n in values(text, scope, what)]
+            for text, what in ((launch.grid, "grid"), (launch.block, "block"))
+        )
+        kernel = self._kernel(launch.entry, dtype)
+        if getattr(kernel, "watch", None) is not None:
+            kernel.watch.held = held
+        shared = int(values(launch.shared, scope, "shared")[0])
+        return kernel, passed, grid, block, self._apart * APART if shared and self._apart else shared
 
     def _launch(
         self,
@@ -319,7 +406,7 @@ class CudaKernel:
             self.unordered = kernel.watch.unordered[0].removeprefix("unordered: ")
         return kernel.switches
 
-    def _codes(self, launch: Step, dtype: str) -> list[str]:
+    def codes_of(self, launch: Step, dtype: str) -> list[str]:
         """Return the codes of a launch's parameters."""
         if self.device == "cuda":
             from segalgo.verify.kernels import gpu
@@ -385,4 +472,4 @@ def _as_code(value: Any, code: str) -> Any:
     try:
         return np.dtype(code.replace("b1", "?")).type(value)
     except OverflowError:
-        raise LaunchError(f"args: {value!r} does not fit the kernel's parameter of kind {code}") from None
+        raise TooLargeError(f"args: {value!r} does not fit the kernel's parameter of kind {code}") from None

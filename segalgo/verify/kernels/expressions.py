@@ -12,6 +12,10 @@ class LaunchError(ValueError):
     """A launch that does not fit the kernel: its user's mistake, not the kernel's."""
 
 
+class TooLargeError(LaunchError):
+    """A number that the kernel's parameter does not hold."""
+
+
 def ceil_div(a: int, b: int) -> int:
     """Return a / b, rounded up."""
     return -(-a // b)
@@ -71,4 +75,6 @@ def _value(node: ast.expr, scope: Mapping[str, Any], what: str) -> Any:
         return OPERATORS[type(node.op)](_value(node.operand, scope, what))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
         return FUNCTIONS[node.func.id](*(_value(argument, scope, what) for argument in node.args))
+    if isinstance(node, ast.Set):  # the members of a struct
+        return tuple(_value(element, scope, what) for element in node.elts)
     raise LaunchError(f"{what}: {ast.unparse(node)!r} is more than names, numbers and arithmetic")

@@ -87,14 +87,16 @@ def from_toml(path: str | Path) -> dict[str, Any]:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise LaunchError(f"{path}: {error}") from None
-    known = {"operation", "source", "launch", "scratch", "zeroed", "include", "fix", "defines"}
+    known = {"operation", "source", "launch", "scratch", "zeroed", "include", "fix", "defines", "max_elements"}
     if set(given) - known:
         raise LaunchError(f"{path}: {', '.join(sorted(set(given) - known))}, expected {', '.join(sorted(known))}")
     for name in ("operation", "source", "launch"):
         if name not in given:
             raise LaunchError(f"{path}: no {name!r}, expected operation, source and one [[launch]] or more")
     steps: Sequence[Any] = given["launch"]
+    limit = {"most_elements": given["max_elements"]} if "max_elements" in given else {}
     return {
+        **limit,
         "path": str(path.parent / given["source"]),
         "operation": given["operation"],
         "steps": tuple(steps),

@@ -37,7 +37,7 @@ class CountedKernel(CudaKernel):
 
     def _kernel(self, entry: str, dtype: str) -> Any:
         name = ELEMENT.sub("half" if dtype == "float16" else _c_name(dtype), entry)
-        if (name, "") not in self._kernels:
+        if name not in self._kernels:
             made = Kernel(
                 self.source(),
                 Path(self.path).name,
@@ -49,8 +49,8 @@ class CountedKernel(CudaKernel):
             )
             made.counter.l2_bytes = tuple(card.l2_bytes for card in CARDS.values())
             made.counter.most_steps = self.most_steps
-            self._kernels[name, ""] = made
-        return self._kernels[name, ""]
+            self._kernels[name] = made
+        return self._kernels[name]
 
     def _launch(
         self,

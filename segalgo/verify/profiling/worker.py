@@ -118,7 +118,7 @@ def _dtypes(kernel: CountedKernel, scope: dict[str, Any]) -> dict[str, dict[str,
     found: dict[str, dict[str, np.dtype]] = {}
     for launch in kernel.counted:
         names = parameter_names(kernel.source(), launch.entry)
-        signature = kernel._kernels[launch.entry, ""].signature
+        signature = kernel._kernels[launch.entry].signature
         found[launch.entry] = {
             name: np.dtype(code[1:].replace("b1", "?"))
             for name, code in zip(names, signature, strict=False)

@@ -11,8 +11,9 @@ from segalgo.verify.operation import Recipe
 
 # Kinds of findings, the strongest proof first: what a device saw, what memory shows, what numbers show.
 STRENGTH = (
+    ("shared memory aliasing",),
     ("race", "out of bounds", "misaligned access", "uninitialised shared memory", "divergent barrier", "warp misuse"),
-    ("trap", "fault", "crashes", "does not end", "invalid launch"),
+    ("int32 index overflow", "trap", "fault", "crashes", "does not end", "invalid launch"),
     ("writes outside", "changes its input", "returns its input", "overwrites an earlier answer", "state between calls"),
     ("unwritten output", "uninitialised memory", "reads outside"),
     ("wrong values", "wrong shape", "wrong dtype", "wrong outputs", "raises"),

@@ -54,6 +54,6 @@ def test_damaged_files_of_a_network_that_comes_along(tmp_path):
 
 
 def test_the_networks_that_come_along_are_found():
-    assert {"segnet-camvid", "unet-membrane"} <= set(available())
+    assert {"segnet-camvid", "unet-membrane", "person"} <= set(available())
     for name in available():
         assert load(name).parameters

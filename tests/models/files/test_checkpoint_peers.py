@@ -74,7 +74,7 @@ def test_a_prefix_that_not_all_names_share(tmp_path, model, state):
     same(model, tmp_path / "b.ckpt", key="student")
     got = from_checkpoint(tmp_path / "b.ckpt", key="teacher").parameters["classifier.bias"]
     np.testing.assert_array_equal(got, model.parameters["classifier.bias"] + 1)
-    with pytest.raises(WeightsError, match=r"key='pupil': neither a state dict nor the first part .* student, teacher"):
+    with pytest.raises(WeightsError, match=r"key='pupil': there is no such key; .* begin with 'student', 'teacher'"):
         load_weights(tmp_path / "b.ckpt", key="pupil")
 
 
@@ -124,7 +124,7 @@ def test_several_state_dicts(tmp_path, model, state):
     same(model, tmp_path / "a.pth")
     torch.save({"model": state, "ema": state}, tmp_path / "a.pth")
     same(model, tmp_path / "a.pth")
-    with pytest.raises(WeightsError, match="key='state': neither"):
+    with pytest.raises(WeightsError, match="key='state': there is no such key"):
         load_weights(tmp_path / "a.pth", key="state")
     with pytest.raises(TypeError, match="key=3: expected a string"):
         load_weights(tmp_path / "a.pth", key=3)
@@ -185,6 +185,28 @@ def test_protocols(tmp_path, model, state, protocol, legacy):
 
     torch.save(state, tmp_path / "a.pth", pickle_protocol=protocol, _use_new_zipfile_serialization=not legacy)
     same(model, tmp_path / "a.pth")
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_protocols_below_2(tmp_path, model, state, legacy):
+    """Protocol 1 is read; 0 writes references as text, which PyTorch does not read either."""
+    import torch
+
+    options = {"_use_new_zipfile_serialization": not legacy}
+    torch.save(state, tmp_path / "a.pth", pickle_protocol=1, **options)
+    same(model, tmp_path / "a.pth")
+    torch.save(state, tmp_path / "a.pth", pickle_protocol=0, **options)
+    with pytest.raises(WeightsError, match=r"a pickle of protocol 0.*pickle_protocol of 2 or above"):
+        load_weights(tmp_path / "a.pth")
+
+
+def test_keys_that_are_missing(tmp_path, state):
+    import torch
+
+    torch.save({"state_dict": state, "epoch": 3}, tmp_path / "a.pth")
+    for key, words in (("zzz", "there is no such key"), ("epoch", "holds a int, expected a dictionary")):
+        with pytest.raises(WeightsError, match=f"key='{key}': {words}; the keys of the file are 'state_dict', 'epoch'"):
+            load_weights(tmp_path / "a.pth", key=key)
 
 
 VIEWS = {
@@ -333,8 +355,8 @@ def test_truncated_downloads_say_so(tmp_path, state):
     for legacy in (False, True):
         torch.save(state, tmp_path / "whole.pth", _use_new_zipfile_serialization=not legacy)
         content = (tmp_path / "whole.pth").read_bytes()
-        for part in (0.3, 0.6, 0.9, 0.99):
-            (tmp_path / "cut.pth").write_bytes(content[: int(part * len(content))])
+        for length in (*(int(part * len(content)) for part in (0.3, 0.6, 0.9, 0.99)), len(content) - 1):
+            (tmp_path / "cut.pth").write_bytes(content[:length])
             with pytest.raises(WeightsError, match=r"cut\.pth: .*(truncated|without an end)"):
                 load_weights(tmp_path / "cut.pth")
     (tmp_path / "packed.pth").write_bytes(gzip.compress(content))

@@ -103,6 +103,14 @@ def test_truncated_safetensors_say_so(tmp_path):
     refused(tmp_path / "a.safetensors", "truncated: has 2300 bytes of numbers, its header tells of 2400")
 
 
+def test_npz_that_lack_their_last_bytes_say_so(tmp_path):
+    np.savez(tmp_path / "whole.npz", a=np.arange(300.0))
+    content = (tmp_path / "whole.npz").read_bytes()
+    for lacking in (1, 10, 21, 22, 40):
+        (tmp_path / "a.npz").write_bytes(content[:-lacking])
+        refused(tmp_path / "a.npz", "truncated: a zip file whose directory")
+
+
 def test_checkpoints_of_tensorflow_by_their_names(tmp_path):
     for name in ("model.ckpt.index", "model.ckpt.data-00000-of-00001"):
         (tmp_path / name).write_bytes(bytes(10))

@@ -90,6 +90,22 @@ def test_trained_networks_on_photographs(name):
                 assert np.mean(got.argmax(1) == right.argmax(1)) > 0.999
 
 
+@pytest.mark.skipif(WEIGHTS is None, reason=ABSENT)
+def test_of_equal_cells_the_first_is_unpooled():
+    """Even squares: most windows of the first pooling tie exactly, and none of the later ones nearly."""
+    path = WEIGHTS / "hair_segmentation.tflite"
+    model = from_tflite(path)
+    colors = np.random.default_rng(0).random((1, 4, 16, 16))
+    x = np.kron(colors, np.ones((32, 32))).astype(np.float32)
+    first = next(step for step in model.describe(x.shape) if step.operation == "max_pool2d")
+    cells = dict(model.trace(x))[first.inputs[0]]
+    windows = cells.reshape(*cells.shape[:2], cells.shape[2] // 2, 2, cells.shape[3] // 2, 2)
+    assert (windows == windows[:, :, :, :1, :, :1]).all((3, 5)).mean() > 0.8
+    right = peer_of(path)(x)
+    for got in (model(x), model.plan(x.shape)(x)):
+        assert np.abs(got - right).max() <= 1600 * EPS * np.abs(right).max()
+
+
 def _shape(model):
     return (1, model.in_channels, *model.input_size)
 

@@ -1,0 +1,1 @@
+"""Launch code of `segalgo.random_fields`."""

@@ -1,0 +1,1 @@
+"""NumPy definitions of `segalgo.segmenters`."""
