@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.numbers import as_real_number
 from segalgo.plot.colors import as_label_map, as_rgb
 
 
@@ -29,7 +30,9 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        If `image` or `mask` is no array of numbers, or `sigma` or `feather` no number.
+    ValueError
         If the shapes differ, or `sigma` or `feather` is negative.
 
     Examples
@@ -40,9 +43,7 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
     """
     picture = as_rgb(image)
     inside = as_label_map(mask, picture.shape, "mask") != 0
-    for name, value in (("sigma", sigma), ("feather", feather)):
-        if not 0 <= value < np.inf:
-            raise ValueError(f"{name}={value!r}: expected a finite number of at least 0")
+    sigma, feather = as_real_number(sigma, "sigma", least=0), as_real_number(feather, "feather", least=0)
     from scipy.ndimage import gaussian_filter
 
     weight = np.where(inside, 0.0, 1.0).astype(np.float32)

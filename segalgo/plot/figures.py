@@ -170,8 +170,10 @@ def show_histogram(
 
     Raises
     ------
-    TypeError, ValueError
-        If `image` or `mask` does not fit, holds NaN, or a threshold is no number.
+    TypeError
+        If `image` is no array of numbers, `bins` no integer, or a threshold no number.
+    ValueError
+        If `image` has another shape or holds NaN, `mask` does not fit, or `bins` is below 1.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 

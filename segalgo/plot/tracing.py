@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_integer
 from segalgo.plot.colors import COLORS, import_pyplot
 
 ARROW_CELLS = 6  # pooling indices are drawn for a window of at most this many cells in height and width
@@ -58,8 +58,11 @@ def show_trace(
 
     Raises
     ------
-    TypeError, ValueError
-        If nothing of the trace is shown, an array has another shape, or `axes` does not fit.
+    TypeError
+        If `channels` or `batch` is no integer.
+    ValueError
+        If nothing of the trace is shown, an array has another shape, `channels` is below 1, `batch` is none of the
+        batch, or `axes` does not fit.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
@@ -68,8 +71,7 @@ def show_trace(
     >>> import segalgo
     >>> axes = segalgo.show_trace(model.trace(image), layers=["pool*", "conv*"])  # doctest: +SKIP
     """
-    if channels < 1:
-        raise ValueError(f"channels={channels!r}: expected at least 1")
+    channels, batch = as_integer(channels, "channels", least=1), as_integer(batch, "batch")
     patterns = [layers] if isinstance(layers, str) else list(layers)
     steps = _collect(trace, patterns, batch, channels)
     if not steps:
