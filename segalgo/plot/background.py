@@ -49,7 +49,7 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
     weight = np.where(inside, 0.0, 1.0).astype(np.float32)
     spread = gaussian_filter(weight, sigma)
     blurred = gaussian_filter(picture * weight[..., None], (sigma, sigma, 0), output=np.float32)
-    # Deep inside the object no background is near enough; what stands there is hidden behind the object.
+    # Where no background pixel is within reach of the blur the picture stays as it is: the object covers it.
     blurred = np.divide(blurred, spread[..., None], out=picture.astype(np.float32), where=spread[..., None] > 1e-4)
     opacity = gaussian_filter(inside.astype(np.float32), feather)[..., None] if feather else inside[..., None]
     return np.rint(np.clip(opacity * picture + (1 - opacity) * blurred, 0, 255)).astype(np.uint8)

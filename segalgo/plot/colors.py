@@ -7,7 +7,7 @@ import numpy as np
 from segalgo._core.arrays import is_cupy
 from segalgo._core.checks import as_array, as_number, shown
 
-# Okabe and Ito (2008), told apart by color-blind readers; black left out, it would look like ground.
+# The palette of Okabe and Ito (2008) for color-blind readers, without black, which looks like background.
 COLORS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)],
     np.uint8,

@@ -107,7 +107,7 @@ def _collect(trace: Iterable[tuple[str, Any]], patterns: list[str], batch: int, 
             larger = [m for before, m in earlier if before != pooled and _may_be_source(m, maps)]
             source = larger[-1] if larger else None
         else:
-            # Two are enough: what was pooled, and the result where it comes before its indices.
+            # The last three arrays suffice: pooling's input, and its result if that is traced before the indices.
             earlier = [*earlier[-2:], (name, maps)]
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             shown = None if source is None else source[:channels].copy()
@@ -171,7 +171,7 @@ def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
     (height, width), (rows, columns) = plane.shape, indices.shape
     i0, j0 = _liveliest_window(plane.reshape(-1)[indices])
     window = indices[i0 : i0 + ARROW_CELLS, j0 : j0 + ARROW_CELLS]
-    # A pooled cell stands where its share of the plane lies: exact where windows tile the plane.
+    # A pooled cell is drawn at the middle of its share of the plane, which is exact where windows tile the plane.
     si, sj = -(-height // rows), -(-width // columns)
     i, j = np.mgrid[i0 : i0 + window.shape[0], j0 : j0 + window.shape[1]]
     from_row, from_column = si * i + (si - 1) / 2, sj * j + (sj - 1) / 2
