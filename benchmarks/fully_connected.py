@@ -1,4 +1,4 @@
-"""The fully connected layer beside PyTorch."""
+"""The fully connected layer and attention beside PyTorch."""
 
 import segalgo
 from benchmarks.beside_torch import BesideTorch, random
@@ -41,3 +41,16 @@ class Linear64x1000x2048(BesideTorch):
 
     def theirs(self, f, x, w, b):
         return f.linear(x, w, b)
+
+
+class ScaledDotProductAttention(BesideTorch):
+    """SegFormer-B0's first stage at 512 x 512: 16384 queries, 256 keys, 32 channels."""
+
+    def arrays(self, dtype):
+        return (random(dtype, 1, 16384, 32), random(dtype, 1, 256, 32), random(dtype, 1, 256, 32))
+
+    def ours(self, q, k, v):
+        return segalgo.scaled_dot_product_attention(q, k, v)
+
+    def theirs(self, f, q, k, v):
+        return f.scaled_dot_product_attention(q, k, v)

@@ -49,6 +49,7 @@ from .layers.convolution import bilinear_weight as bilinear_weight
 from .layers.convolution import conv2d as conv2d
 from .layers.convolution import conv_transpose2d as conv_transpose2d
 from .layers.fully_connected import linear as linear
+from .layers.fully_connected import scaled_dot_product_attention as scaled_dot_product_attention
 from .layers.index_conventions import plane_to_tensor_indices as plane_to_tensor_indices
 from .layers.index_conventions import tensor_to_plane_indices as tensor_to_plane_indices
 from .layers.interpolation import interpolate as interpolate

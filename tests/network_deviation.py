@@ -11,6 +11,8 @@ import numpy as np
 from scipy.special import erf
 
 from segalgo.models.graph.execution import Reader
+from segalgo.models.graph.layers.convolution import MatMul
+from segalgo.models.graph.layers.normalization import Softmax
 from segalgo.models.graph.resampling import Sampling, taps
 
 # What the largest error of a million cells may reach, twice over.
@@ -91,6 +93,12 @@ class Deviations(Reader):
         carried = squared.compute(a.variance, b.value**2) + squared.compute(a.value**2, b.variance)
         local = terms / 2 * self.eps**2 * (squared.compute(a.value**2, b.value**2) + value**2)
         return self._rounded(value, carried + local)
+
+    def _attended(self, layer, query, key, value):
+        """Scores, their probabilities, the mean of values."""
+        scale = query.shape[-1] ** -0.5 if layer.scale is None else layer.scale
+        scores = self._matrix_product(MatMul(transposed=True, scale=scale), query, key)
+        return self._matrix_product(MatMul(), self._probabilities(Softmax(-1), scores), value)
 
     def _across_channels(self, layer, x):
         # Its derivative is below 1 where k = 1; eight roundings where all is computed in one precision.
@@ -202,6 +210,7 @@ KINDS = {
     "group_norm": "own_statistics",
     "layer_norm": "normalized_rows",
     "matmul": "matrix_product",
+    "scaled_dot_product_attention": "attended",
     "local_response_norm": "across_channels",
     "softmax": "probabilities",
     "relu": "relu",

@@ -135,6 +135,17 @@ def linear_bound(dtype: Any, expected: Any, x: Any, weight: Any, bias: Any) -> A
     return (x.shape[1] + 1) * computed_eps(dtype) * absolute + storage_bound(dtype, expected)
 
 
+def attention_bound(dtype: Any, expected: Any, absolute: Any, scores: Any, depth: int) -> Any:
+    """Bound scores, their exponentials and their mean of values.
+
+    `scores` is, for each query, the largest ``scale * sum of |query| |key|`` (..., L, 1); `absolute` is the mean of the
+    absolute values, as weighted; the number of keys counts for sums of weights and of values.
+    """
+    (largest, keys), eps = scores, computed_eps(dtype)
+    off = 2 * ((depth + 3) * largest + 2 * largest) + 2 * keys + 12
+    return off * eps * absolute + storage_bound(dtype, expected)
+
+
 # Additions beyond the products: of the bias, and of rounding the result.
 C_DIRECT = 2
 # Roundings of Winograd's transforms: up to 3 a pass over the input, twice; 5 a pass over the output, twice; one of the

@@ -9,11 +9,9 @@ import scipy.ndimage
 import skimage.measure
 from hypothesis import given
 from hypothesis import strategies as st
-from label_pictures import hard_shapes, spiral
+from label_pictures import hard_shapes
 
 import segalgo
-from segalgo import _ext
-from segalgo.cuda import device as _device
 from segalgo.reference.labels import labeling as reference
 
 INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
@@ -44,111 +42,6 @@ def flood(image, background, connectivity, wrap=None, delta=0):
                     labels[there] = count
                     queue.append(there)
     return labels, count
-
-
-def spread_minima(tiles, place, connectivity):
-    """Label many small images at once: spread the smallest `place` over equal neighbours until nothing moves."""
-    steps = itertools.product((-1, 0, 1), repeat=tiles.ndim - 1)
-    steps = [s for s in steps if 0 < sum(map(abs, s)) <= connectivity]
-    nowhere = place.max() + 1
-    smallest = np.where(tiles != 0, place, nowhere)
-    while True:
-        before = smallest.copy()
-        for step in steps:
-            here = (
-                slice(None),
-                *(slice(max(-d, 0), n - max(d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)),
-            )
-            there = (
-                slice(None),
-                *(slice(max(d, 0), n - max(-d, 0)) for d, n in zip(step, tiles.shape[1:], strict=True)),
-            )
-            joined = (tiles[here] == tiles[there]) & (tiles[here] != 0)
-            smallest[here] = np.where(joined, np.minimum(smallest[here], smallest[there]), smallest[here])
-        if (before == smallest).all():
-            return np.where(tiles != 0, smallest, -1)
-
-
-def every_image(shape, values):
-    """Return all images of a shape with values below `values`, stacked."""
-    digits = np.arange(values ** int(np.prod(shape)))[:, None] // values ** np.arange(int(np.prod(shape)))
-    return (digits % values).astype(np.uint8).reshape(-1, *shape)
-
-
-def canvas_of(tiles, across):
-    """Lay tiles out on one canvas, a border of background between them; return it and a view of its tiles."""
-    shape = tiles.shape[1:]
-    canvas = np.zeros([n * (k + 1) for n, k in zip(across, shape, strict=True)], tiles.dtype)
-    flat = tiles_of(canvas, shape)
-    flat[np.unravel_index(np.arange(len(tiles)), across)] = tiles
-    return canvas
-
-
-def tiles_of(canvas, shape):
-    """View a canvas as an array of tiles (without their borders): axes of the layout, then axes of a tile."""
-    split = canvas.reshape([m for n, k in zip(canvas.shape, shape, strict=True) for m in (n // (k + 1), k + 1)])
-    axes = range(0, split.ndim, 2), range(1, split.ndim, 2)
-    return split.transpose(*axes[0], *axes[1])[(Ellipsis, *(slice(k) for k in shape))]
-
-
-def expected_canvas(tiles, across, connectivity):
-    """Return the labels of the canvas of these tiles, tile by tile."""
-    shape = tiles.shape[1:]
-    canvas = canvas_of(tiles, across)
-    place = tiles_of(np.arange(canvas.size).reshape(canvas.shape), shape)[
-        np.unravel_index(np.arange(len(tiles)), across)
-    ]
-    roots = spread_minima(tiles, place, connectivity)
-    labels = np.zeros(canvas.shape, np.int64)
-    _, numbers = np.unique(np.append(-1, roots), return_inverse=True)
-    tiles_of(labels, shape)[np.unravel_index(np.arange(len(tiles)), across)] = numbers[1:].reshape(roots.shape)
-    return labels
-
-
-EXHAUSTIVE = {
-    "4x4 binary": (every_image((4, 4), 2), (256, 256)),
-    "3x3 of three values": (every_image((3, 3), 3), (141, 141)),
-    "2x2x3 binary": (every_image((2, 2, 3), 2), (16, 16, 16)),
-}
-
-
-@pytest.mark.parametrize("name", EXHAUSTIVE)
-def test_every_small_image(backend, name):
-    tiles, across = EXHAUSTIVE[name]
-    canvas = backend.array(canvas_of(tiles, across))
-    for connectivity in range(1, tiles.ndim):
-        got = backend.numpy(segalgo.label(canvas, connectivity=connectivity))
-        np.testing.assert_array_equal(got, expected_canvas(tiles, across, connectivity))
-
-
-@pytest.mark.parametrize("name", EXHAUSTIVE)
-def test_every_small_image_by_itself(name):
-    """The compiled kernel has another path for an image of few rows than for tiles on a canvas."""
-    if not _ext.available():
-        pytest.skip("no compiled kernels")
-    tiles, _ = EXHAUSTIVE[name]
-    compute = _ext.load("labels.labeling").label
-    wrap, place = (False,) * (tiles.ndim - 1), np.arange(tiles[0].size).reshape(tiles.shape[1:])
-    for connectivity in range(1, tiles.ndim):
-        roots = spread_minima(tiles, np.broadcast_to(place, tiles.shape), connectivity)
-        is_root = (roots == place).reshape(len(tiles), -1)
-        numbers = np.cumsum(is_root, axis=1)
-        expected = np.take_along_axis(numbers, np.maximum(roots, 0).reshape(len(tiles), -1), 1) * (tiles != 0).reshape(
-            len(tiles), -1
-        )
-        got = np.stack([compute(tile, 0, connectivity, wrap, 0, None)[0].ravel() for tile in tiles])
-        np.testing.assert_array_equal(got, expected)
-
-
-def test_the_exhaustive_oracle_is_scikit_image(rng):
-    for tiles, _ in EXHAUSTIVE.values():
-        place = np.arange(tiles[0].size).reshape(tiles.shape[1:])
-        for k in rng.integers(0, len(tiles), 200):
-            for connectivity in range(1, tiles.ndim):
-                roots = spread_minima(tiles[k : k + 1], place[None], connectivity)[0]
-                labels = skimage.measure.label(tiles[k], connectivity=connectivity)
-                numbers = np.unique(np.append(-1, roots), return_inverse=True)[1][1:]
-                np.testing.assert_array_equal(numbers.reshape(roots.shape), labels)
 
 
 def test_hand_worked(backend):
@@ -366,87 +259,6 @@ def test_connectivity_by_number_of_neighbours(shape, words, rng):
     for neighbours, axes in words.items():
         expected = segalgo.label(image, connectivity=axes)
         np.testing.assert_array_equal(segalgo.label(image, connectivity=neighbours), expected)
-
-
-@pytest.mark.parametrize("order", ["forward", "reversed", "shuffled"])
-def test_any_order_of_threads(order, rng):
-    if not segalgo.backends()["simulated"].available:
-        pytest.skip("no simulated device")
-    cases = [((40, 70), 2), ((9, 11, 40), 3), ((3, 4, 5, 6), 4), ((1500,), 1)]
-    for (shape, connectivity), seed in itertools.product(cases, (0, 1)):
-        image = (rng.random(shape) < 0.45).astype(np.uint8)
-        expected = segalgo.label(image, connectivity=connectivity, wrap=True)
-        with segalgo.use_backend("simulated"), _device.simulated_schedule(order, seed):
-            np.testing.assert_array_equal(segalgo.label(image, connectivity=connectivity, wrap=True), expected)
-
-
-def pictures_of_many_stripes(rng):
-    """Images large enough for several stripes of rows, components across all of them."""
-    smooth = scipy.ndimage.gaussian_filter(rng.standard_normal((500, 600)), 6, mode="wrap")
-    return {
-        "noise": (rng.random((500, 600)) < 0.5).astype(np.uint8),
-        "blobs": (smooth > 0).astype(np.uint8),
-        "spiral": spiral(501),
-        "comb": np.pad(hard_shapes(500)["comb with its back down"], ((0, 0), (3, 40))),
-        "values": rng.integers(0, 3, (500, 600)).astype(np.int32),
-        "contours": np.floor(smooth * 40).astype(np.int16),
-        "volume": (rng.random((50, 60, 70)) < 0.4).astype(np.uint8),
-    }
-
-
-@pytest.mark.parametrize("name", pictures_of_many_stripes(np.random.default_rng(0)))
-def test_same_bits_for_any_number_of_threads(name, rng):
-    import threadpoolctl
-
-    image = pictures_of_many_stripes(rng)[name]
-    rules = itertools.product(range(1, image.ndim + 1), ((False, 0), (True, 0), (True, 1)))
-    for connectivity, (wrap, delta) in rules:
-        with segalgo.use_backend("reference"):
-            expected = segalgo.label(image, 0, True, connectivity, wrap=wrap, delta=delta)
-        for level in _ext.available():
-            for threads in (1, 2):
-                with threadpoolctl.threadpool_limits(threads), _ext.use_instruction_set(level):
-                    got = segalgo.label(image, 0, True, connectivity, wrap=wrap, delta=delta)
-                np.testing.assert_array_equal(got[0], expected[0])
-                assert got[1] == expected[1]
-
-
-def test_run_numbers_of_64_bits(rng):
-    """More than 2**31 runs take 64 bits; here a smaller image is made to."""
-    if not _ext.available():
-        pytest.skip("no compiled kernels")
-    module = _ext.load("labels.labeling")
-    for image in pictures_of_many_stripes(rng).values():
-        wrap = (True,) * image.ndim
-        expected, number = segalgo.label(image, 0, True, wrap=True, delta=1)
-        for out in (None, np.empty(image.shape, np.int64)):
-            labels, count = module._label(image, 0, image.ndim, wrap, 1, out, True)
-            np.testing.assert_array_equal(labels, expected)
-            assert count == number
-
-
-def test_index_types():
-    """What is chosen beyond 2**31, without the memory to do so."""
-    from segalgo.cuda.labels import labeling as cuda
-
-    assert cuda._index_type(2**31) == np.int32  # -1 to 2**31 - 1
-    assert cuda._index_type(2**31 + 1) == np.int64
-    if _ext.available():
-        module = _ext.load("labels.labeling")
-        assert not module._needs_64_bits(2**31 - 200)
-        assert module._needs_64_bits(2**31 - 1)
-        assert module._needs_64_bits(2**33)
-
-
-def test_more_labels_than_out_holds(monkeypatch):
-    class Wing:
-        @staticmethod
-        def label(image, *arguments):
-            return arguments[-1], 2**31
-
-    monkeypatch.setattr("segalgo.labels.labeling.wing", lambda *arguments: Wing)
-    with pytest.raises(ValueError, match="out has dtype int32: expected int64, there are 2147483648 components"):
-        segalgo.label([[1]], out=np.empty((1, 1), np.int32))
 
 
 @pytest.mark.parametrize(

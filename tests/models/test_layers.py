@@ -28,6 +28,11 @@ CASES = {
     ],
     "linear": [([(2, 5, 7)], {"out_features": 3}), ([(2, 7)], {"out_features": 3, "bias": False})],
     "matmul": [([(2, 3, 5, 4), (2, 3, 4, 6)], {}), ([(2, 5, 4), (2, 6, 4)], {"transposed": True, "scale": 0.5})],
+    "scaled_dot_product_attention": [
+        ([(2, 3, 5, 4), (2, 3, 6, 4), (2, 3, 6, 7)], {}),
+        ([(2, 5, 4), (2, 6, 4), (2, 6, 1)], {"is_causal": True, "scale": 0.5}),
+    ],
+    "crf_rnn": [([(2, 4, 5, 6), (2, 3, 5, 6)], {"iterations": 2}), ([(1, 2, 4, 3), (1, 1, 4, 3)], {"iterations": 1})],
     "max_pool2d": [
         ([PLANES], {}),
         ([PLANES], {"kernel_size": (3, 2), "stride": 2, "padding": 1, "ceil_mode": True}),

@@ -118,8 +118,12 @@ def test_maps_of_segformer():
     shapes = shapes_of(SegFormer(), 512, 512)
     for stage, shape in enumerate([(32, 128, 128), (64, 64, 64), (160, 32, 32), (256, 16, 16)]):
         assert shapes[f"segformer.encoder.stage.{stage}.map"] == shape
-    scores = [shapes[f"segformer.encoder.block.{stage}.0.attention.self.scores"] for stage in range(4)]
-    assert scores == [(1, 128**2, 256), (2, 64**2, 256), (5, 32**2, 256), (8, 256, 256)]
+    heads = {
+        entry: [shapes[f"segformer.encoder.block.{stage}.0.attention.self.{entry}.heads"] for stage in range(4)]
+        for entry in ("query", "key")
+    }
+    assert heads["query"] == [(1, 128**2, 32), (2, 64**2, 32), (5, 32**2, 32), (8, 256, 32)]
+    assert heads["key"] == [(1, 256, 32), (2, 256, 32), (5, 256, 32), (8, 256, 32)]
     assert shapes["decode_head.concatenated"] == (1024, 128, 128)
     assert shapes["decode_head.classifier"] == (150, 128, 128)
 

@@ -7,7 +7,7 @@ import numpy as np
 from segalgo.layers.prepared_convolution import fold_batch_norm
 from segalgo.models.graph.execution import Step
 from segalgo.models.plans.fusion import ACTIVATIONS, FusedLayer
-from segalgo.models.plans.values import Blocks, Call, whole_blocks
+from segalgo.models.plans.values import Blocks, Call, whole_blocks, without_subnormals
 
 # The numbers of the activations in blocked_epilogue.h.
 LINEAR, RELU, LIMITED, SLOPED, HARD_SIGMOID, HARD_SWISH = range(6)
@@ -106,7 +106,7 @@ def norm_as_scale(plan: Any, step: Step) -> tuple[np.ndarray, np.ndarray]:
     entries = [plan.parameter(step, entry) for entry in ("running_mean", "running_var", "weight", "bias")]
     ones = np.ones((len(entries[0]), 1, 1, 1), np.float32)
     weight, offset = fold_batch_norm(ones, None, (*entries, step.options["eps"]))
-    return np.ascontiguousarray(weight[:, 0, 0, 0]), offset
+    return without_subnormals(np.ascontiguousarray(weight[:, 0, 0, 0])), without_subnormals(offset)
 
 
 def prelu(plan: Any, layer: FusedLayer) -> bool:

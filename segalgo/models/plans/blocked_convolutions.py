@@ -13,7 +13,7 @@ from segalgo.models.plans.arena import Buffer
 from segalgo.models.plans.blocked_cells import epilogue
 from segalgo.models.plans.blocked_maps import max_pooling, name_pooled, pool_buffers
 from segalgo.models.plans.fusion import FusedLayer
-from segalgo.models.plans.values import Blocks, Call, Planes, spread_channels, whole_blocks
+from segalgo.models.plans.values import Blocks, Call, Planes, spread_channels, whole_blocks, without_subnormals
 
 # F(4x4, 3x3) takes 36 products a tile and channel, and its transforms as long as 11 more; the direct sum 9 a cell.
 WINOGRAD_PRODUCTS = 47
@@ -254,7 +254,7 @@ def _folded(plan: Any, layer: FusedLayer) -> tuple[np.ndarray, np.ndarray]:
     if layer.offset:
         constant = next(name for name in layer.offset.inputs if f"{name}.value" in plan.parameters)
         bias = bias + np.asarray(plan.parameters[f"{constant}.value"]).reshape(-1)
-    return weight, bias
+    return without_subnormals(weight), without_subnormals(bias)
 
 
 def _fold_transposed(

@@ -39,7 +39,8 @@ class Plan:
     -----
     Grade: rounded. Each convolution keeps the bound of `segalgo.conv2d` with algorithm "winograd" for its folded
     weights, with C + 26 in place of C + 20: the weights are transformed in float32. The same bits for any number of
-    threads. Infinities and NaN spread over tiles of 4 x 4, as in `conv2d`.
+    threads. Infinities and NaN spread over tiles of 4 x 4, as in `conv2d`. Parameters below the smallest normal
+    float32, which weight decay leaves in trained networks, count as zero.
     """
 
     def __init__(self, network: Any, input_shape: Sequence[int], dtype: Any) -> None:

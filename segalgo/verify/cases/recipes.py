@@ -17,6 +17,8 @@ FLOAT_VALUES = (
     *("infinite", "nan", "subnormal", "tiny", "negative", "infinite patches", "negative zeros", "huge", "one ulp"),
     *("far constant",),
 )
+# Kinds that most kernels meet seldom: windows of one infinity, rows of negatives, no spread far from zero.
+HARD = ("infinite patches", "negative zeros", "negative", "far constant", "infinite", "nan", "one ulp", "huge")
 # Shape, dtype, values and layout; what follows in a recipe are parameters.
 FIELDS = 4
 
@@ -142,7 +144,7 @@ def _ordered(operation: Operation, seed: int) -> Iterator[Recipe]:
     missing = _pairs_of(factors)
     number = 0
     seen: set[str] = set()
-    for chosen, fixed in (*_one_by_one(factors), *_large(operation, factors)):
+    for chosen, fixed in (*_one_by_one(factors), *_large(operation, factors), *_hard(factors)):
         recipe = _fitting(operation, number, seed, chosen)
         if recipe is None and fixed:
             recipe, chosen = _near(operation, number, seed, chosen, fixed, factors, rng)
@@ -185,6 +187,18 @@ def _one_by_one(factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, A
 def _large(operation: Operation, factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
     for shape in operation.large:
         yield {**{name: choices[0] for name, choices in factors.items()}, "shape": shape}, ""
+
+
+def _hard(factors: dict[str, Sequence[Any]]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield each hard kind of values twice more: on the second shape, and on the fourth with other parameters."""
+    default = {name: choices[0] for name, choices in factors.items()}
+    fields = ("shape", "dtype", "values", "layout")
+    other = {name: choices[-1 % len(choices)] for name, choices in factors.items() if name not in fields}
+    shapes = factors["shape"]
+    for values in HARD:
+        if values in factors["values"]:
+            yield {**default, "values": values, "shape": shapes[1 % len(shapes)]}, ""
+            yield {**default, **other, "values": values, "shape": shapes[3 % len(shapes)]}, "values"
 
 
 def _near(

@@ -1,10 +1,11 @@
-"""The fully connected layer."""
+"""The fully connected layer, and attention."""
 
 from typing import Any
 
 import numpy as np
 
-from segalgo.verify.bounds import linear_bound
+from segalgo import scaled_dot_product_attention, use_backend
+from segalgo.verify.bounds import attention_bound, linear_bound
 from segalgo.verify.cases.values import WIDE
 from segalgo.verify.catalogue.inputs import CELLS, FLOATS
 from segalgo.verify.operation import Operation, Recipe, Source
@@ -29,7 +30,39 @@ def _bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]
     return [(bound + underflow).reshape(expected[0].shape)]
 
 
+def _attention_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    *leading, _, depth = recipe.shape
+    keys = recipe["keys"]
+    return {
+        "query": source.main(),
+        "key": source.other((*leading, keys, depth), "random"),
+        "value": source.other((*leading, keys, recipe["columns"]), "random"),
+        "is_causal": recipe["is_causal"],
+        "scale": recipe["scale"],
+    }
+
+
+def _attention_bound(recipe: Recipe, arguments: dict[str, Any], expected: list[np.ndarray]) -> list[Any]:
+    wide = {name: arguments[name].astype(np.float64) for name in ("query", "key", "value")}
+    depth, keys = recipe.shape[-1], recipe["keys"]
+    scale = recipe["scale"] if recipe["scale"] is not None else max(depth, 1) ** -0.5
+    largest = abs(scale) * (np.abs(wide["query"]) @ np.abs(wide["key"]).swapaxes(-1, -2)).max(axis=-1, keepdims=True)
+    with use_backend("reference"):
+        absolute = scaled_dot_product_attention(**{**arguments, **wide, "value": np.abs(wide["value"])})
+    return [attention_bound(np.dtype(recipe.dtype), expected[0], absolute, (largest, keys), depth)]
+
+
 OPERATIONS = (
+    Operation(
+        "scaled_dot_product_attention",
+        _attention_arguments,
+        ((2, 5, 8), (7, 4), (1, 1), (1, 2, 13, 3), (33, 16), (0, 5, 4), (3, 0, 4)),
+        FLOATS,
+        ("random", "constant", "zeros", "counting"),
+        {"keys": (9, 1, 40), "columns": (4, 1, 33), "is_causal": (False, True), "scale": (None, 0.5)},
+        ((3, 61, 32), (300, 20)),
+        bound=_attention_bound,
+    ),
     Operation(
         "linear",
         _arguments,

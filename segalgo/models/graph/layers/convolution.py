@@ -141,7 +141,7 @@ class Linear(Layer, operation="linear"):
 class MatMul(Layer, operation="matmul"):
     """Product of the last two axes of two arrays, scaled: ``first @ second``, or ``first @ second.T``.
 
-    Attention is `matmul` (with `transposed` and ``scale=d**-0.5``), `softmax`, `matmul`.
+    `scaled_dot_product_attention` is `matmul` (with `transposed` and ``scale=d**-0.5``), `softmax`, `matmul` in one.
     """
 
     onnx = "MatMul"
@@ -180,6 +180,41 @@ class MatMul(Layer, operation="matmul"):
 
     def flops(self, first: Shape, second: Shape) -> int:
         return math.prod(self.output_shape(first, second)) * (2 * first[-1] - 1 + (self.scale != 1))
+
+    def reach(self, axis: int, *shapes: Shape) -> Unbounded:
+        return WHOLE_MAP
+
+
+@dataclass(frozen=True)
+class ScaledDotProductAttention(Layer, operation="scaled_dot_product_attention"):
+    """Mean of values for each query, by how well it fits the keys; `scale` is ``1 / sqrt(E)`` where it is None."""
+
+    onnx = "Attention"
+    blocked = None
+    inputs = 3
+
+    is_causal: bool = False
+    scale: float | None = None
+
+    def compute(self, query: Any, key: Any, value: Any) -> Any:
+        return segalgo.scaled_dot_product_attention(query, key, value, self.is_causal, self.scale)
+
+    def output_shape(self, query: Shape, key: Shape, value: Shape) -> Shape:
+        fits = len(query) >= 2 and key[:-2] == value[:-2] == query[:-2] and key[-1] == query[-1]
+        if not fits or len({len(query), len(key), len(value)}) > 1 or key[-2] != value[-2]:
+            raise ValueError(f"query {query}, key {key}, value {value}: expected (..., L, E), (..., S, E), (..., S, V)")
+        return (*query[:-1], value[-1])
+
+    def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
+        return {}
+
+    def multiplications(self, query: Shape, key: Shape, value: Shape) -> int:
+        pairs = math.prod(query[:-1]) * key[-2]
+        return pairs * (query[-1] + 1 + value[-1]) + math.prod(query)
+
+    def flops(self, query: Shape, key: Shape, value: Shape) -> int:
+        # Of a pair: product and sum for each column, and five operations of softmax.
+        return math.prod(query[:-1]) * key[-2] * (2 * query[-1] + 5 + 2 * value[-1]) + math.prod(query)
 
     def reach(self, axis: int, *shapes: Shape) -> Unbounded:
         return WHOLE_MAP

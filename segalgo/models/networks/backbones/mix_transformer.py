@@ -89,9 +89,7 @@ def _attention(layers: Any, x: Any, size: Sequence[int], name: str, heads: int, 
         return layers.transpose(vectors, f"{name}.self.{entry}.heads", (0, 2, 1, 3))
 
     query, key, value = split(x, "query"), split(source, "key"), split(source, "value")
-    weights = layers.matmul(query, key, f"{name}.self.scores", transposed=True, scale=(width // heads) ** -0.5)
-    weights = layers.softmax(weights, f"{name}.self.weights", -1)
-    y = layers.matmul(weights, value, f"{name}.self.mixed")
+    y = layers.scaled_dot_product_attention(query, key, value, f"{name}.self.mixed")
     y = layers.transpose(y, f"{name}.self.mixed.heads", (0, 2, 1, 3))
     y = layers.reshape(y, f"{name}.self.mixed.joined", (n, count, width))
     return layers.linear(y, f"{name}.output.dense", width)
