@@ -102,6 +102,16 @@ class RandomNetwork(Network):
         y = layers.batch_norm(y, f"{name}_bn")
         return getattr(layers, act)(y, f"{name}_act") if act else y
 
+    def _rows(self, layers, name, inputs, act):
+        """Rows of channels, as transformers have them, and back."""
+        (x,) = inputs
+        n, channels, height, width = x.shape
+        rows = layers.reshape(x, f"{name}_flattened", (n, channels, height * width))
+        rows = layers.transpose(rows, f"{name}_rows", (0, 2, 1))
+        rows = layers.gelu(rows, f"{name}_gelu") if act else rows
+        columns = layers.transpose(rows, f"{name}_columns", (0, 2, 1))
+        return layers.reshape(columns, f"{name}_map", (n, channels, height, width))
+
     def _enlarged(self, layers, name, inputs, kernel, stride, offset, out_channels, act):
         """A transposed convolution of which a part is wanted, normalized."""
         (x,) = inputs
@@ -138,7 +148,7 @@ def instructions(draw, maps, tiled):
     """Return one instruction that reads some of the maps (named by their places)."""
     source = draw(st.sampled_from((*maps, maps[-1], maps[-1])))  # chains rather than fans
     kinds = ["block", "block", "joined", "joined", "pool", "act", "unpool", "transposed", "moved", "grid"]
-    others = ["squeezed", "other", "bordered", "residual", "residual", "shuffled", "enlarged"]
+    others = ["squeezed", "other", "bordered", "residual", "residual", "shuffled", "enlarged", "rows"]
     kind = draw(st.sampled_from(kinds if tiled else [*kinds, *others]))
     if kind == "block":
         options = {
@@ -229,7 +239,7 @@ def instructions(draw, maps, tiled):
     if kind == "residual":
         groups = draw(st.sampled_from((1, "depthwise")))
         return kind, (source,), {"act": act, "groups": groups, "kernel": draw(st.sampled_from((1, 3, 5)))}
-    if kind == "shuffled":
+    if kind in ("shuffled", "rows"):
         return kind, (source,), {"act": act}
     if kind == "enlarged":
         stride = draw(st.integers(1, 3))
@@ -269,7 +279,8 @@ def _described(recipe, shape):
         output = RandomNetwork(recipe, shape[1]).forward(description, Value(INPUT, shape))
     except ValueError:
         return None
-    fits = all(s.shape[2] * s.shape[3] <= 4096 and s.shape[1] <= 80 for s in description.steps)
+    maps = [s.shape for s in description.steps if len(s.shape) == 4]
+    fits = all(height * width <= 4096 and channels <= 80 for _, channels, height, width in maps)
     return output.shape if fits else None
 
 

@@ -4,7 +4,7 @@ Both offer the same few verbs: ``xp`` (the array module: ``empty``, ``zeros`` ..
 ``to_host``, ``synchronize``. Launch code never asks which one it has.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -178,6 +178,26 @@ def _cupy_kernel(topic: str, kernel: str) -> Any:
 def blocks_for(items: int, threads: int) -> tuple[int, int, int]:
     """Return a one-dimensional grid that covers `items` with `threads` each; kernels stride over the grid beyond it."""
     return (max(1, min(-(-items // threads), 2**20)), 1, 1)
+
+
+# Places below this are computed in 32 bits, also by threads that stride beyond the last of them by a whole grid.
+MOST_32_BIT = 2**30
+
+
+def index_type(arrays: Iterable[Any], reach: int = 0) -> Any:
+    """Return int32 where the place of every element of these arrays fits, and `reach`, else int64.
+
+    Kernels with many divisions of places have an instance for each: a card has no instructions for 64-bit ones.
+    """
+    return np.int32 if max(reach, *(array.size for array in arrays)) < MOST_32_BIT else np.int64
+
+
+def window_reach(*axes: tuple[int, ...]) -> int:
+    """Return more than any row or column that a kernel computes on its way.
+
+    Of each axis: the sizes of the input and of the window, stride, padding, dilation, and the size of the output.
+    """
+    return max(size + (k + 1) * d + (out + 1) * s + 2 * p for size, k, s, p, d, out in axes)
 
 
 C_NAMES = {

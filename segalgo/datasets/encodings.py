@@ -117,7 +117,7 @@ class LabelEncoding:
         if raw.ndim == 2 and raw.dtype == np.uint8:
             indices = _lookup(numbers)[raw]
         else:
-            # Few values occur: translate those that do, then their pixels.
+            # Only few distinct values occur: translate each of them once, then look the pixels up.
             present, where = np.unique(keys, return_inverse=True)
             indices = np.array([numbers.get(int(key), _UNKNOWN) for key in present], np.int16)[where].reshape(
                 keys.shape

@@ -54,7 +54,7 @@ class ImageFolders(Dataset):
         self._class_names = class_names
         self._values = {"foreground_value": foreground_value, "ignore_value": ignore_value}
         super().__init__(path, split)
-        # What the label pictures mean is decided by all of the split, also for a part of it.
+        # The meaning of values is decided from all label pictures of the split, for any subset of it too.
         self._label_files = [record.labels for record in self.records]
 
     @classmethod

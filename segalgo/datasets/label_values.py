@@ -10,7 +10,7 @@ from segalgo.datasets.encodings import LabelEncoding
 from segalgo.datasets.errors import DatasetError, LabelWarning
 from segalgo.datasets.files import read_indices
 
-# Of more label pictures this many are looked at, evenly spread over the list.
+# At most this many label pictures are examined, evenly spread over the list.
 MOST_READ = 256
 
 

@@ -8,12 +8,12 @@ import numpy as np
 from segalgo.masks.codes import as_codes
 from segalgo.pictures.limits import max_pixels_in_use
 
-# What a picture's annotations may ask for without the picture: cells of a label map, and cells of all masks together.
+# Limits where the picture itself is missing: cells of a label map, and cells of all masks together.
 MOST_CELLS = 2**24
 MOST_MASK_CELLS = 2**26
-# Files of this many bytes may ask for so many cells a byte, as pictures may.
+# Cells of a label map that each byte of the annotation file and picture allows.
 CELLS_PER_BYTE = 64
-# Cells that objects may cover together, in label maps: objects of photographs cover it once or twice.
+# How often all objects together may cover the label map; those of photographs cover it once or twice.
 MOST_COVERED = 32
 
 

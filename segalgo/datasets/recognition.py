@@ -18,7 +18,7 @@ from segalgo.datasets.uci import UCISegmentation
 from segalgo.datasets.voc import PascalVOC
 from segalgo.datasets.yolo import YOLO
 
-# Asked in this order: the general layouts after those that are told by their names.
+# Readers in the order in which they are tried: layouts with characteristic names before general ones.
 _READERS = (
     PascalVOC, COCOInstances, COCOPanoptic, Cityscapes, KITTI, ADE20K, UCISegmentation, CamVid, YOLO, ISBIStack,
     ImageFolders, Labelme

@@ -150,7 +150,7 @@ def yolo_lines(labels: np.ndarray, categories: Sequence[int]) -> list[str]:
     lines = []
     for number, polygons in labels_to_polygons(labels).items():
         ring = join_holes([join_holes(polygon) for polygon in polygons]) / (width, height)
-        # Ten digits place a point of a picture 2^24 pixels wide to a hundredth of a pixel.
+        # Ten digits resolve a hundredth of a pixel in pictures up to 2^24 pixels wide.
         lines.append(" ".join([str(categories[number - 1]), *(f"{value:.10g}" for value in ring.ravel())]))
     return lines
 

@@ -191,9 +191,10 @@ def one_hot(labels: Any, num_classes: int, ignore_index: int | None = 255, dtype
         raise TypeError(f"dtype={dtype!r}: expected a dtype") from None
     ignored = np.zeros(array.shape, bool) if ignore_index is None else array == _label(ignore_index, "ignore_index")
     _refuse(array, ((array < 0) | (array >= count)) & ~ignored, "labels", f"0 to {count - 1}")
-    planes = np.empty((*array.shape[:-2], count, *array.shape[-2:]), dtype)
-    for c in range(count):
-        planes[..., c, :, :] = (array == c) & ~ignored
+    planes = np.zeros((*array.shape[:-2], count, *array.shape[-2:]), dtype)
+    # By cells, not by classes: there may be many more classes than labels.
+    place = np.where(ignored, 0, array).astype(np.intp)
+    np.put_along_axis(planes, place[..., None, :, :], ~ignored[..., None, :, :], axis=-3)
     return planes
 
 

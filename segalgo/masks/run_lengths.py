@@ -150,7 +150,7 @@ def compress_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If the code is no code, or its counts do not add up to its size.
 
     Examples
@@ -178,7 +178,7 @@ def decompress_rle(rle: Mapping[str, Any]) -> dict[str, Any]:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If the code is no code, or its counts do not add up to its size.
 
     Examples
@@ -206,7 +206,7 @@ def rle_area(rle: Mapping[str, Any]) -> int:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If the code is no code, or its counts do not add up to its size.
 
     Examples
@@ -234,7 +234,7 @@ def rle_bounding_box(rle: Mapping[str, Any]) -> tuple[int, int, int, int]:
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If the code is no code, or its counts do not add up to its size.
 
     Examples

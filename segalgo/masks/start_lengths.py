@@ -101,7 +101,7 @@ def rle_to_start_lengths(rle: Mapping[str, Any], order: str = "F", first: int = 
 
     Raises
     ------
-    TypeError, ValueError
+    ValueError
         If the code is no code, its counts do not add up to its size, or `order` or `first` is another.
 
     Examples

@@ -170,7 +170,9 @@ def _transform(
         raise ValueError("return_distances=False and return_indices=False: expected one of them to be True")
     if square and dtype is not None:
         raise ValueError(f"dtype={dtype!r} with squared=True: expected no dtype, squared distances have their own")
-    name = one_of(getattr(dtype, "__name__", None) or str(dtype or "float32"), "dtype", ("float32", "float64"))
+    name = one_of(
+        getattr(dtype, "__name__", "float32" if dtype is None else str(dtype)), "dtype", ("float32", "float64")
+    )
     grid = _grid(spacing, labels.shape, metric)
     reach = math.inf if limit is None else _as_limit(limit, "limit")
     root = metric == "euclidean" and not square

@@ -28,7 +28,7 @@ def list_pictures(folder: Path, ending: str = "", suffixes: Iterable[str] = SUFF
 
 def natural_order(path: Path) -> tuple[list[Any], str]:
     """Return a key that sorts ``2.png`` before ``10.png``."""
-    # Odd places hold the digits, so that numbers are compared with numbers and words with words.
+    # `re.split` puts digits at odd indices, so that numbers are compared with numbers and text with text.
     parts = re.split(r"([0-9]{1,18})", path.name)
     return [int(part) if k % 2 else part for k, part in enumerate(parts)], path.name
 

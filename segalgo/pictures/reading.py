@@ -191,7 +191,7 @@ def _single_channel(values: np.ndarray, colors: bool) -> np.ndarray:
 
 def _whole(values: np.ndarray) -> np.ndarray:
     """Return floats as integers where all of them are whole."""
-    # 2^53: beyond it a float64 need not be the number that was meant.
+    # Beyond 2^53 not every integer is a float64, so the value may have been rounded.
     wrong = ~(np.abs(values) <= 2.0**53) | (np.floor(values) != values)
     if wrong.any():
         place = tuple(np.argwhere(wrong)[0].tolist())

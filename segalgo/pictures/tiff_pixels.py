@@ -167,7 +167,7 @@ def _unpack(
     if predictor == 3 and dtype.kind == "f":
         size = dtype.itemsize
         sums = np.add.accumulate(rows.reshape(height, -1, deep), axis=1, dtype=np.uint8)
-        # The bytes of equal weight stand together, the highest first.
+        # The bytes of a row are grouped by significance, the most significant first.
         values = np.ascontiguousarray(sums.reshape(height, size, -1).swapaxes(1, 2)).view(f">f{size}")
         return values.reshape(height, width, deep)
     if bits in (8, 16, 32, 64):

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from segalgo._core.numbers import as_real_number
 from segalgo.plot.colors import as_label_map, as_rgb
 
 
@@ -29,7 +30,9 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError
+        If `image` or `mask` is no array of numbers, or `sigma` or `feather` no number.
+    ValueError
         If the shapes differ, or `sigma` or `feather` is negative.
 
     Examples
@@ -40,15 +43,13 @@ def blur_background(image: Any, mask: Any, *, sigma: float = 8.0, feather: float
     """
     picture = as_rgb(image)
     inside = as_label_map(mask, picture.shape, "mask") != 0
-    for name, value in (("sigma", sigma), ("feather", feather)):
-        if not 0 <= value < np.inf:
-            raise ValueError(f"{name}={value!r}: expected a finite number of at least 0")
+    sigma, feather = as_real_number(sigma, "sigma", least=0), as_real_number(feather, "feather", least=0)
     from scipy.ndimage import gaussian_filter
 
     weight = np.where(inside, 0.0, 1.0).astype(np.float32)
     spread = gaussian_filter(weight, sigma)
     blurred = gaussian_filter(picture * weight[..., None], (sigma, sigma, 0), output=np.float32)
-    # Deep inside the object no background is near enough; what stands there is hidden behind the object.
+    # Where no background pixel is within reach of the blur the picture stays as it is: the object covers it.
     blurred = np.divide(blurred, spread[..., None], out=picture.astype(np.float32), where=spread[..., None] > 1e-4)
     opacity = gaussian_filter(inside.astype(np.float32), feather)[..., None] if feather else inside[..., None]
     return np.rint(np.clip(opacity * picture + (1 - opacity) * blurred, 0, 255)).astype(np.uint8)

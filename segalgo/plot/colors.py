@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_number, shown
 
-# Okabe and Ito (2008), told apart by color-blind readers; black left out, it would look like ground.
+# The palette of Okabe and Ito (2008) for color-blind readers, without black, which looks like background.
 COLORS = np.array(
     [(230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (0, 114, 178), (213, 94, 0), (204, 121, 167)],
     np.uint8,
@@ -81,6 +81,14 @@ def import_pyplot() -> Any:
     except ImportError as error:
         raise ImportError("this needs matplotlib: pip install 'segalgo[plot]'") from error
     return pyplot
+
+
+def as_opacity(alpha: Any) -> float:
+    """Return a number from 0 to 1."""
+    opacity = as_number(alpha, "alpha")
+    if not 0 <= opacity <= 1:
+        raise ValueError(f"alpha={shown(alpha)}: expected 0 to 1")
+    return opacity
 
 
 def new_axes(ax: Any, figsize: tuple[float, float] | None = None) -> Any:

@@ -170,8 +170,10 @@ def show_histogram(
 
     Raises
     ------
-    TypeError, ValueError
-        If `image` or `mask` does not fit, holds NaN, or a threshold is no number.
+    TypeError
+        If `image` is no array of numbers, `bins` no integer, or a threshold no number.
+    ValueError
+        If `image` has another shape or holds NaN, `mask` does not fit, or `bins` is below 1.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
@@ -202,7 +204,7 @@ def show_histogram(
     else:
         ax.set_ylim(bottom=0)
     for k, (name, value) in enumerate(lines):
-        # The styles take turns as well: lines stay apart where colors do not.
+        # Line styles cycle too, so that lines differ where their colors repeat.
         color = COLORS[[5, 4, 2, 6, 0, 1][k % 6]] / 255
         label = f"{name} {value:.4g}".strip()
         ax.axvline(value, color=color, linestyle=LINE_STYLES[k % len(LINE_STYLES)], linewidth=1.8, label=label)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.plot.colors import COLORS, as_label_map, as_rgb, distinct_colors, new_axes
+from segalgo.plot.colors import COLORS, as_label_map, as_opacity, as_rgb, distinct_colors, new_axes
 
 SMALLEST_FONT, LARGEST_FONT = 6.0, 13.0  # points
 GLYPH = 0.62  # width of a digit over the size of its font
@@ -54,8 +54,10 @@ def show_instances(
 
     Raises
     ------
-    TypeError, ValueError
-        If the arrays do not fit each other, or `alpha` is out of range.
+    TypeError
+        If `image` or `labels` is of another dtype, or `alpha` is no number.
+    ValueError
+        If the shapes differ, or `alpha` is out of range.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
@@ -69,8 +71,7 @@ def show_instances(
     picture = as_rgb(image)
     plane = as_label_map(labels, picture.shape)
     plane = plane.astype(np.uint8) if plane.dtype == bool else plane
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha={alpha!r}: expected 0 to 1")
+    alpha = as_opacity(alpha)
     ax = new_axes(ax, _figure_size(plane.shape))
     present, color = distinct_colors(plane) if plane.size else (np.zeros(0, int), np.zeros(0, int))
     ranks = np.searchsorted(present, plane) if present.size else np.zeros(plane.shape, int)

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from segalgo._core.checks import as_array
-from segalgo.plot.colors import COLORS, as_label_map, as_rgb
+from segalgo._core.checks import as_array, as_integer
+from segalgo.plot.colors import COLORS, as_label_map, as_opacity, as_rgb
 
 READABLE_PIXELS = 900  # smaller pictures are enlarged by a whole factor, so that numbers can be read
 
@@ -42,6 +42,8 @@ def overlay(
 
     Raises
     ------
+    TypeError
+        If `image` or `labels` is of another dtype, `alpha` is no number, or `scale` no integer.
     ValueError
         If the shapes differ, or `alpha` or `scale` is out of range.
 
@@ -55,13 +57,11 @@ def overlay(
     """
     picture = as_rgb(image)
     labels = as_label_map(labels, picture.shape)
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha={alpha}: expected 0 to 1")
+    alpha = as_opacity(alpha)
     if scale is None:
         scale = max(1, -(-READABLE_PIXELS // max(*labels.shape, 1)) if max(labels.shape) < READABLE_PIXELS else 1)
         scale = min(scale, 16)
-    if scale < 1:
-        raise ValueError(f"scale={scale}: expected at least 1")
+    scale = as_integer(scale, "scale", least=1)
     picture = picture.repeat(scale, 0).repeat(scale, 1)
     labels = labels.astype(np.uint8) if labels.dtype == bool else labels
     large = labels.repeat(scale, 0).repeat(scale, 1)
@@ -95,16 +95,22 @@ def overlay_classes(
     Returns
     -------
     array of uint8, (H + height of the legend, W, 3)
+
+    Raises
+    ------
+    TypeError
+        If `labels` holds no integers, or `alpha` is no number.
+    ValueError
+        If the shapes differ, a label has no name or no color, or `alpha` is out of range.
     """
     labels, picture = as_array(labels, "labels"), as_rgb(image)
-    if labels.shape != picture.shape[:2] or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"labels of {labels.dtype} {labels.shape}: expected integers {picture.shape[:2]}, as the image"
-        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"labels has dtype {labels.dtype}: expected integers")
+    if labels.shape != picture.shape[:2]:
+        raise ValueError(f"labels has shape {labels.shape}: expected {picture.shape[:2]}, that of the image")
     if len(names) != len(colors) or (labels.size and not 0 <= labels.min() <= labels.max() < len(names)):
-        raise ValueError(f"{len(names)} names and {len(colors)} colors: expected one of each for every label")
-    if not 0 <= alpha <= 1:
-        raise ValueError(f"alpha={alpha}: expected 0 to 1")
+        raise ValueError(f"names and colors hold {len(names)} and {len(colors)}: expected one for every label")
+    alpha = as_opacity(alpha)
     palette = np.asarray(colors, np.float32).reshape(-1, 3)
     drawn = picture + np.float32(alpha) * (palette[labels] - picture)
     present = [(names[k], tuple(colors[k])) for k in np.unique(labels)]

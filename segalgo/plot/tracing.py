@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from segalgo._core.arrays import is_cupy
-from segalgo._core.checks import as_array
+from segalgo._core.checks import as_array, as_integer
 from segalgo.plot.colors import COLORS, import_pyplot
 
 ARROW_CELLS = 6  # pooling indices are drawn for a window of at most this many cells in height and width
@@ -58,8 +58,11 @@ def show_trace(
 
     Raises
     ------
-    TypeError, ValueError
-        If nothing of the trace is shown, an array has another shape, or `axes` does not fit.
+    TypeError
+        If `channels` or `batch` is no integer.
+    ValueError
+        If nothing of the trace is shown, an array has another shape, `channels` is below 1, `batch` is none of the
+        batch, or `axes` does not fit.
     ImportError
         If matplotlib is missing (``pip install segalgo[plot]``).
 
@@ -68,8 +71,7 @@ def show_trace(
     >>> import segalgo
     >>> axes = segalgo.show_trace(model.trace(image), layers=["pool*", "conv*"])  # doctest: +SKIP
     """
-    if channels < 1:
-        raise ValueError(f"channels={channels!r}: expected at least 1")
+    channels, batch = as_integer(channels, "channels", least=1), as_integer(batch, "batch")
     patterns = [layers] if isinstance(layers, str) else list(layers)
     steps = _collect(trace, patterns, batch, channels)
     if not steps:
@@ -105,7 +107,7 @@ def _collect(trace: Iterable[tuple[str, Any]], patterns: list[str], batch: int, 
             larger = [m for before, m in earlier if before != pooled and _may_be_source(m, maps)]
             source = larger[-1] if larger else None
         else:
-            # Two are enough: what was pooled, and the result where it comes before its indices.
+            # The last three arrays suffice: pooling's input, and its result if that is traced before the indices.
             earlier = [*earlier[-2:], (name, maps)]
         if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             shown = None if source is None else source[:channels].copy()
@@ -169,7 +171,7 @@ def _draw_arrows(ax: Any, step: _Step, c: int) -> None:
     (height, width), (rows, columns) = plane.shape, indices.shape
     i0, j0 = _liveliest_window(plane.reshape(-1)[indices])
     window = indices[i0 : i0 + ARROW_CELLS, j0 : j0 + ARROW_CELLS]
-    # A pooled cell stands where its share of the plane lies: exact where windows tile the plane.
+    # A pooled cell is drawn at the middle of its share of the plane, which is exact where windows tile the plane.
     si, sj = -(-height // rows), -(-width // columns)
     i, j = np.mgrid[i0 : i0 + window.shape[0], j0 : j0 + window.shape[1]]
     from_row, from_column = si * i + (si - 1) / 2, sj * j + (sj - 1) / 2

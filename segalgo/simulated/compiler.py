@@ -52,8 +52,10 @@ PROFILE_FLAGS = (
     "-fsanitize=thread",
     "-fsanitize-coverage=trace-pc,trace-cmp",
     "-fno-reorder-blocks",
+    "-fno-thread-jumps",  # would make two of an access behind a branch
     "-gdwarf-4",
 )
+OF_GCC = ("-fno-reorder-blocks", "-fno-thread-jumps")
 ORDERS = {"forward": 0, "reversed": 1, "shuffled": 2}
 
 PARAMETERS = re.compile(r"\b(\w+)\s*\(([^()]*(?:\([^()]*\)[^()]*)*)\)\s*\{")
@@ -216,7 +218,7 @@ def hook_flags(compiler: tuple[str, ...], profiled: bool) -> tuple[str, ...]:
     said = subprocess.run([*compiler, "--version"], capture_output=True, text=True, check=False).stdout
     flags = PROFILE_FLAGS if profiled else WATCH_FLAGS
     if "clang" in said:
-        own = [flag for flag in flags if flag != "-fno-reorder-blocks"]
+        own = [flag for flag in flags if flag not in OF_GCC]
         own += ["-fsanitize-coverage=bb", "-mllvm", "-sanitizer-coverage-prune-blocks=0"] if profiled else []
         return (*own, "-mllvm", "-tsan-distinguish-volatile=1")
     return (*flags, "--param", "tsan-distinguish-volatile=1")

@@ -115,6 +115,7 @@ class LaunchCounts:
     warp_operations: dict[int, tuple[int, int]] = field(default_factory=dict)
     busiest: dict[str, int] = field(default_factory=dict)
     shared_bytes: dict[str, int] = field(default_factory=dict)
+    array_bytes: dict[str, int] = field(default_factory=dict)
     caches: list[list[CacheCount]] = field(default_factory=list)
     written_back: list[int] = field(default_factory=list)
     blocks: int = 0
@@ -194,6 +195,7 @@ class Counter:
             self._begin(names, [array for _, array in arrays])
             yield
             self.counts = self._read(self._library.segalgo_profile_result().decode(errors="replace"))
+            self.counts.array_bytes = {name: a.nbytes for name, (_, a) in zip(names, arrays, strict=True)}
             if self.most_steps:
                 self._take_steps(names, [array for _, array in arrays])
 

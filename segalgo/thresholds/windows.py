@@ -112,7 +112,7 @@ def times_power(threshold: Any, exponent: int) -> Any:
 def varies(pixels: Any, window: tuple[int, ...]) -> bool:
     """Return whether a window of a picture that is mirrored beyond its border holds two values."""
     return any(
-        width > 1 and bool((pixels != array_module(pixels).take(pixels, np.zeros(1, np.intp), axis)).any())
+        width > 1 and bool((pixels != pixels[(*(slice(None),) * axis, slice(1))]).any())
         for axis, width in enumerate(window)
     )
 

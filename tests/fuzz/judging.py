@@ -60,6 +60,8 @@ def _run(case: FuzzCase, wing: str) -> Outcome:
         with warnings.catch_warnings(), np.errstate(all="ignore"), segalgo.use_backend(wing):
             warnings.simplefilter("ignore")
             return Outcome(_parts(case.function(**case.arguments)))
+    except TimeoutError:  # of the fuzzer: no answer of the function
+        raise
     except Exception as error:
         return Outcome(None, error)
 

@@ -158,6 +158,9 @@ def test_one_hot(rng):
     kept = labels != 255
     np.testing.assert_array_equal(planes.argmax(axis=1)[kept], labels[kept])
     np.testing.assert_array_equal(planes.sum(axis=1), kept)
+    assert masks.one_hot(np.array([[True, False]]), 2, dtype=bool).tolist() == [[[False, True]], [[True, False]]]
+    # No work for classes that no cell has, however many they are.
+    assert masks.one_hot(np.zeros((0, 3), int), 2**31).shape == (2**31, 0, 3)
     with pytest.raises(ValueError, match=r"labels holds 255 at \[0, 0, 0\]: expected 0 to 4"):
         masks.one_hot(labels, 5, ignore_index=None)
     with pytest.raises(TypeError, match="labels is ndarray of float64"):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from promised_errors import promised_errors
 
 from segalgo import PictureError, masks
 
@@ -18,6 +19,7 @@ CASES = [
     ("rle_to_mask", (CODE, "K"), ValueError, "order"),
     ("rle_to_mask", (CODE, np.zeros(0)), ValueError, "order"),
     ("rle_to_mask", (CODE, "C", 3), ValueError, "max_cells"),
+    ("rle_to_mask", (CODE, "C", "a"), TypeError, "max_cells"),
     ("compress_rle", ({"counts": [3]},), ValueError, "rle"),
     ("decompress_rle", ({"size": [2, 2], "counts": b"~"},), ValueError, "rle"),
     ("rle_area", (5,), ValueError, "rle"),
@@ -48,6 +50,8 @@ CASES = [
     ("polygon_to_mask", ([[0, 0], [0, 2**23]] * 40, (2**23, 2)), ValueError, "polygon has edges that pass"),
     ("polygon_to_rle", ([[0, 0], [2**23, 0]] * 40, (2, 2**23)), ValueError, "polygon has edges that pass"),
     ("polygon_to_rle", (RING, (2**20, 2**20)), ValueError, "shape"),
+    ("polygon_to_rle", ("abc", (4, 4)), TypeError, "polygon"),
+    ("polygon_to_rle", (RING, (2.5, 3)), TypeError, "shape"),
     ("colormap", ("other",), ValueError, "name"),
     ("colormap", ("camvid", 13), ValueError, "num_colors"),
     ("labels_to_colors", (np.zeros((2, 2)), VOC), TypeError, "labels"),
@@ -65,6 +69,8 @@ CASES = [
     ("read_palette_picture", ("/nowhere/x.png",), PictureError, "x.png"),
     ("start_lengths_to_rle", ("1", (2, 2)), ValueError, "pairs"),
     ("start_lengths_to_rle", ("1 1", (2,) * 3), ValueError, "shape"),
+    ("start_lengths_to_rle", ([0.5, 1], (2, 2)), TypeError, "pairs"),
+    ("start_lengths_to_rle", ("1 1", (2.5, 2)), TypeError, "shape"),
     ("rle_to_start_lengths", (CODE, "K"), ValueError, "order"),
     ("Canvas", ("abc",), TypeError, "canvas"),
     ("Canvas", ((2, -1),), ValueError, "canvas"),
@@ -81,4 +87,8 @@ def test_refusals_name_the_argument(name, arguments, error, argument):
 def test_every_function_is_tried():
     functions = {name for name in masks.__all__ if callable(getattr(masks, name)) and name[0].islower()}
     # What takes polygons that other functions return checks nothing of its own; masks of boxes have tests beside theirs.
-    assert functions - {name for name, *_ in CASES} == {"join_holes", "mask_nms", "paste_masks_to_rles"}
+    elsewhere = {"join_holes", "mask_nms", "paste_masks_to_rles"}
+    assert functions - {name for name, *_ in CASES} == elsewhere
+    for name in functions - elsewhere:
+        promised = promised_errors(getattr(masks, name))
+        assert promised <= {error.__name__ for tried, _, error, _ in CASES if tried == name}, name

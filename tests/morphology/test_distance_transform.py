@@ -214,6 +214,7 @@ ERRORS = [
     (lambda: segalgo.distance_transform(IMAGE, limit=-1), ValueError, "limit=-1: expected a number of at least 0"),
     (lambda: segalgo.distance_transform(IMAGE, limit=np.nan), ValueError, "limit=nan"),
     (lambda: segalgo.distance_transform(IMAGE, dtype="int32"), ValueError, "dtype='int32': expected one of"),
+    (lambda: segalgo.distance_transform(IMAGE, dtype=np.zeros(0)), ValueError, "dtype=.*: expected one of"),
     (lambda: segalgo.distance_transform(IMAGE, squared=True, metric="cityblock"), ValueError, "squared=True with"),
     (lambda: segalgo.distance_transform(IMAGE, squared=True, dtype="float64"), ValueError, "dtype='float64' with"),
     (lambda: segalgo.distance_transform(IMAGE, return_distances=False), ValueError, "return_distances=False"),

@@ -11,7 +11,7 @@ import pytest
 
 from segalgo.cuda.device import NVRTC_OPTIONS, SOURCES
 
-FILES = sorted(SOURCES.glob("*.cu"))
+FILES = sorted(SOURCES.rglob("*.cu"))
 KERNEL = re.compile(
     r"^(template\s*<(?P<parameters>[^>]*)>\s*)?(extern \"C\"\s+)?__global__\s+void\s+(?P<name>\w+)", re.M
 )
@@ -73,5 +73,6 @@ def test_compiles_for(file, capability):
 
 
 def test_files_stand_alone():
+    assert FILES
     for file in FILES:
         assert "#include" not in file.read_text(), f"{file.name} includes a header"

@@ -48,6 +48,13 @@ KERNELS = {
         "const long long all = (long long)rows * columns; const int first = blockIdx.x * columns;"
         " for (int k = first + threadIdx.x; k < first + columns && k < all; k += blockDim.x)",
         "rows",
+        "remark: its sizes are int",
+    ),
+    "a size of 64 bits beside int rows": (
+        "long long rows, int columns",
+        "const int first = blockIdx.x * columns; if (blockIdx.x < rows)"
+        " for (int k = first + threadIdx.x; k < first + columns; k += blockDim.x)",
+        "rows",
         KIND,
     ),
     "offset in bytes": (

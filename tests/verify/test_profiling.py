@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from segalgo import verify
+from segalgo.cuda.device import source
 from segalgo.simulated.compiler import find_compiler
 from segalgo.verify import VerificationError
 from segalgo.verify.profiling.cards import CARDS, beyond_limits, card_of, occupancy
@@ -73,6 +74,19 @@ def test_without_an_operation_bank_conflicts_come_first():
     assert "32-way bank conflicts" in profile.advice[0]
     assert profile.time()[1] == "shared memory"
     assert transposed("transpose_tiled<1>", 256).advice == []
+
+
+def test_the_floor_counts_an_array_that_is_read_and_written_twice(tmp_path):
+    path = tmp_path / "saxpy.cu"
+    path.write_text(
+        "__global__ void saxpy(int n, float a, const float* x, float* y) {\n"
+        "    const int i = blockIdx.x * blockDim.x + threadIdx.x;\n    if (i < n) y[i] = a * x[i] + y[i];\n}\n"
+        "int main() { saxpy<<<1, 1>>>(0, 0, nullptr, nullptr); }\n"
+    )
+    arrays = dict.fromkeys("xy", "float32[n]")
+    profile = verify.profile(path, "", "saxpy", "n, 2.0, x, y", "ceil_div(n, 256)", arrays=arrays, sizes={"n": 1000})
+    assert profile.floor.bytes == 3 * 4 * 1000
+    assert profile.over_floor == pytest.approx(1, abs=0.01)
 
 
 def test_a_wrong_kernel_is_profiled_only_anyway():
@@ -194,3 +208,38 @@ def test_own_kernels():
     assert [one.entry for one in profile.launches] == ["relu<float>"]
     assert (profile.over_floor, profile.efficiency, profile.spill_bytes) == (1.0, 1.0, None)
     assert "__global__ void relu" in profile.source
+
+
+# Bars that need no card: efficiency of sectors, bytes over the floor, of kernels that memory limits. Windows that lie
+# side by side read every second cell at a time: their sectors are all used, by two requests.
+BARS = {
+    "relu": (0.9, {}),
+    "hardswish": (0.9, {}),
+    "softmax": (0.9, {}),
+    "batch_norm": (0.9, {}),
+    "interpolate": (0.9, {}),
+    "pad": (0.9, {}),
+    "max_pool2d": (0.6, {}),
+    "avg_pool2d": (0.6, {}),
+    "binarize": (0.9, {}),
+}
+
+
+@pytest.mark.parametrize("operation", BARS)
+def test_bars_of_own_kernels_that_memory_limits(operation):
+    efficiency, fix = BARS[operation]
+    profile = verify.profile_own(operation, architectures=(), fix=fix)
+    assert profile.efficiency >= efficiency
+    assert profile.over_floor <= 1.15
+    assert profile.most_passes <= 2
+
+
+@pytest.mark.skipif(bool(missing_tools()), reason=f"NVIDIA's compiler: {missing_tools()}")
+@pytest.mark.parametrize("architecture", [card.architecture for card in CARDS.values()])
+@pytest.mark.parametrize("entry", ["conv2d", "conv_transpose2d", "conv2d_winograd_products"])
+def test_bars_of_convolutions(entry, architecture):
+    made = compiled(source("layers.convolution"), f"{entry}<float, int>", architecture)
+    names = [one.name.partition(".")[0] for one in made.busiest_loop()]
+    assert names.count("FFMA") >= 0.6 * len(names)
+    assert 4 * names.count("LDS") <= names.count("FFMA")
+    assert (made.spill_bytes, made.long_divisions) == (0, 0)

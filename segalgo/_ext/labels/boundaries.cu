@@ -24,6 +24,7 @@ __global__ void find_boundaries(const L* __restrict__ labels, const long long* _
                                 int near_count, int all_count, int inner, int outer, L background, L largest_value,
                                 long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const L here = labels[k];
         bool boundary = false;
@@ -54,6 +55,7 @@ template <class L>
 __global__ void find_boundaries_between(const L* __restrict__ labels, const long long* __restrict__ shape,
                                         bool* __restrict__ boundaries, int ndim, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         bool boundary = false;
         L first = L(0);

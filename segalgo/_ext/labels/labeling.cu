@@ -107,6 +107,7 @@ __global__ void label_seams(const T* __restrict__ image, I* parent, long long pl
                             long long width, int connectivity, int wrap_plane, int wrap_column, int wrap_row,
                             unsigned long long delta, double wide_delta) {
     const long long size = planes * height * width, step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long at = (long long)blockIdx.x * blockDim.x + threadIdx.x; at < size; at += step) {
         const long long k = at % width, j = at / width % height, i = at / (width * height);
         const bool inner = (D == 1 || i % D > 0) && (H == 1 || (j % H > 0 && j % H < H - 1)) && k % W > 0 && k % W < W - 1;
@@ -138,6 +139,7 @@ template <class T, class I>
 __global__ void label_start(const T* __restrict__ image, I* __restrict__ parent, long long size, int has_background,
                             T background) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         parent[k] = has_background && image[k] == background ? I(-1) : I(k);
 }
@@ -151,6 +153,7 @@ __global__ void label_join(const T* __restrict__ image, I* parent, const long lo
                            long long ndim, long long count, unsigned long long delta, double wide_delta) {
     const long long stride = (long long)gridDim.x * blockDim.x;
     long long at[MOST_AXES];
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += stride) {
         if (labeling_now(parent, k) < 0) continue;
         long long rest = k;
@@ -251,6 +254,7 @@ __global__ void label_number(const I* __restrict__ parent, const long long* __re
 template <class I, class L>
 __global__ void label_fetch(const I* __restrict__ parent, L* labels, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const I root = parent[k];
         if (root < 0)
@@ -264,6 +268,7 @@ __global__ void label_fetch(const I* __restrict__ parent, L* labels, long long s
 // first is filled with the largest number, but first[0] = 0: a background pixel before all others.
 __global__ void same_partition_first(const long long* __restrict__ labels, unsigned long long* first, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         atomicMin(&first[labels[k]], (unsigned long long)k + 1);
 }
@@ -275,6 +280,7 @@ __global__ void same_partition_compare(const long long* __restrict__ a, const lo
                                        const unsigned long long* __restrict__ first_b, unsigned long long* fault,
                                        long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         if (first_a[a[k]] != first_b[b[k]]) atomicMin(fault, (unsigned long long)k);
 }

@@ -28,6 +28,7 @@ __global__ void label_statistics_tables(const L* __restrict__ labels, const long
                                         int ndim, long long size) {
     const long long width = shape[ndim - 1], pieces = (size + PIECE - 1) / PIECE;
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long piece = (long long)blockIdx.x * blockDim.x + threadIdx.x; piece < pieces; piece += step) {
         const long long stop = min((piece + 1) * PIECE, size);
         for (long long k = piece * PIECE; k < stop;) {
@@ -66,6 +67,7 @@ __global__ void label_statistics_integers(const L* __restrict__ labels, const I*
                                           unsigned long long* total, long long* low, long long* high, long long size,
                                           unsigned long long turn) {
     const long long pieces = (size + PIECE - 1) / PIECE, step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long piece = (long long)blockIdx.x * blockDim.x + threadIdx.x; piece < pieces; piece += step) {
         const long long stop = min((piece + 1) * PIECE, size);
         for (long long k = piece * PIECE; k < stop;) {
@@ -98,6 +100,7 @@ __global__ void label_statistics_floats(const L* __restrict__ labels, const T* _
                                         double* __restrict__ total, T* __restrict__ low, T* __restrict__ high,
                                         int ndim, long long size, long long rows, long long stripes) {
     const long long step = (long long)gridDim.x * blockDim.x, width = shape[ndim - 1];
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < stripes * rows; k += step) {
         const long long row = k % rows, stripe = k / rows;
         const long long begin = size * stripe / stripes, end = size * (stripe + 1) / stripes;
@@ -138,6 +141,7 @@ __global__ void contacts(const L* __restrict__ labels, const long long* __restri
                          const long long* __restrict__ offsets, unsigned long long* found, L* low, L* high, int ndim,
                          int count, int background, long long size, unsigned long long room) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const L here = labels[k];
         if (here == 0 && !background) continue;
@@ -162,6 +166,7 @@ template <class I>
 __global__ void euler_number(const I* __restrict__ image, const long long* __restrict__ shape,
                              unsigned long long* total, int ndim, int full, long long positions) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < positions; k += step) {
         long long sum = 0;
         for (unsigned axes = 0; axes < 1u << ndim; axes++) {

@@ -9,6 +9,7 @@ constexpr long long PIECE = 32;  // cells that one thread walks
 template <class L>
 __global__ void label_areas(const L* __restrict__ labels, unsigned long long* areas, long long size) {
     const long long pieces = (size + PIECE - 1) / PIECE, step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long piece = (long long)blockIdx.x * blockDim.x + threadIdx.x; piece < pieces; piece += step) {
         const long long stop = min((piece + 1) * PIECE, size);
         for (long long k = piece * PIECE; k < stop;) {
@@ -26,6 +27,7 @@ template <class L, class I>
 __global__ void map_labels(const L* __restrict__ labels, const I* __restrict__ table, I* __restrict__ output,
                            long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         output[k] = table[labels[k]];
 }
@@ -39,6 +41,7 @@ __global__ void border_labels(const L* __restrict__ labels, const bool* __restri
                               const long long* __restrict__ shape, unsigned char* touches, int masked, int ndim,
                               long long buffer_size, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         bool border = masked && !mask[k];
         long long rest = k;
@@ -60,6 +63,7 @@ __global__ void hole_owners(const L* __restrict__ labels, const P* __restrict__ 
                             unsigned long long* least, unsigned long long* most, int ndim, int count,
                             long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const P component = components[k];
         if (component == 0) continue;
@@ -87,6 +91,7 @@ __global__ void replace_components(const I* __restrict__ image, const P* __restr
                                    const unsigned char* __restrict__ replaced, const I* __restrict__ values,
                                    I* __restrict__ output, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         output[k] = replaced[components[k]] ? values[components[k]] : image[k];
 }

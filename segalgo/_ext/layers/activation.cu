@@ -6,6 +6,7 @@
 template <class T>
 __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] <= T(0) ? T(0) : x[k];  // a NaN stays
 }
@@ -15,6 +16,7 @@ __global__ void relu(const T* __restrict__ x, T* __restrict__ output, long long 
 template <class T>
 __global__ void leaky_relu(const T* __restrict__ x, T* __restrict__ output, T slope, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] > T(0) ? x[k] : x[k] * slope;
 }
@@ -25,6 +27,7 @@ template <class T>
 __global__ void prelu(const T* __restrict__ x, const T* __restrict__ weight, T* __restrict__ output, long long planes,
                       long long channels, long long cells) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * cells; k += step)
         output[k] = x[k] > T(0) ? x[k] : x[k] * weight[k / cells % channels];
 }
@@ -34,6 +37,7 @@ __global__ void prelu(const T* __restrict__ x, const T* __restrict__ weight, T* 
 template <class T>
 __global__ void relu6(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] <= T(0) ? T(0) : x[k] > T(6) ? T(6) : x[k];  // a NaN stays
 }
@@ -43,6 +47,7 @@ __global__ void relu6(const T* __restrict__ x, T* __restrict__ output, long long
 template <class T>
 __global__ void hardsigmoid(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] <= T(-3) ? T(0) : x[k] >= T(3) ? T(1) : (x[k] + T(3)) / T(6);
 }
@@ -52,6 +57,7 @@ __global__ void hardsigmoid(const T* __restrict__ x, T* __restrict__ output, lon
 template <class T>
 __global__ void hardswish(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step)
         output[k] = x[k] <= T(-3) ? T(0) : x[k] >= T(3) ? x[k] : x[k] * (x[k] + T(3)) / T(6);
 }
@@ -61,6 +67,7 @@ __global__ void hardswish(const T* __restrict__ x, T* __restrict__ output, long 
 template <class T>
 __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step) {
         const T e = exp(x[k] < T(0) ? x[k] : -x[k]);
         output[k] = (x[k] < T(0) ? e : T(1)) / (T(1) + e);
@@ -72,6 +79,7 @@ __global__ void sigmoid(const T* __restrict__ x, T* __restrict__ output, long lo
 template <class T>
 __global__ void gelu(const T* __restrict__ x, T* __restrict__ output, int approximate, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += step) {
         const T cell = x[k];
         const T inner = approximate ? tanh(T(0.7978845608028654) * (cell + T(0.044715) * (cell * cell * cell)))
@@ -87,6 +95,7 @@ template <class T>
 __global__ void softmax(const T* __restrict__ x, T* __restrict__ output, long long outer, long long n, long long inner,
                         int logarithm) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < outer * inner; k += step) {
         const long long first = k / inner * n * inner + k % inner;
         T most = x[first];

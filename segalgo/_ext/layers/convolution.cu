@@ -1,80 +1,174 @@
 // Convolution and transposed convolution as products of tiles (implicit GEMM). Launched by cuda/layers/convolution.py.
 // Multiply-adds are fused where written fma(a, b, c), and nowhere else (built with contraction off).
+// Kernels are templates on the element type and on the type of indices: int where every size and place fits, which the
+// launch code decides, since a card divides and multiplies 64-bit numbers in many steps.
 
-// A block of 16 x 16 threads computes 64 x 64 sums, each thread 4 x 4, from slices of 16 terms in shared memory.
-constexpr int TILE = 64, SLICE = 16, SIDE = 16, EACH = 4;
+// A block of 16 x 8 threads computes 64 rows x 128 positions, each thread 8 x 8, from slices of 8 terms.
+enum { ROWS = 64, POSITIONS = 128, SLICE = 8, ACROSS = 16, DOWN = 8, EACH = 8, THREADS = ACROSS * DOWN };
+
+__device__ inline bool within(int place, int size) { return unsigned(place) < unsigned(size); }
+__device__ inline bool within(long long place, long long size) {
+    return (unsigned long long)place < (unsigned long long)size;
+}
+
+// Eight neighbours from an address that is a multiple of 16 bytes, as few loads as there can be.
+__device__ inline void load_eight(const float* from, float* to) {
+    const float4 low = *reinterpret_cast<const float4*>(from), high = *reinterpret_cast<const float4*>(from + 4);
+    to[0] = low.x, to[1] = low.y, to[2] = low.z, to[3] = low.w;
+    to[4] = high.x, to[5] = high.y, to[6] = high.z, to[7] = high.w;
+}
+__device__ inline void load_eight(const double* from, double* to) {
+    for (int k = 0; k < EACH; k += 2) {
+        const double2 two = *reinterpret_cast<const double2*>(from + k);
+        to[k] = two.x, to[k + 1] = two.y;
+    }
+}
+
+// What a term adds to a position: rows and columns of the picture, the place in memory, and the place of its weights.
+template <class Index>
+struct alignas(4 * sizeof(Index) > 16 ? 16 : 4 * sizeof(Index)) Term {
+    Index down, right, place, weight;  // weight: -1 beyond the last term
+};
 
 // The sums of one tile: sum[row][p] = sum over k of weight(row, k) * cell(k, p), k ascending. All threads of the block
-// call it together. `Source` tells where a factor lies; it returns zero outside its matrix. Thread (tx, ty) returns
-// rows ty + 16 * r and positions tx + 16 * s. Blocked product with shared memory: CUDA C++ Programming Guide, 3.2.4.
-template <class T, class Source>
-__device__ void tile_product(const Source& source, long long terms, long long first_row, long long first_position,
-                             T sum[EACH][EACH]) {
-    __shared__ T weights[SLICE][TILE];
-    __shared__ T cells[SLICE][TILE];
-    const int tx = threadIdx.x, ty = threadIdx.y, thread = ty * SIDE + tx;
+// call it together. Thread (tx, ty) returns rows 8 * ty + r and positions tx + 16 * s. `Source` tells where factors lie:
+// term(), what is the same for all positions and rows, for the term that at_term(k) and next_slice() lead to, which a few
+// threads work out for the block; weight_at(term) and, row_step on, those of further rows; and of the position that
+// at_position(p) leads to is_inside(term) and cell_at(term). Terms beyond the last one are outside and have no weights.
+// Two slices are in flight: the next one is loaded into registers while this one is multiplied.
+// Blocked product with shared memory: CUDA C++ Programming Guide, 3.2.4; register tiles: V. Volkov, J. Demmel (2008).
+template <class T, class Index, class Source>
+__device__ void tile_product(Source source, Index terms, Index first_row, Index first_position, T sum[EACH][EACH]) {
+    constexpr int MORE = 16 / sizeof(T);  // keeps rows at multiples of 16 bytes, and the stores below in banks of their own
+    __align__(16) __shared__ T weights[2][SLICE][ROWS + MORE];
+    __shared__ T cells[2][SLICE][POSITIONS];
+    __shared__ Term<Index> slice[2][SLICE];
+    const int thread = threadIdx.y * ACROSS + threadIdx.x;
+    // Neighbouring threads load neighbouring terms of a weight row, and neighbouring positions of a picture.
+    const int own_term = thread % SLICE, own_row = thread / SLICE;
+    T next_weights[ROWS * SLICE / THREADS], next_cells[SLICE];
+    source.at_position(first_position + thread);
+    source.at_term(thread);
     for (int r = 0; r < EACH; r++)
         for (int s = 0; s < EACH; s++) sum[r][s] = T(0);
-    for (long long k0 = 0; k0 < terms; k0 += SLICE) {
-        for (int load = thread; load < SLICE * TILE; load += SIDE * SIDE) {
-            // Neighbouring threads read neighbouring terms of a weight row, and neighbouring positions of a picture.
-            const int k = load % SLICE, row = load / SLICE;
-            weights[k][row] = k0 + k < terms ? source.weight(first_row + row, k0 + k) : T(0);
-            const int p = load % TILE, l = load / TILE;
-            cells[l][p] = k0 + l < terms ? source.cell(k0 + l, first_position + p) : T(0);
-        }
-        __syncthreads();
-        for (int k = 0; k < SLICE; k++) {
-            for (int r = 0; r < EACH; r++) {
-                const T factor = weights[k][ty + SIDE * r];
-                for (int s = 0; s < EACH; s++) sum[r][s] = fma(factor, cells[k][tx + SIDE * s], sum[r][s]);
+    if (thread < SLICE && terms > 0) slice[0][thread] = source.term();
+    __syncthreads();
+    int stage = 0;
+#pragma unroll 1
+    for (Index k0 = -SLICE; k0 < terms; k0 += SLICE) {
+        const Index next = k0 + SLICE;  // the first slice is only loaded, the last one only multiplied
+        if (next < terms) {
+#pragma unroll
+            for (int l = 0; l < SLICE; l++) {
+                const Term<Index> term = slice[stage][l];
+                const T* from = source.cell_at(term);
+                next_cells[l] = T(0);
+                if (source.is_inside(term)) next_cells[l] = *from;
+            }
+            const Term<Index> own = slice[stage][own_term];
+            const T* from = source.kernels + (first_row + own_row) * source.row_step + own.weight;
+#pragma unroll
+            for (int l = 0; l < ROWS * SLICE / THREADS; l++) {
+                next_weights[l] = T(0);
+                if (own.weight >= 0 && first_row + own_row + THREADS / SLICE * l < source.rows) next_weights[l] = *from;
+                from += THREADS / SLICE * source.row_step;
+            }
+            if (thread < SLICE) {
+                source.next_slice();
+                slice[stage ^ 1][thread] = source.term();
             }
         }
+        if (k0 >= 0) {
+#pragma unroll
+            for (int k = 0; k < SLICE; k++) {
+                T factor[EACH], cell[EACH];
+                load_eight(&weights[stage ^ 1][k][EACH * threadIdx.y], factor);
+#pragma unroll
+                for (int s = 0; s < EACH; s++) cell[s] = cells[stage ^ 1][k][threadIdx.x + ACROSS * s];
+#pragma unroll
+                for (int r = 0; r < EACH; r++)
+#pragma unroll
+                    for (int s = 0; s < EACH; s++) sum[r][s] = fma(factor[r], cell[s], sum[r][s]);
+            }
+        }
+        if (next < terms) {
+#pragma unroll
+            for (int l = 0; l < SLICE; l++) cells[stage][l][thread] = next_cells[l];
+#pragma unroll
+            for (int l = 0; l < ROWS * SLICE / THREADS; l++)
+                weights[stage][own_term][own_row + THREADS / SLICE * l] = next_weights[l];
+        }
+        stage ^= 1;
         __syncthreads();
     }
 }
 
 // One group of one picture: rows are output channels, positions output cells, terms (c, u, v).
-template <class T>
+template <class T, class Index>
 struct Convolution {
-    const T *x, *kernels;
-    long long channels, height, width, rows, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow;
+    const T *plane, *kernels;
+    Index row_step, rows, height, width, channels, kh, kw, sh, sw, ph, pw, dh, dw, cells, ow;
+    Index row = 0, column = 0, place = 0, c = 0, u = 0, v = 0;
 
-    __device__ T weight(long long row, long long k) const {
-        return row < rows ? kernels[row * channels * kh * kw + k] : T(0);
+    __device__ void at_term(Index k) {
+        v = k % kw;
+        u = k / kw % kh;
+        c = k / kw / kh;
     }
-    __device__ T cell(long long k, long long p) const {
-        const long long v = k % kw, u = k / kw % kh, c = k / (kw * kh);
-        const long long row = p / ow * sh - ph + u * dh, column = p % ow * sw - pw + v * dw;
-        if (p >= oh * ow || row < 0 || row >= height || column < 0 || column >= width) return T(0);
-        return x[(c * height + row) * width + column];
+    __device__ void next_slice() {
+        v += SLICE;
+#pragma unroll 1
+        for (; v >= kw; v -= kw) u++;
+#pragma unroll 1
+        for (; u >= kh; u -= kh) c++;
+    }
+    __device__ Term<Index> term() const {
+        if (c >= channels) return {height + ph, 0, 0, -1};  // outside for every position
+        return {u * dh, v * dw, (c * height + u * dh) * width + v * dw, (c * kh + u) * kw + v};
+    }
+    __device__ void at_position(Index p) {
+        row = p < cells ? p / ow * sh - ph : height;  // beyond the last one: outside for every term
+        column = p < cells ? p % ow * sw - pw : 0;
+        place = row * width + column;
+    }
+    __device__ const T* cell_at(const Term<Index>& term) const { return plane + (place + term.place); }
+    __device__ bool is_inside(const Term<Index>& term) const {
+        return within(row + term.down, height) && within(column + term.right, width);
     }
 };
 
-// Block (z): a picture and group; (y): 64 output channels; (x): 64 output cells. Reads the group's pictures and
+// Block (z): a picture and group; (y): 64 output channels; (x): 128 output cells. Reads the group's pictures and
 // weights, writes each output cell once: sum + bias, and zero for negative ones where `relu`.
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv2d.
-// Instances: double; float
-template <class T>
-__global__ void conv2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
-                       T* __restrict__ output, long long batch, long long groups, long long channels,
-                       long long height, long long width, long long rows, long long kh, long long kw, long long sh,
-                       long long sw, long long ph, long long pw, long long dh, long long dw, long long oh,
-                       long long ow, int relu) {
-    for (long long z = blockIdx.z; z < batch * groups; z += gridDim.z) {
-        const long long group = z % groups, cells = oh * ow, terms = channels * kh * kw;
-        const Convolution<T> source = {x + z * channels * height * width, weight + group * rows * terms, channels,
-                                       height, width, rows, kh, kw, sh, sw, ph, pw, dh, dw, oh, ow};
-        for (long long y = blockIdx.y; y * TILE < rows; y += gridDim.y) {
-            for (long long tile = blockIdx.x; tile * TILE < cells; tile += gridDim.x) {
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
+__launch_bounds__(THREADS) __global__ void conv2d(
+    const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ output,
+    Index batch, Index groups, Index channels, Index height, Index width, Index rows, Index kh, Index kw,
+    Index sh, Index sw, Index ph, Index pw, Index dh, Index dw, Index oh, Index ow, int relu) {
+    const Index cells = oh * ow, terms = channels * kh * kw;
+#pragma unroll 1
+    for (Index z = blockIdx.z; z < batch * groups; z += gridDim.z) {
+        const Index group = z % groups;
+        const Convolution<T, Index> source = {x + z * channels * height * width, weight + group * rows * terms,
+                                              terms, rows, height, width, channels, kh, kw, sh, sw, ph, pw, dh, dw,
+                                              cells, ow};
+#pragma unroll 1
+        for (Index y = blockIdx.y; y * ROWS < rows; y += gridDim.y) {
+#pragma unroll 1
+            for (Index tile = blockIdx.x; tile * POSITIONS < cells; tile += gridDim.x) {
                 T sum[EACH][EACH];
-                tile_product<T>(source, terms, y * TILE, tile * TILE, sum);
+                tile_product<T, Index>(source, terms, y * ROWS, tile * POSITIONS, sum);
+#pragma unroll
                 for (int r = 0; r < EACH; r++) {
+                    const Index row = y * ROWS + EACH * threadIdx.y + r;
+                    if (row >= rows) continue;
+                    const T add = bias[group * rows + row];
+#pragma unroll
                     for (int s = 0; s < EACH; s++) {
-                        const long long row = y * TILE + threadIdx.y + SIDE * r;
-                        const long long p = tile * TILE + threadIdx.x + SIDE * s;
-                        if (row >= rows || p >= cells) continue;
-                        const T value = sum[r][s] + bias[group * rows + row];
+                        const Index p = tile * POSITIONS + threadIdx.x + ACROSS * s;
+                        if (p >= cells) continue;
+                        const T value = sum[r][s] + add;
                         output[(z * rows + row) * cells + p] = relu && value < T(0) ? T(0) : value;
                     }
                 }
@@ -84,36 +178,59 @@ __global__ void conv2d(const T* __restrict__ x, const T* __restrict__ weight, co
 }
 
 // One phase of one group and picture: output cells (m * sh + a - ph, l * sw + b - pw) for m >= first_m, l >= first_l.
-// Kernel row u meets it where u * dh = a (mod sh): u = first_u + t * step_u, t < count_u; columns alike.
-template <class T>
+// Kernel row u meets it where u * dh = a (mod sh): u = first_u + t * step_u, t < count_u; columns alike. Its terms are
+// (c, t of rows, t of columns); from one t to the next the input row goes back by step_u * dh / sh.
+template <class T, class Index>
 struct Transposed {
-    const T *x, *kernels;
-    long long channels, height, width, rows, kh, kw, sh, sw, dh, dw, a, b;
-    long long first_u, step_u, count_u, first_v, step_v, count_v, first_m, first_l, count_m, count_l;
+    const T *plane, *kernels;
+    Index row_step, rows, height, width, channels, kh, kw;
+    Index first_u = 0, step_u = 1, count_u = 0, first_v = 0, step_v = 1, count_v = 0;
+    Index first_m = 0, first_l = 0, count_m = 0, count_l = 0;
+    Index begin_row = 0, back_row = 0, begin_column = 0, back_column = 0;
+    Index row = 0, column = 0, place = 0, c = 0, u = 0, v = 0;
 
-    __device__ T weight(long long row, long long k) const {
-        const long long v = first_v + k % count_v * step_v, u = first_u + k / count_v % count_u * step_u;
-        const long long c = k / (count_v * count_u);
-        return row < rows ? kernels[((c * rows + row) * kh + u) * kw + v] : T(0);
+    __device__ void at_term(Index k) {
+        if (count_u * count_v == 0) return;  // no terms
+        v = k % count_v;
+        u = k / count_v % count_u;
+        c = k / count_v / count_u;
     }
-    __device__ T cell(long long k, long long p) const {
-        const long long v = first_v + k % count_v * step_v, u = first_u + k / count_v % count_u * step_u;
-        const long long c = k / (count_v * count_u);
-        const long long row = first_m + p / count_l - (u * dh - a) / sh;
-        const long long column = first_l + p % count_l - (v * dw - b) / sw;
-        if (p >= count_m * count_l || row < 0 || row >= height || column < 0 || column >= width) return T(0);
-        return x[(c * height + row) * width + column];
+    __device__ void next_slice() {
+        v += SLICE;
+#pragma unroll 1
+        for (; v >= count_v; v -= count_v) u++;
+#pragma unroll 1
+        for (; u >= count_u; u -= count_u) c++;
+    }
+    __device__ Term<Index> term() const {
+        if (c >= channels) return {height + begin_row, 0, 0, -1};  // outside for every position
+        const Index down = -u * back_row, right = -v * back_column, kernel_row = first_u + u * step_u;
+        return {down, right, (c * height + down) * width + right,
+                (c * rows * kh + kernel_row) * kw + first_v + v * step_v};
+    }
+    __device__ void at_position(Index p) {
+        const bool is_cell = p < count_m * count_l;
+        // Beyond the last one: outside for every term.
+        row = is_cell ? first_m + p / count_l - begin_row : height + count_u * back_row;
+        column = is_cell ? first_l + p % count_l - begin_column : 0;
+        place = row * width + column;
+    }
+    __device__ const T* cell_at(const Term<Index>& term) const { return plane + (place + term.place); }
+    __device__ bool is_inside(const Term<Index>& term) const {
+        return within(row + term.down, height) && within(column + term.right, width);
     }
 };
 
 // The kernel cells of one axis that meet phase a: the first, the step to the next, and how many.
-__device__ inline void phase_cells(long long a, long long size, long long s, long long d, long long* first,
-                                   long long* step, long long* count) {
+template <class Index>
+__device__ inline void phase_cells(Index a, Index size, Index s, Index d, Index* first, Index* step, Index* count) {
     *first = 0;
+#pragma unroll 1
     while (*first < size && *first * d % s != a) ++*first;
-    long long divisor = s, rest = d % s;
+    Index divisor = s, rest = d % s;
+#pragma unroll 1
     while (rest) {  // Euclid: the step is s / gcd(s, d)
-        const long long next = divisor % rest;
+        const Index next = divisor % rest;
         divisor = rest;
         rest = next;
     }
@@ -121,23 +238,24 @@ __device__ inline void phase_cells(long long a, long long size, long long s, lon
     *count = (size - *first + *step - 1) / *step;
 }
 
-// Block (z): a picture, group and phase (a, b) of the output; (y): 64 output channels; (x): 64 cells of that phase.
+// Block (z): a picture, group and phase (a, b) of the output; (y): 64 output channels; (x): 128 cells of that phase.
 // Gathers: every output cell is summed up and written by one thread, so there are no atomics.
 // Promised: grids may be smaller than the output (blocks stride); sizes are those of segalgo.conv_transpose2d.
-// Instances: double; float
-template <class T>
-__global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias,
-                                 T* __restrict__ output, long long batch, long long groups, long long channels,
-                                 long long height, long long width, long long rows, long long kh, long long kw,
-                                 long long sh, long long sw, long long ph, long long pw, long long dh, long long dw,
-                                 long long oh, long long ow) {
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
+__launch_bounds__(THREADS) __global__ void conv_transpose2d(
+    const T* __restrict__ x, const T* __restrict__ weight, const T* __restrict__ bias, T* __restrict__ output,
+    Index batch, Index groups, Index channels, Index height, Index width, Index rows, Index kh, Index kw,
+    Index sh, Index sw, Index ph, Index pw, Index dh, Index dw, Index oh, Index ow) {
     // Phases that the output has: those of its first rows and columns.
-    const long long row_phases = sh < oh ? sh : oh, column_phases = sw < ow ? sw : ow;
-    for (long long z = blockIdx.z; z < batch * groups * row_phases * column_phases; z += gridDim.z) {
-        const long long b = (z % column_phases + pw) % sw, a = (z / column_phases % row_phases + ph) % sh;
-        const long long plane = z / (column_phases * row_phases), group = plane % groups;
-        Transposed<T> source = {x + plane * channels * height * width, weight + group * channels * rows * kh * kw,
-                                channels, height, width, rows, kh, kw, sh, sw, dh, dw, a, b};
+    const Index row_phases = sh < oh ? sh : oh, column_phases = sw < ow ? sw : ow;
+#pragma unroll 1
+    for (Index z = blockIdx.z; z < batch * groups * row_phases * column_phases; z += gridDim.z) {
+        const Index b = (z % column_phases + pw) % sw, a = (z / column_phases % row_phases + ph) % sh;
+        const Index plane = z / (column_phases * row_phases), group = plane % groups;
+        Transposed<T, Index> source = {x + plane * channels * height * width,
+                                       weight + group * channels * rows * kh * kw, kh * kw, rows, height, width,
+                                       channels, kh, kw};
         phase_cells(a, kh, sh, dh, &source.first_u, &source.step_u, &source.count_u);
         phase_cells(b, kw, sw, dw, &source.first_v, &source.step_v, &source.count_v);
         // m from the first output row of this phase, ceil((ph - a) / sh), to the last, floor((oh - 1 + ph - a) / sh).
@@ -145,19 +263,29 @@ __global__ void conv_transpose2d(const T* __restrict__ x, const T* __restrict__ 
         source.first_l = pw > b ? (pw - b + sw - 1) / sw : 0;
         source.count_m = oh - 1 + ph < a ? 0 : (oh - 1 + ph - a) / sh - source.first_m + 1;
         source.count_l = ow - 1 + pw < b ? 0 : (ow - 1 + pw - b) / sw - source.first_l + 1;
-        const long long cells = source.count_m * source.count_l, terms = channels * source.count_u * source.count_v;
-        for (long long y = blockIdx.y; y * TILE < rows; y += gridDim.y) {
-            for (long long tile = blockIdx.x; tile * TILE < cells; tile += gridDim.x) {
+        source.begin_row = (source.first_u * dh - a) / sh;
+        source.begin_column = (source.first_v * dw - b) / sw;
+        source.back_row = source.step_u * dh / sh;
+        source.back_column = source.step_v * dw / sw;
+        const Index cells = source.count_m * source.count_l;
+        const Index terms = channels * source.count_u * source.count_v;
+#pragma unroll 1
+        for (Index y = blockIdx.y; y * ROWS < rows; y += gridDim.y) {
+#pragma unroll 1
+            for (Index tile = blockIdx.x; tile * POSITIONS < cells; tile += gridDim.x) {
                 T sum[EACH][EACH];
-                tile_product<T>(source, terms, y * TILE, tile * TILE, sum);
-                for (int r = 0; r < EACH; r++) {
-                    for (int s = 0; s < EACH; s++) {
-                        const long long row = y * TILE + threadIdx.y + SIDE * r;
-                        const long long p = tile * TILE + threadIdx.x + SIDE * s;
-                        if (row >= rows || p >= cells) continue;
-                        const long long i = (source.first_m + p / source.count_l) * sh + a - ph;
-                        const long long j = (source.first_l + p % source.count_l) * sw + b - pw;
-                        output[((plane * rows + row) * oh + i) * ow + j] = sum[r][s] + bias[group * rows + row];
+                tile_product<T, Index>(source, terms, y * ROWS, tile * POSITIONS, sum);
+#pragma unroll
+                for (int s = 0; s < EACH; s++) {
+                    const Index p = tile * POSITIONS + threadIdx.x + ACROSS * s;
+                    if (p >= cells) continue;
+                    const Index i = (source.first_m + p / source.count_l) * sh + a - ph;
+                    const Index j = (source.first_l + p % source.count_l) * sw + b - pw;
+#pragma unroll
+                    for (int r = 0; r < EACH; r++) {
+                        const Index row = y * ROWS + EACH * threadIdx.y + r;
+                        if (row < rows)
+                            output[((plane * rows + row) * oh + i) * ow + j] = sum[r][s] + bias[group * rows + row];
                     }
                 }
             }
@@ -185,10 +313,11 @@ __device__ inline void winograd_input_line(const T* d, int step, T* out, int out
 }
 
 __device__ inline void winograd_weight_line(const double* g, int step, double* out, int out_step) {
-    const double even = g[0] + g[2 * step], sum = (g[0] + 4 * g[2 * step]) / 24, odd = g[step] / 12;
-    out[0] = g[0] / 4;
-    out[out_step] = (even + g[step]) / -6;
-    out[2 * out_step] = (even - g[step]) / -6;
+    // Products with rounded reciprocals: a division of doubles is a call on a card.
+    const double even = g[0] + g[2 * step], sum = (g[0] + 4 * g[2 * step]) * (1.0 / 24), odd = g[step] * (1.0 / 12);
+    out[0] = g[0] * 0.25;
+    out[out_step] = (even + g[step]) * (-1.0 / 6);
+    out[2 * out_step] = (even - g[step]) * (-1.0 / 6);
     out[3 * out_step] = sum + odd;
     out[4 * out_step] = sum - odd;
     out[5 * out_step] = g[2 * step];
@@ -205,12 +334,13 @@ __device__ inline void winograd_output_line(const T* m, int step, T* out, int ou
 }
 
 // Where tile `t` lies: its picture, the first output row and column of its 16, `dilation` apart.
+template <class Index>
 struct WinogradTile {
-    long long n, i, j;
+    Index n, i, j;
 
-    __device__ WinogradTile(long long t, long long down, long long across, long long dilation) {
-        const long long column = t % across, row = t / across % down, b = t / (across * down) % dilation;
-        const long long a = t / (across * down * dilation) % dilation;
+    __device__ WinogradTile(Index t, Index down, Index across, Index dilation) {
+        const Index column = t % across, row = t / across % down, b = t / (across * down) % dilation;
+        const Index a = t / (across * down * dilation) % dilation;
         n = t / (across * down * dilation * dilation);
         i = 4 * row * dilation + a;
         j = 4 * column * dilation + b;
@@ -218,11 +348,12 @@ struct WinogradTile {
 };
 
 // One thread a (row, channel): G g G' of its 3 x 3 kernel, 36 places; in double, rounded once.
-// Instances: double; float
-template <class T>
-__global__ void conv2d_winograd_weights(const T* __restrict__ weight, T* __restrict__ places, long long kernels) {
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < kernels; k += step) {
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
+__global__ void conv2d_winograd_weights(const T* __restrict__ weight, T* __restrict__ places, Index kernels) {
+    const Index step = Index(gridDim.x) * blockDim.x;
+#pragma unroll 1
+    for (Index k = Index(blockIdx.x) * blockDim.x + threadIdx.x; k < kernels; k += step) {
         double cells[9], half[18], whole[6];
         for (int l = 0; l < 9; l++) cells[l] = weight[9 * k + l];
         for (int v = 0; v < 3; v++) winograd_weight_line(cells + v, 3, half + v, 3);
@@ -235,22 +366,23 @@ __global__ void conv2d_winograd_weights(const T* __restrict__ weight, T* __restr
 
 // One thread a (channel of a group, tile): B' d B of its 6 x 6 cells, zeros outside the picture. Tiles first_tile to
 // first_tile + tiles; neighbouring threads write neighbouring tiles.
-// Instances: double; float
-template <class T>
-__global__ void conv2d_winograd_inputs(const T* __restrict__ x, T* __restrict__ inputs, long long all_channels,
-                                       long long first_channel, long long channels, long long height, long long width,
-                                       long long ph, long long pw, long long dilation, long long down,
-                                       long long across, long long first_tile, long long tiles) {
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < channels * tiles; k += step) {
-        const long long c = k / tiles;
-        const WinogradTile tile(first_tile + k % tiles, down, across, dilation);
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
+__global__ void conv2d_winograd_inputs(const T* __restrict__ x, T* __restrict__ inputs, Index all_channels,
+                                       Index first_channel, Index channels, Index height, Index width,
+                                       Index ph, Index pw, Index dilation, Index down,
+                                       Index across, Index first_tile, Index tiles) {
+    const Index step = Index(gridDim.x) * blockDim.x;
+#pragma unroll 1
+    for (Index k = Index(blockIdx.x) * blockDim.x + threadIdx.x; k < channels * tiles; k += step) {
+        const Index c = k / tiles;
+        const WinogradTile<Index> tile(first_tile + k % tiles, down, across, dilation);
         const T* plane = x + (tile.n * all_channels + first_channel + c) * height * width;
         T cells[36], half[36], whole[6];
         for (int u = 0; u < 6; u++) {
-            const long long i = tile.i - ph + u * dilation;
+            const Index i = tile.i - ph + u * dilation;
             for (int v = 0; v < 6; v++) {
-                const long long j = tile.j - pw + v * dilation;
+                const Index j = tile.j - pw + v * dilation;
                 const bool inside = i >= 0 && i < height && j >= 0 && j < width;
                 cells[6 * u + v] = inside ? plane[i * width + j] : T(0);
             }
@@ -264,34 +396,47 @@ __global__ void conv2d_winograd_inputs(const T* __restrict__ x, T* __restrict__ 
 }
 
 // The matrices of one place: rows are output channels, positions tiles, terms channels.
-template <class T>
+template <class T, class Index>
 struct WinogradPlace {
-    const T *weights, *inputs;
-    long long rows, channels, tiles;
+    const T *inputs, *kernels;
+    Index row_step, rows, tiles;  // a step from row to row is one of channels, which are the terms
+    Index is_tile = 0, k = 0;
 
-    __device__ T weight(long long row, long long k) const {
-        return row < rows ? weights[row * channels + k] : T(0);
+    __device__ void at_term(Index k) { this->k = k; }
+    __device__ void next_slice() { k += SLICE; }
+    __device__ Term<Index> term() const {
+        if (k >= row_step) return {1, 0, 0, -1};
+        return {0, 0, k * tiles, k};
     }
-    __device__ T cell(long long k, long long p) const { return p < tiles ? inputs[k * tiles + p] : T(0); }
+    __device__ void at_position(Index p) {
+        is_tile = p < tiles;
+        inputs += p;
+    }
+    __device__ const T* cell_at(const Term<Index>& term) const { return inputs + term.place; }
+    __device__ bool is_inside(const Term<Index>& term) const { return term.down < is_tile; }
 };
 
-// Block (z): a place; (y): 64 output channels; (x): 64 tiles. The weights of a place are `weight_step` apart.
-// Instances: double; float
-template <class T>
-__global__ void conv2d_winograd_products(const T* __restrict__ weights, const T* __restrict__ inputs,
-                                         T* __restrict__ products, long long weight_step, long long rows,
-                                         long long channels, long long tiles) {
-    const long long place = blockIdx.z;
-    const WinogradPlace<T> source = {weights + place * weight_step, inputs + place * channels * tiles, rows, channels,
-                                     tiles};
-    for (long long y = blockIdx.y; y * TILE < rows; y += gridDim.y) {
-        for (long long block = blockIdx.x; block * TILE < tiles; block += gridDim.x) {
+// Block (z): a place; (y): 64 output channels; (x): 128 tiles. The weights of a place are `weight_step` apart.
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
+__launch_bounds__(THREADS) __global__ void conv2d_winograd_products(
+    const T* __restrict__ weights, const T* __restrict__ inputs, T* __restrict__ products, Index weight_step,
+    Index rows, Index channels, Index tiles) {
+    const Index place = blockIdx.z;
+    const WinogradPlace<T, Index> source = {inputs + place * channels * tiles, weights + place * weight_step, channels,
+                                            rows, tiles};
+#pragma unroll 1
+    for (Index y = blockIdx.y; y * ROWS < rows; y += gridDim.y) {
+#pragma unroll 1
+        for (Index block = blockIdx.x; block * POSITIONS < tiles; block += gridDim.x) {
             T sum[EACH][EACH];
-            tile_product<T>(source, channels, y * TILE, block * TILE, sum);
+            tile_product<T, Index>(source, channels, y * ROWS, block * POSITIONS, sum);
+#pragma unroll
             for (int r = 0; r < EACH; r++) {
+                const Index row = y * ROWS + EACH * threadIdx.y + r;
+#pragma unroll
                 for (int s = 0; s < EACH; s++) {
-                    const long long row = y * TILE + threadIdx.y + SIDE * r;
-                    const long long p = block * TILE + threadIdx.x + SIDE * s;
+                    const Index p = block * POSITIONS + threadIdx.x + ACROSS * s;
                     if (row < rows && p < tiles) products[(place * rows + row) * tiles + p] = sum[r][s];
                 }
             }
@@ -300,23 +445,24 @@ __global__ void conv2d_winograd_products(const T* __restrict__ weights, const T*
 }
 
 // One thread a (row of a group, tile): A' m A of its 36 products, bias, ReLU, 16 outputs where they lie in the picture.
-// Instances: double; float
-template <class T>
+// Instances: double, int; double, long long; float, int; float, long long
+template <class T, class Index>
 __global__ void conv2d_winograd_outputs(const T* __restrict__ products, const T* __restrict__ bias,
-                                        T* __restrict__ output, long long all_rows, long long first_row,
-                                        long long rows, long long oh, long long ow, long long dilation, long long down,
-                                        long long across, long long first_tile, long long tiles, int relu) {
-    const long long step = (long long)gridDim.x * blockDim.x;
-    for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < rows * tiles; k += step) {
-        const long long row = first_row + k / tiles;
-        const WinogradTile tile(first_tile + k % tiles, down, across, dilation);
+                                        T* __restrict__ output, Index all_rows, Index first_row,
+                                        Index rows, Index oh, Index ow, Index dilation, Index down,
+                                        Index across, Index first_tile, Index tiles, int relu) {
+    const Index step = Index(gridDim.x) * blockDim.x;
+#pragma unroll 1
+    for (Index k = Index(blockIdx.x) * blockDim.x + threadIdx.x; k < rows * tiles; k += step) {
+        const Index row = first_row + k / tiles;
+        const WinogradTile<Index> tile(first_tile + k % tiles, down, across, dilation);
         T places[36], half[24], whole[4];
         for (int place = 0; place < PLACES; place++) places[place] = products[place * rows * tiles + k];
         for (int v = 0; v < 6; v++) winograd_output_line(places + v, 6, half + v, 6);
         for (int u = 0; u < 4; u++) {
             winograd_output_line(half + 6 * u, 1, whole, 1);
             for (int v = 0; v < 4; v++) {
-                const long long i = tile.i + u * dilation, j = tile.j + v * dilation;
+                const Index i = tile.i + u * dilation, j = tile.j + v * dilation;
                 if (i >= oh || j >= ow) continue;
                 const T value = whole[v] + bias[row];
                 output[((tile.n * all_rows + row) * oh + i) * ow + j] = relu && value < T(0) ? T(0) : value;

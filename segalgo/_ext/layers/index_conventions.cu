@@ -7,6 +7,7 @@ __global__ void convert_indices(const long long* __restrict__ indices, long long
                                 unsigned long long* faults, long long planes, long long count, long long outer,
                                 long long inner, int to_tensor, int turn) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * count; k += step) {
         const long long first = k / count * outer * inner;
         const long long taken = to_tensor ? 0 : first;

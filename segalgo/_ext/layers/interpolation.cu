@@ -8,6 +8,7 @@ __global__ void fetch_cells(const T* __restrict__ x, const long long* __restrict
                             const long long* __restrict__ columns, T* __restrict__ output, T value, long long planes,
                             long long height, long long width, long long oh, long long ow) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
         const long long row = rows[k / ow % oh], column = columns[k % ow];
         output[k] = row < 0 || column < 0 ? value : x[(k / (ow * oh) * height + row) * width + column];
@@ -24,6 +25,7 @@ __global__ void interpolate_bilinear(const T* __restrict__ x, const long long* _
                                      const T* __restrict__ column_weights, T* __restrict__ output, long long planes,
                                      long long height, long long width, long long oh, long long ow) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
         const long long j = k % ow, i = k / ow % oh;
         const T* top = x + (k / (ow * oh) * height + rows[i]) * width;
@@ -46,6 +48,7 @@ __global__ void interpolate_filtered(const T* __restrict__ x, const long long* _
                                      long long height, long long width, long long oh, long long ow, long long row_taps,
                                      long long column_taps) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * oh * ow; k += step) {
         const long long j = k % ow, i = k / ow % oh;
         const T* window = x + (k / (ow * oh) * height + rows[i]) * width + columns[j];

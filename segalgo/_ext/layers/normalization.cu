@@ -9,6 +9,7 @@ __global__ void batch_norm(const T* __restrict__ x, const double* __restrict__ m
                            const double* __restrict__ weight, const double* __restrict__ bias, T* __restrict__ output,
                            double eps, long long planes, long long channels, long long cells) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * cells; k += step) {
         const long long c = k / cells % channels;
         output[k] = (T)(((double)x[k] - mean[c]) * (weight[c] / sqrt(var[c] + eps)) + bias[c]);
@@ -83,6 +84,7 @@ __global__ void local_response_norm(const T* __restrict__ x, T* __restrict__ out
                                     double beta, double summand, long long planes, long long channels,
                                     long long cells) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < planes * cells; k += step) {
         const long long c = k / cells % channels;
         const long long first = c - size / 2 < 0 ? 0 : c - size / 2;

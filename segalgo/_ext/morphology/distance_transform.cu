@@ -8,6 +8,7 @@ template <class L>
 __global__ void distance_start(const L* __restrict__ labels, double* __restrict__ best, long long* __restrict__ nearest,
                                double infinity, int indices, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         best[k] = labels[k] ? infinity : 0.0;
         if (indices) nearest[k] = labels[k] ? -1 : k;
@@ -30,6 +31,7 @@ __global__ void distance_axis(const L* __restrict__ labels, const double* __rest
                               long long* __restrict__ nearest, double weight, double limit, double infinity, int metric,
                               int indices, long long length, long long inner, long long size) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += stride) {
         const L label = labels[k];
         if (label == 0) {
@@ -83,6 +85,7 @@ template <class O>
 __global__ void distance_finish(const double* __restrict__ best, O* __restrict__ output, double scale, double infinity,
                                 int root, long long most, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step)
         distance_store(output + k, (root ? sqrt(best[k]) : best[k]) * scale, infinity, most);
 }

@@ -7,6 +7,7 @@ template <class T>
 __global__ void erosion_line(const T* __restrict__ image, T* __restrict__ output, T nothing, long long low, long long high,
                              int largest, long long length, long long inner, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const long long at = k / inner % length;
         const long long first = at + low < 0 ? -at : low, last = at + high >= length ? length - 1 - at : high;
@@ -26,6 +27,7 @@ __global__ void erosion_offsets(const T* __restrict__ image, const long long* __
                                 const long long* __restrict__ offsets, T* __restrict__ output, T nothing, int largest,
                                 int ndim, long long count, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         T best = nothing;
         for (long long o = 0; o < count; o++) {

@@ -10,6 +10,7 @@ template <class T>
 __global__ void reconstruction_scan(T* __restrict__ values, const T* __restrict__ mask, int step, long long length,
                                     long long inner, long long lines) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < lines; k += stride) {
         const long long first = k / inner * inner * length + k % inner;
         long long at = step > 0 ? first : first + (length - 1) * inner;
@@ -33,6 +34,7 @@ __global__ void reconstruction_step(const T* __restrict__ values, const T* __res
                                     T* __restrict__ output, unsigned int* changed, int ndim, int count,
                                     long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         const T own = values[k], limit = mask[k];
         T best = own;

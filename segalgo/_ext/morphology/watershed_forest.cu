@@ -21,6 +21,7 @@ __global__ void watershed_least(const unsigned int* __restrict__ rank, const uns
                                 const long long* __restrict__ shape, const long long* __restrict__ offsets,
                                 long long* __restrict__ parent, int ndim, int count, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         long long least = k;
         if (state[k] == 1)
@@ -35,6 +36,7 @@ __global__ void watershed_least(const unsigned int* __restrict__ rank, const uns
 // One thread: one cell. Its tree's root; of two cells that point at each other, along one least edge, the smaller one.
 __global__ void watershed_flatten(const long long* __restrict__ parent, long long* __restrict__ root, long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         long long cell = k, above = parent[k];
         while (above != cell) {
@@ -56,6 +58,7 @@ __global__ void watershed_edges(const unsigned int* __restrict__ rank, const uns
                                 const long long* __restrict__ offsets, unsigned long long* best, int ndim, int count,
                                 long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         if (state[k] == 0 || state[root[k]] != 1) continue;
         for (int o = 0; o < count; o++) {
@@ -73,6 +76,7 @@ __global__ void watershed_join(const long long* __restrict__ order, const unsign
                                long long* __restrict__ parent, unsigned int* moved, unsigned long long none,
                                long long size) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < size; k += step) {
         long long above = root[k];
         if (above == k && state[k] == 1 && best[k] != none) {

@@ -14,6 +14,7 @@ template <class T>
 __global__ void box_iou(const T* __restrict__ boxes, const T* __restrict__ others, const bool* __restrict__ crowd,
                         T* __restrict__ output, T one, long long rows, long long columns) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < rows * columns; k += step) {
         const T* a = boxes + k / columns * 4;
         const T* b = others + k % columns * 4;
@@ -33,6 +34,7 @@ template <class T>
 __global__ void encode_boxes(const T* __restrict__ boxes, const T* __restrict__ anchors,
                              const T* __restrict__ weights, T* __restrict__ output, long long count) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < 2 * count; k += step) {
         const long long axis = k % 2, at = k / 2 * 4 + axis;
         const T size = boxes[at + 2] - boxes[at], anchor_size = anchors[at + 2] - anchors[at];
@@ -49,6 +51,7 @@ __global__ void decode_boxes(const T* __restrict__ deltas, const T* __restrict__
                              const T* __restrict__ weights, T* __restrict__ output, T clip, long long count,
                              long long classes) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < 2 * count * classes; k += step) {
         const long long axis = k % 2, at = k / 2 * 4 + axis, anchor = k / (2 * classes) * 4 + axis;
         const T size = anchors[anchor + 2] - anchors[anchor];

@@ -38,6 +38,7 @@ __global__ void paste_masks(const T* __restrict__ masks, const long long* __rest
                             T* __restrict__ pasted, long long count, long long rows, long long columns,
                             long long height, long long width) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count * height * width; k += step) {
         T value = 0;
         pasted_cell(masks, corners, k, rows, columns, height, width, &value);
@@ -52,6 +53,7 @@ __global__ void paste_masks_above(const T* __restrict__ masks, const long long* 
                                   bool* __restrict__ pasted, T threshold, long long count, long long rows,
                                   long long columns, long long height, long long width) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count * height * width; k += step) {
         T value = 0;
         pasted[k] = pasted_cell(masks, corners, k, rows, columns, height, width, &value) && value > threshold;

@@ -40,6 +40,7 @@ __global__ void roi_align(const T* __restrict__ x, const double* __restrict__ bo
                           int aligned, long long count, long long channels, long long height, long long width,
                           long long oh, long long ow, long long sampling_ratio) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count * channels * oh * ow; k += step) {
         const long long q = k % ow, p = k / ow % oh, c = k / (ow * oh) % channels, region = k / (ow * oh * channels);
         const double* box = boxes + region * 4;

@@ -15,6 +15,7 @@ __global__ void nms_overlaps(const T* __restrict__ boxes, const long long* __res
                              unsigned long long* __restrict__ table, T one, T threshold, long long first,
                              long long last, long long count) {
     const long long words = (count + 63) / 64, step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < (last - first) * words; k += step) {
         const long long row = first + k / words, begin = k % words * 64;
         const T* a = boxes + row * 4;

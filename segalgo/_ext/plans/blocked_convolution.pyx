@@ -86,6 +86,8 @@ cdef extern from "plans/blocked_pooling.h" nogil:
     void blocked_unpool_rows(const float*, const signed char*, int64_t, int64_t, int64_t, int64_t, int64_t, float*)
     void blocked_from_planes(const float*, int64_t, int64_t, int64_t, int64_t, float*)
     void blocked_to_planes(const float*, int64_t, int64_t, int64_t, int64_t, float*)
+    void blocked_from_tokens(const float*, int64_t, int64_t, int64_t, int64_t, float*)
+    void blocked_to_tokens(const float*, int64_t, int64_t, int64_t, int64_t, float*)
 
 
 BLOCK = LANES
@@ -468,3 +470,32 @@ def to_planes(cnp.ndarray x, cnp.ndarray out, int64_t first=0, channels=None):
         block = unit % blocks
         blocked_to_planes(source + unit * cells * LANES, min(count - block * LANES, <int64_t> LANES), cells, 0,
                           cells, target + (unit // blocks * planes + block * LANES) * cells)
+
+
+# Cells of tokens that one unit takes.
+cdef enum:
+    TOKENS_AT_ONCE = 256
+
+
+def from_tokens(cnp.ndarray x, cnp.ndarray out):
+    """Copy tokens (N, H * W, C) into blocks (N, ceil(C / LANES), H, W, LANES)."""
+    cdef int64_t cells = x.shape[1], channels = x.shape[2], parts = _up(cells, TOKENS_AT_ONCE), unit, first
+    cdef int64_t step = out.shape[1] * cells * LANES
+    cdef const float* source = _floats(x)
+    cdef float* target = _floats(out)
+    for unit in prange(x.shape[0] * parts, nogil=True, schedule="static"):
+        first = unit % parts * TOKENS_AT_ONCE
+        blocked_from_tokens(source + unit // parts * cells * channels, channels, cells, first,
+                            min(first + TOKENS_AT_ONCE, cells), target + unit // parts * step)
+
+
+def to_tokens(cnp.ndarray x, cnp.ndarray out):
+    """Copy blocks (N, ceil(C / LANES), H, W, LANES) into tokens (N, H * W, C)."""
+    cdef int64_t cells = out.shape[1], channels = out.shape[2], parts = _up(cells, TOKENS_AT_ONCE), unit, first
+    cdef int64_t step = x.shape[1] * cells * LANES
+    cdef const float* source = _floats(x)
+    cdef float* target = _floats(out)
+    for unit in prange(out.shape[0] * parts, nogil=True, schedule="static"):
+        first = unit % parts * TOKENS_AT_ONCE
+        blocked_to_tokens(source + unit // parts * step, channels, cells, first, min(first + TOKENS_AT_ONCE, cells),
+                          target + unit // parts * cells * channels)

@@ -71,4 +71,25 @@ static void blocked_to_planes(const float* source, int64_t channels, int64_t cel
         for (int64_t q = first; q < last; q++) planes[lane * cells + q] = source[q * LANES + lane];
 }
 
+/* Cells [first, last) of tokens, `channels` floats each, to blocks of `cells` cells; channels beyond the last are zero. */
+static void blocked_from_tokens(const float* tokens, int64_t channels, int64_t cells, int64_t first, int64_t last,
+                                float* target) {
+    for (int64_t q = first; q < last; q++)
+        for (int64_t c = 0; c < channels; c += LANES) {
+            float* cell = target + c * cells + q * LANES;
+            const int64_t there = blocked_least(channels - c, LANES);
+            memcpy(cell, tokens + q * channels + c, (size_t)there * sizeof(float));
+            memset(cell + there, 0, (size_t)(LANES - there) * sizeof(float));
+        }
+}
+
+/* The other way. */
+static void blocked_to_tokens(const float* source, int64_t channels, int64_t cells, int64_t first, int64_t last,
+                              float* tokens) {
+    for (int64_t q = first; q < last; q++)
+        for (int64_t c = 0; c < channels; c += LANES)
+            memcpy(tokens + q * channels + c, source + c * cells + q * LANES,
+                   (size_t)blocked_least(channels - c, LANES) * sizeof(float));
+}
+
 #endif

@@ -7,6 +7,7 @@ template <class T, class U, class C>
 __global__ void binarize(const T* __restrict__ image, const U* __restrict__ threshold, bool* __restrict__ mask,
                          long long step, int below, long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride) {
         const C x = C(image[k]), level = C(threshold[k * step]);
         mask[k] = below ? x <= level : x > level;

@@ -13,6 +13,7 @@ __device__ long long hysteresis_root(const unsigned long long* parent, long long
 __global__ void hysteresis_join(const bool* __restrict__ low, unsigned long long* parent, long long n, long long inner,
                                 long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride) {
         if (k / inner % n + 1 >= n || !low[k] || !low[k + inner]) continue;
         long long a = hysteresis_root(parent, k), b = hysteresis_root(parent, k + inner);
@@ -30,6 +31,7 @@ __global__ void hysteresis_join(const bool* __restrict__ low, unsigned long long
 __global__ void hysteresis_mark(const bool* __restrict__ low, const bool* __restrict__ high,
                                 const unsigned long long* __restrict__ parent, unsigned int* reached, long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride)
         if (low[k] && high[k]) atomicOr(&reached[hysteresis_root(parent, k)], 1u);
 }
@@ -38,6 +40,7 @@ __global__ void hysteresis_mark(const bool* __restrict__ low, const bool* __rest
 __global__ void hysteresis_take(const bool* __restrict__ low, const unsigned long long* __restrict__ parent,
                                 const unsigned int* __restrict__ reached, bool* __restrict__ mask, long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride)
         mask[k] = low[k] && reached[hysteresis_root(parent, k)];
 }

@@ -9,6 +9,7 @@ template <class T, class S>
 __global__ void slide_sums(const T* __restrict__ x, S* __restrict__ y, const long long* __restrict__ source, S outside,
                            S shift, int squared, long long n, long long inner, long long width, long long lines) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < lines; k += stride) {
         const long long start = k / inner * n * inner + k % inner;
         S sum = 0;
@@ -35,6 +36,7 @@ __global__ void merge_moments(const T* __restrict__ mean, const double* __restri
                               double outside, int nested, long long n, long long inner, long long width,
                               long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride) {
         const long long i = k / inner % n, start = k / inner / n * n * inner + k % inner;
         const double first = source[i] < 0 ? outside : double(mean[start + source[i] * inner]);
@@ -61,6 +63,7 @@ __global__ void window_rule(const S* __restrict__ once, const S* __restrict__ sq
                             int rule, int merged, double area, double origin, double p0, double p1, double p2, double p3, double p4,
                             long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long j = (long long)blockIdx.x * blockDim.x + threadIdx.x; j < count; j += stride) {
         const double difference = merged ? double(once[j]) : double(once[j]) / area, m = difference + origin;
         double value = m;

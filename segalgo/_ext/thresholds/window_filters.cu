@@ -9,6 +9,7 @@ __global__ void gaussian_axis(const T* __restrict__ x, O* __restrict__ y, const 
                               const long long* __restrict__ source, O outside, long long radius, long long n,
                               long long inner, long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride) {
         const long long i = k / inner % n;
         const T* line = x + (k - i * inner);
@@ -47,6 +48,7 @@ __global__ void median_window(const T* __restrict__ padded, const long long* __r
                               const long long* __restrict__ offsets, T* __restrict__ output, long long area,
                               long long width, long long count) {
     const long long stride = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long k = (long long)blockIdx.x * blockDim.x + threadIdx.x; k < count; k += stride) {
         const T* corner = padded + corners[k / width] + k % width;
         long long low = median_key(corner[offsets[0]]), high = low;

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
-from segalgo.cuda.device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of, index_type
 
 THREADS = 256
 
@@ -17,7 +15,8 @@ def avg_pool2d(x: Any, rows: Any, columns: Any, row_counts: Any, column_counts: 
     if output.size:
         windows = map(device.xp.asarray, (rows, columns, row_counts, column_counts))
         sizes = (x.shape[0] * x.shape[1], *x.shape[2:], oh, ow)
-        arguments = (x, *windows, output, *map(np.int64, sizes))
-        kernel = f"avg_pool2d<{c_name(x.dtype)}>"
+        index = index_type((x, output))
+        arguments = (x, *windows, output, *map(index, sizes))
+        kernel = f"avg_pool2d<{c_name(x.dtype)}, {c_name(index)}>"
         device.launch("layers.average_pooling", kernel, blocks_for(output.size, THREADS), (THREADS,), arguments)
     return output

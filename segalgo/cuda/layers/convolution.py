@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda.device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of, index_type, window_reach
 
 # As in convolution.cu: threads of a block, and rows and positions of its tile.
-SIDE = 16
-TILE = 64
+BLOCK = (16, 8)
+ROWS, POSITIONS = 64, 128
 # Threads of a block where each has a tile of Winograd's, and the most bytes of its transformed inputs and products.
 WINOGRAD_THREADS = 128
 WINOGRAD_BYTES = 256 * 1024 * 1024
@@ -65,10 +65,12 @@ def conv_transpose2d(
             *dilation,
             *output_size,
         )
-        arguments = (x, weight, _bias(device, bias, rows * groups, x.dtype), output, *map(np.int64, sizes))
+        index = index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
+        arguments = (x, weight, _bias(device, bias, rows * groups, x.dtype), output, *map(index, sizes))
         phases = min(stride[0], output_size[0]) * min(stride[1], output_size[1])
         grid = _grid(positions, rows, batch * groups * phases)
-        device.launch("layers.convolution", f"conv_transpose2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+        kernel = f"conv_transpose2d<{c_name(x.dtype)}, {c_name(index)}>"
+        device.launch("layers.convolution", kernel, grid, BLOCK, arguments)
     return output
 
 
@@ -128,9 +130,10 @@ def _direct(
     rows, output_size = weight.shape[0] // groups, output.shape[2:]
     sizes = (batch, groups, channels // groups, height, width, rows, *weight.shape[2:])
     sizes += (*stride, *padding, *dilation, *output_size)
-    arguments = (x, weight, bias, output, *map(np.int64, sizes), np.int32(relu))
+    index = index_type((x, weight, output), _reach(x, weight, stride, padding, dilation, output_size))
+    arguments = (x, weight, bias, output, *map(index, sizes), np.int32(relu))
     grid = _grid(output_size[0] * output_size[1], rows, batch * groups)
-    device.launch("layers.convolution", f"conv2d<{c_name(x.dtype)}>", grid, (SIDE, SIDE), arguments)
+    device.launch("layers.convolution", f"conv2d<{c_name(x.dtype)}, {c_name(index)}>", grid, BLOCK, arguments)
 
 
 def _winograd_weights(device: Any, weight: Any) -> Any:
@@ -138,8 +141,9 @@ def _winograd_weights(device: Any, weight: Any) -> Any:
     kernels = weight.shape[0] * weight.shape[1]
     places = device.xp.empty((36, *weight.shape[:2]), weight.dtype)
     if kernels:
-        kernel, grid = f"conv2d_winograd_weights<{c_name(weight.dtype)}>", blocks_for(kernels, WINOGRAD_THREADS)
-        device.launch("layers.convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, np.int64(kernels)))
+        index, grid = index_type((weight, places)), blocks_for(kernels, WINOGRAD_THREADS)
+        kernel = f"conv2d_winograd_weights<{c_name(weight.dtype)}, {c_name(index)}>"
+        device.launch("layers.convolution", kernel, grid, (WINOGRAD_THREADS,), (weight, places, index(kernels)))
     return places
 
 
@@ -161,21 +165,23 @@ def _winograd(
     down, across = ((size - 1) // dilation // 4 + 1 for size in (oh, ow))  # tiles of the residue that has the most
     tiles = batch * dilation * dilation * down * across
     most = max(1, WINOGRAD_BYTES // (36 * (channels + rows) * x.dtype.itemsize))
-    word, threads = c_name(x.dtype), (WINOGRAD_THREADS,)
+    threads = (WINOGRAD_THREADS,)
     inputs = device.xp.empty(36 * channels * min(most, tiles), x.dtype)
     products = device.xp.empty(36 * rows * min(most, tiles), x.dtype)
+    index = index_type((x, weights, output, inputs, products), 4 * tiles + height + width + 8 * dilation + max(padding))
+    word = f"{c_name(x.dtype)}, {c_name(index)}"
     for group in range(groups):
         own = device.xp.ascontiguousarray(weights[:, group * rows : (group + 1) * rows])
         for first in range(0, tiles, most):
             count = min(most, tiles - first)
-            place = tuple(map(np.int64, (dilation, down, across, first, count)))
-            sizes = tuple(map(np.int64, (all_channels, group * channels, channels, height, width, *padding)))
+            place = tuple(map(index, (dilation, down, across, first, count)))
+            sizes = tuple(map(index, (all_channels, group * channels, channels, height, width, *padding)))
             name, grid = f"conv2d_winograd_inputs<{word}>", blocks_for(channels * count, WINOGRAD_THREADS)
             device.launch("layers.convolution", name, grid, threads, (x, inputs, *sizes, *place))
-            sizes = tuple(map(np.int64, (rows * channels, rows, channels, count)))
+            sizes = tuple(map(index, (rows * channels, rows, channels, count)))
             name, grid = f"conv2d_winograd_products<{word}>", (*_grid(count, rows, 1)[:2], 36)
-            device.launch("layers.convolution", name, grid, (SIDE, SIDE), (own, inputs, products, *sizes))
-            sizes = tuple(map(np.int64, (all_rows, group * rows, rows, oh, ow)))
+            device.launch("layers.convolution", name, grid, BLOCK, (own, inputs, products, *sizes))
+            sizes = tuple(map(index, (all_rows, group * rows, rows, oh, ow)))
             name, grid = f"conv2d_winograd_outputs<{word}>", blocks_for(rows * count, WINOGRAD_THREADS)
             device.launch(
                 "layers.convolution", name, grid, threads, (products, bias, output, *sizes, *place, np.int32(relu))
@@ -184,7 +190,18 @@ def _winograd(
 
 def _grid(positions: int, rows: int, pictures: int) -> tuple[int, int, int]:
     """Return the grid that covers positions, rows and pictures; kernels stride where it is cut to a card's limits."""
-    return min(-(-positions // TILE), 2**30), min(-(-rows // TILE), 2**15), min(pictures, 2**15)
+    return min(-(-positions // POSITIONS), 2**30), min(-(-rows // ROWS), 2**15), min(pictures, 2**15)
+
+
+def _reach(x: Any, weight: Any, stride: Pair, padding: Pair, dilation: Pair, output_size: Pair) -> int:
+    """Return more than any row, column or number of terms that a kernel computes on its way."""
+    axes = zip(x.shape[2:], weight.shape[2:], stride, padding, dilation, output_size, strict=True)
+    return max(
+        window_reach(*axes),
+        int(np.prod(weight.shape[1:])),
+        int(np.prod(output_size)),
+        int(np.prod(stride)) * x.shape[0],
+    )
 
 
 def _bias(device: Any, bias: Any, rows: int, dtype: Any) -> Any:

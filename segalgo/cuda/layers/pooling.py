@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.cuda.device import blocks_for, c_name, device_of
+from segalgo.cuda.device import blocks_for, c_name, device_of, index_type, window_reach
 
 THREADS = 256
 NOBODY = np.iinfo(np.uint64).max
@@ -25,8 +25,10 @@ def max_pool2d(
     indices = device.xp.empty(values.shape, np.int64)
     if values.size:
         sizes = (planes, *x.shape[2:], *kernel_size, *stride, *padding, *dilation, *output_size)
-        arguments = (x, values, indices, *map(np.int64, sizes))
-        kernel = f"max_pool2d<{c_name(x.dtype)}>"
+        reach = window_reach(*zip(x.shape[2:], kernel_size, stride, padding, dilation, output_size, strict=True))
+        index = index_type((x, values), reach)
+        arguments = (x, values, indices, *map(index, sizes))
+        kernel = f"max_pool2d<{c_name(x.dtype)}, {c_name(index)}>"
         device.launch("layers.pooling", kernel, blocks_for(values.size, THREADS), (THREADS,), arguments)
     return values, indices
 

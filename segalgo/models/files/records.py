@@ -49,7 +49,7 @@ def model_from_record(record: Mapping[str, Any]) -> Any:
             raise ValueError("classes: expected a list of objects with name and color")
         names, colors = ([e[key] for e in entries] for key in ("name", "color"))
         classes = Classes(names, colors, record.get("objects"))
-        # One class may have a name for its absence too.
+        # A network of one class may also name the class of the remaining pixels.
         if len(classes) != model.num_classes and (len(classes), model.num_classes) != (2, 1):
             raise ValueError(f"{len(classes)} classes: expected {model.num_classes}, as the network has")
         model.classes = classes

@@ -363,7 +363,7 @@ class Network:
 
     def described_parameters(self) -> dict[str, Parameter]:
         """Return the shape and the fresh value of every parameter, in the order of the layers."""
-        # They do not depend on the size: the first one that the layers take.
+        # The result does not depend on the size, so the first size that all layers accept is used.
         fault: ValueError | None = None
         for exponent in range(13):
             size = self.fitting_size(1 << exponent, 1 << exponent)

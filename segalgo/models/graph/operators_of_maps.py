@@ -339,7 +339,7 @@ def _sizes_of(g: Lowering, node: Node, x: Any) -> tuple[tuple[int, int], tuple[f
     if any(by_axis.get(k, 1.0) != 1 for k in (0, 1)) or not all(0 < f < 1e6 for f in by_axis.values()):
         raise GraphError(f"scales={list(by_axis.values())}: expected 1 for the batch and the channels")
     scales = tuple(by_axis.get(k, 1.0) for k in (2, 3))
-    # In single precision, as files have them: 65 * 7.8923077 is 513.
+    # Computed in single precision as in the files: 65 * 7.8923077 is 513 there.
     exact = [float(np.float32(n) * np.float32(f)) for n, f in zip(x.shape[2:], scales, strict=True)]
     result = tuple(map(math.floor, exact))
     _check_size(result)

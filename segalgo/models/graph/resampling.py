@@ -63,7 +63,7 @@ def positions(n: int, size: int, scale: float | None, coordinates: str) -> np.nd
     if coordinates == "pytorch_half_pixel" and size == 1:
         return np.zeros(1)
     if coordinates == "half_pixel_symmetric":
-        # The middle of the output lies on the middle of the input, whatever was rounded off its size.
+        # The centers of output and input coincide, also where the output size was rounded.
         adjustment = size / (n * factor)
         return n / 2 * (1 - adjustment) + (cells + 0.5) / factor - 0.5
     return (cells + 0.5) / factor - 0.5

@@ -27,6 +27,15 @@ KERNELS = blocked_convolutions.KERNELS | blocked_maps.KERNELS | blocked_cells.KE
 if KERNELS.keys() != {name for name, record in LAYERS.items() if record.blocked == "kernel"}:
     raise TypeError("the blocked kernels of plans are not those that the records of the layers name")
 
+
+def _keeps_order(step: Step) -> bool:
+    """Return whether the output has the cells of the input in their order: the same memory."""
+    if step.operation == "transpose":
+        long = [axis for axis in step.options["axes"] if step.input_shapes[0][axis] != 1]
+        return long == sorted(long)
+    return step.operation == "reshape"
+
+
 RESAMPLING = ("interpolate", "resample")
 
 
@@ -106,7 +115,7 @@ class BlockedPlan:
         """Run one layer through the public functions."""
         step = layer.step
         values = [self.planes(name) for name in step.inputs]
-        if step.operation == "reshape" and values[0].buffer is not None:
+        if _keeps_order(step) and values[0].buffer is not None:
             self.set_planes(step.outputs[0], Planes(values[0].buffer, step.shape))
             return
         outputs = [Buffer(step.shape, np.int64 if k else np.float32) for k, _ in enumerate(step.outputs)]

@@ -11,7 +11,7 @@ from segalgo.models.graph.execution import Step
 from segalgo.models.graph.resampling import taps_of_two
 from segalgo.models.plans.arena import Buffer
 from segalgo.models.plans.fusion import FusedLayer
-from segalgo.models.plans.values import Blocks, Call
+from segalgo.models.plans.values import Blocks, Call, Planes
 
 
 def max_pooling(plan: Any, layer: FusedLayer) -> bool:
@@ -206,7 +206,37 @@ def moved(plan: Any, layer: FusedLayer) -> bool:
     return _each_part(plan, layer, copy)
 
 
+def to_map(plan: Any, layer: FusedLayer) -> bool:
+    """Rows of channels (N, H * W, C) as a map: a cell's channels lie side by side in both."""
+    if layer.tokens is None:
+        return False
+    source, out = plan.planes(layer.inputs[0]), plan.buffer(layer.shape)
+
+    def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
+        plan.kernels.from_tokens(source.array(x), out.array)
+
+    plan.calls.append(Call(layer.names, [b for b in (source.buffer, out) if b is not None], run))
+    plan.values[layer.output] = Blocks((out,), layer.shape[1:2])
+    return True
+
+
+def to_rows(plan: Any, layer: FusedLayer) -> bool:
+    """A map as rows of channels (N, H * W, C)."""
+    if layer.tokens is None or not isinstance(plan.values[layer.inputs[0]], Blocks):
+        return False
+    source, out = plan.one_buffer(layer.inputs[0]).buffers[0], Buffer(layer.shape)
+
+    def run(x: np.ndarray, logits: np.ndarray, scratch: np.ndarray) -> None:
+        plan.kernels.to_tokens(source.array, out.array)
+
+    plan.calls.append(Call(layer.names, [source, out], run))
+    plan.set_planes(layer.output, Planes(out, layer.shape))
+    return True
+
+
 KERNELS = {
+    "transpose": to_map,
+    "reshape": to_rows,
     "max_pool2d": max_pooling,
     "max_unpool2d": unpooling,
     "avg_pool2d": average_pooling,

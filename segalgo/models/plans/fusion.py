@@ -19,6 +19,8 @@ class FusedLayer:
     step: Step
     border: Step | None = None
     """The padding with zeros before a convolution."""
+    tokens: Step | None = None
+    """The second step of a change from rows of channels (N, H * W, C) to a map, or back."""
     shuffle: tuple[Step, ...] = ()
     """The exchange of groups of channels: two axes made of one, exchanged, and joined again."""
     crop: Step | None = None
@@ -47,8 +49,9 @@ class FusedLayer:
     @property
     def members(self) -> tuple[Step, ...]:
         """All steps in it, in order."""
-        after = (*self.shuffle, self.crop, self.batch_norm, self.offset, self.added, self.activation, self.pool)
-        return tuple(s for s in (self.border, self.step, *after) if s)
+        moved = (self.border, self.step, self.tokens, *self.shuffle, self.crop)
+        after = (self.batch_norm, self.offset, self.added, self.activation, self.pool)
+        return tuple(s for s in (*moved, *after) if s)
 
     @property
     def last(self) -> Step:
@@ -159,6 +162,8 @@ class _BlockedFusion(_Fusion):
             layer = self._with_sum(layer, "added")
         if step.operation in (*CONVOLUTIONS, "batch_norm", "add", "multiply"):
             layer = self.joining(layer, "activation", ACTIVATIONS)
+        if step.operation in ("transpose", "reshape"):
+            layer = self._with_tokens(layer)
         if step.operation == "conv2d":
             pool = next((s for s in self.pools.values() if s.inputs[0] == layer.output), None)
             if pool:
@@ -171,6 +176,18 @@ class _BlockedFusion(_Fusion):
         zeros = options["mode"] == "constant" and not options["value"] and min(options["amounts"]) >= 0
         alone = reader is not None and self.readers[step.outputs[0]] == 1
         return zeros and alone and reader.operation == "conv2d" and not isinstance(reader.options["padding"], str)
+
+    def _with_tokens(self, layer: FusedLayer) -> FusedLayer:
+        """Return the layer with the second step, where it makes a map of rows of channels or rows of a map."""
+        step, shape = layer.step, layer.step.input_shapes[0]
+        if step.operation == "transpose":
+            found = self.joining(layer, "tokens", ("reshape",))
+            exchanged = tuple(step.options["axes"]) == (0, 2, 1)
+            fits = found.tokens and len(found.tokens.shape) == 4 and found.tokens.shape[:2] == (shape[0], shape[2])
+            return found if exchanged and fits else layer
+        found = self.joining(layer, "tokens", ("transpose",))
+        joined = len(shape) == 4 and step.shape == (*shape[:2], shape[2] * shape[3])
+        return found if joined and found.tokens and tuple(found.tokens.options["axes"]) == (0, 2, 1) else layer
 
     def _shuffle_of(self, name: str) -> tuple[Step, ...]:
         """Return the three steps that exchange groups of channels of a map, or none."""

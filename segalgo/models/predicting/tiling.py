@@ -121,7 +121,7 @@ def _checked_spans(
             first = start if model.margin else max(start - before - extra, 0)
             last = stop if model.margin else min(first + before + side + after + 2 * extra, n)
             span = Span(start, stop, first, last)
-            # Away from both ends all parts of these extents are alike.
+            # Parts of these extents that touch neither end of the axis give the same result.
             inner = (first > 0, last < n)
             kind = (inner, start - first, stop - first, last - first, None if all(inner) else start)
             if kind in seen:
@@ -148,7 +148,7 @@ def _fault(model: Any, whole: Sequence[Step], axis: int, n: int, canvas: tuple[i
         part = model.describe((1, model.in_channels, *size))
     except ValueError as error:
         return f"since a part of {read} cells is too small ({error})"
-    # What is added to a part to fit the network equals the whole only where the picture ends.
+    # Padding that makes a part fit the network agrees with the whole picture only at the picture's border.
     valid = size[axis - 2] if span.read_stop == n or model.margin else read
     cells = np.zeros(size[axis - 2], bool)
     cells[: min(valid, canvas[axis - 2] - span.read_start)] = True
@@ -222,7 +222,7 @@ class _Comparison:
             raise _DifferentError(f"since a part reads {part} where the whole reads {whole}")
         if len(step.inputs) != 1 or self._reach(step) != CELL:
             raise _DifferentError(f"since the layer {step.name} ({step.operation}) is not in both")
-        # One of them has the cells where they are; beyond its end the other one has no equal.
+        # Equal cells have the same place in both; cells beyond the end of one have no counterpart.
         result = self.maps[whole, part] = _followed([source], CELL, *sizes, step.name)
         return result
 
@@ -230,7 +230,7 @@ class _Comparison:
         reach = step.layer.reach(self.axis, *step.input_shapes)
         if isinstance(reach, Unbounded):
             raise _refusal(step, reach.reason)
-        # Padding says that it repeats cells also where it adds none.
+        # The pad layer reports that it repeats cells even where it adds none.
         return CELL if reach == Reach(repeats=True) else reach
 
 

@@ -1,4 +1,4 @@
-"""Watersheds by the method that every wing has."""
+"""Floods: watersheds from markers, by the method that every wing has, and cells of similar values around a seed."""
 
 from typing import Any
 
@@ -8,10 +8,11 @@ from segalgo.verify.catalogue.inputs import LARGE_PICTURES, PICTURES
 from segalgo.verify.operation import Operation, Recipe, Source
 
 DTYPES = ("uint8", "float32", "int32", "float64", "uint16", "int64", "int8", "bool", "int16", "uint32", "uint64")
-VALUES = ("random", "ties", "counting", "zeros", "constant", "checkerboard", "stripes", "blobs", "spiral")
+WATERSHED_VALUES = ("random", "ties", "counting", "zeros", "constant", "checkerboard", "stripes", "blobs", "spiral")
+FLOOD_VALUES = ("ties", "random", "counting", "zeros", "constant", "checkerboard", "stripes", "blobs", "spiral")
 
 
-def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+def _watershed_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     image = source.main()
     rng = source.rng
     chance = {"few": 0.02, "many": 0.3, "none": 0.0}[recipe["markers"]]
@@ -26,15 +27,32 @@ def _arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
     }
 
 
+def _flood_arguments(recipe: Recipe, source: Source) -> dict[str, Any]:
+    image = source.main()
+    seed = tuple(int(source.rng.integers(n)) for n in image.shape)
+    connectivity = 1 if recipe["connectivity"] == "faces" else image.ndim
+    return {"image": image, "seed_point": seed, "connectivity": connectivity, "tolerance": recipe["tolerance"]}
+
+
 OPERATIONS = (
     Operation(
         "watershed",
-        _arguments,
+        _watershed_arguments,
         (*PICTURES, (0, 3), (3, 2, 3, 4)),
         DTYPES,
-        VALUES,
+        WATERSHED_VALUES,
         {"markers": ("few", "many", "none"), "connectivity": ("faces", "all"), "mask": (False, True)},
         LARGE_PICTURES,
         outputs=("labels",),
+    ),
+    Operation(
+        "flood",
+        _flood_arguments,
+        (*PICTURES, (3, 2, 3, 4)),
+        DTYPES,
+        FLOOD_VALUES,
+        {"connectivity": ("all", "faces"), "tolerance": (None, 0, 1.5, 100)},
+        LARGE_PICTURES,
+        outputs=("mask",),
     ),
 )

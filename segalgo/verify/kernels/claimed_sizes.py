@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from segalgo.simulated.translation import body_of
 from segalgo.verify.cases.case import Case
 from segalgo.verify.cases.recipes import fits
 from segalgo.verify.comparison import Mismatch
@@ -30,7 +29,6 @@ GAP = 2**36
 MOST_ACCESSES = 40_000
 # Of x86-64 and 64-bit ARM alike.
 MAP_NORESERVE, PROT_NONE = 0x4000, 0
-WIDE_WORDS = re.compile(r"\b(?:long\s+long|u?int64_t|size_t|ptrdiff_t|index_t)\b")
 FOUND = re.compile(r"(?:reads|writes) (?:shared )?(\S+)\[(-?\d+)\] at (.+), it has (\d+) elements")
 RACE = re.compile(r"race: (\S+)\[\d+\] is written by .* at (.+) and written by .* at (.+), and nothing orders blocks")
 
@@ -140,7 +138,7 @@ def claims_tried(kernel: Any, case: Case, most_elements: int | None) -> tuple[li
     """Return what is wrong with a kernel's index arithmetic at large sizes, and what is worth a remark.
 
     Wrong: an index overflows although the arrays have but 671 million elements, or although the kernel takes a size of
-    64 bits or computes with such numbers. A kernel whose sizes and indices are all int is right for what an int holds.
+    64 bits. A kernel whose sizes are all int is right for what an int holds.
     """
     if any("this_grid" in kernel.source() or step.repeat for step in kernel.all_steps):
         return [], []
@@ -157,7 +155,7 @@ def claims_tried(kernel: Any, case: Case, most_elements: int | None) -> tuple[li
             return [], []  # a parameter does not hold such a size: none is handed over
         except (LaunchError, OSError, MemoryError) as error:
             return [], [f"index arithmetic was not tried with {WORDS[elements]} elements: {error}"]
-        if text and (elements == CLAIMS[0] or _means_64_bits(kernel, case)):
+        if text and (elements == CLAIMS[0] or _takes_64_bits(kernel, case)):
             return [Mismatch(KIND, f"with {WORDS[elements]} elements, {text}")], []
         if text:
             return [], [
@@ -222,13 +220,7 @@ def _explained(line: str) -> str:
     return ""
 
 
-def _means_64_bits(kernel: Any, case: Case) -> bool:
-    """Return whether a launch takes a size of 64 bits, or a kernel computes with such numbers."""
-    for launch in kernel.all_steps:
-        if not launch.entry:
-            continue
-        if any(code in ("i8", "u8") for code in kernel.codes_of(launch, case.recipe.dtype)):
-            return True
-        if WIDE_WORDS.search(body_of(kernel.source(), launch.entry.partition("<")[0])):
-            return True
-    return False
+def _takes_64_bits(kernel: Any, case: Case) -> bool:
+    """Return whether a launch takes a size of 64 bits: the kernel says that it may be so large."""
+    launches = (step for step in kernel.all_steps if step.entry)
+    return any(code in ("i8", "u8") for launch in launches for code in kernel.codes_of(launch, case.recipe.dtype))

@@ -49,8 +49,10 @@ APART = 8 * 1024
 OPTS_IN = "cudaFuncAttributeMaxDynamicSharedMemorySize"
 # Blocks of a grid in y and in z, and a size that may well be met.
 MOST_BLOCKS, MANY = 65535, 10**6
-# A loop in which the threads of the whole grid take turns.
-GRID_STRIDE = re.compile(r"gridDim\s*\.\s*x\s*\*\s*blockDim\s*\.\s*x|blockDim\s*\.\s*x\s*\*\s*gridDim\s*\.\s*x")
+# A loop in which the threads or the blocks of the whole grid take turns.
+GRID_STRIDE = re.compile(
+    r"gridDim\s*\.\s*x\s*\*\s*blockDim\s*\.\s*x|blockDim\s*\.\s*x\s*\*\s*gridDim\s*\.\s*x|\+=\s*gridDim\s*\.\s*x\b"
+)
 HALF = re.compile(r"\b(__)?half\b|AT_DISPATCH\w*HALF|\bHalf\b")
 ELEMENT = re.compile(r"(?<=[<,\s])(?:T|scalar_t)(?=[\s,>*])")
 WIDTHS = {"b": "biu", "i": "biu", "u": "biu"}

@@ -110,11 +110,10 @@ def _compiled(launch: LaunchProfile, card: Card, whole: float) -> list[tuple[flo
             f" ({made.registers} a thread)" if full.limiter == "registers" else ""
         )
         found.append((whole / 10, words))
-    calls = made.count("CALL")
-    if calls:
+    if made.long_divisions:
         words = (
-            f"{calls} calls on {made.architecture}, mostly 64-bit divisions: use 32-bit indices where sizes allow, and "
-            "divide once a thread"
+            f"{made.long_divisions} calls of the 64-bit division on {made.architecture}: use 32-bit indices where "
+            "sizes allow, and divide once a thread"
         )
         found.append((whole / 8, words))
     return found

@@ -20,7 +20,9 @@ from pathlib import Path
 INSTRUCTION = re.compile(r"^\s*/\*([0-9a-f]{4,})\*/\s+(?:@!?U?P\w+\s+)?([A-Z][\w.]*)(.*)$")
 LABEL = re.compile(r"^(\.L_x?_?\d+|\.L\w+):")
 LINE = re.compile(r'//## File "[^"]*", line (\d+)')
-TARGET = re.compile(r"`\((\.L\w+)\)")
+TARGET = re.compile(r"`\(([.$\w]+)\)")
+# Routines that the compiler calls where the machine has no instruction: divisions of 64-bit integers.
+DIVISION = re.compile(r"(?:div|rem)_[su]64")
 # Kinds of instructions, by the first part of their names.
 KINDS = {
     "multiply-add (float)": ("FFMA", "FFMA32I", "HFMA2"),
@@ -104,6 +106,11 @@ class CompiledKernel:
     def count(self, *names: str) -> int:
         """Return how many instructions have one of these names, whatever follows a dot."""
         return sum(one.name.partition(".")[0] in names for one in self.instructions)
+
+    @property
+    def long_divisions(self) -> int:
+        """How many calls there are of the routines that divide 64-bit integers."""
+        return sum(one.name.startswith("CALL") and bool(DIVISION.search(one.target)) for one in self.instructions)
 
     def loops(self) -> list[tuple[Instruction, ...]]:
         """Return the instructions of each loop, without those of the loops inside it."""

@@ -140,6 +140,7 @@ def _launch_record(launch: LaunchProfile) -> dict[str, Any]:
                 "registers": made.registers,
                 "spill_bytes": made.spill_bytes,
                 "shared_bytes": made.shared_bytes,
+                "long_divisions": made.long_divisions,
                 "mix": dict(made.mix().most_common()),
             }
             for name, made in launch.compiled.items()

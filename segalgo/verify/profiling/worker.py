@@ -40,7 +40,7 @@ def work(order: dict[str, Any]) -> Any:
                 (str(a.dtype) for a in scope.values() if isinstance(a, np.ndarray)), "float32"
             )
             kernel.run_on(scope, dtype)
-            floor, text = _floor_of_launches(kernel.counted, scope, dtype), _described(scope)
+            floor, text = _floor_of_launches(kernel.counted, dtype), _described(scope)
     except KernelFaultError as error:
         return f"the kernel fails on the simulated device: {error}"
     except DEVICE_ERRORS as error:
@@ -90,15 +90,18 @@ def _compile(kernel: CountedKernel, architectures: list[str]) -> list[str]:
     return remarks
 
 
-def _floor_of_launches(launches: list[LaunchProfile], scope: dict[str, Any], dtype: str) -> Floor:
-    """Return the bytes of the arrays, or of what the launches ask for where that is less."""
-    arrays = {id(a): a for a in scope.values() if isinstance(a, np.ndarray)}
-    most = sum(array.nbytes for array in arrays.values())
+def _floor_of_launches(launches: list[LaunchProfile], dtype: str) -> Floor:
+    """Return the bytes of each array that is read, and of each that is written, once a launch.
+
+    Of an array that is touched in part, no more than what is asked of it counts.
+    """
     used = 0
     for launch in launches:
-        for name in {one.array for one in launch.counts.of("global")}:
-            used += launch.counts.total("distinct_bytes", "global", array=name)
-    return Floor(int(min(most, used) if used else most), 0, dtype)
+        for kinds in (("load",), ("store", "atomic")):
+            for name, size in launch.counts.array_bytes.items():
+                asked = sum(launch.counts.total("distinct_bytes", "global", kind, name) for kind in kinds)
+                used += min(asked, size) * launch.launches
+    return Floor(int(used), 0, dtype)
 
 
 def _described(scope: dict[str, Any]) -> str:

@@ -143,7 +143,7 @@ class Transpose(Moving, operation="transpose"):
     """The axes in another order."""
 
     onnx = "Transpose"
-    blocked = None
+    blocked = "kernel"
 
     axes: Sequence[int]
 
@@ -164,7 +164,7 @@ class Reshape(Moving, operation="reshape"):
     """The same cells in another shape; one -1 stands for what remains."""
 
     onnx = "Reshape"
-    blocked = None
+    blocked = "kernel"
     extents = ("shape",)
 
     shape: Sequence[int]
