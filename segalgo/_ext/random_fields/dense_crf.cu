@@ -8,6 +8,7 @@
 __global__ void lattice_points(const double* __restrict__ features, int* __restrict__ keys, double* __restrict__ weights,
                                long long points, int dims) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long p = (long long)blockIdx.x * blockDim.x + threadIdx.x; p < points; p += step) {
         double elevated[16], barycentric[17];
         int base[16], rank[16];
@@ -63,6 +64,7 @@ __global__ void lattice_points(const double* __restrict__ features, int* __restr
 __global__ void lattice_neighbours(const int* __restrict__ keys, int* __restrict__ neighbours, long long vertices,
                                    int dims) {
     const long long step = (long long)gridDim.x * blockDim.x, count = vertices * (dims + 1) * 2;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < count; n += step) {
         const int side = n % 2 ? 1 : -1, axis = (int)(n / 2 % (dims + 1));
         const int* own = keys + n / 2 / (dims + 1) * dims;
@@ -96,6 +98,7 @@ __global__ void lattice_splat(const T* __restrict__ values, const long long* __r
                               const int* __restrict__ source, const T* __restrict__ weights, T* __restrict__ rows,
                               long long channels, long long points, long long vertices) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < channels * (vertices + 1); n += step) {
         const long long v = n % (vertices + 1), c = n / (vertices + 1);
         T total = 0;
@@ -115,6 +118,7 @@ template <class T>
 __global__ void lattice_blur(const T* __restrict__ rows, const int* __restrict__ neighbours, T* __restrict__ output,
                              long long channels, long long vertices, int dims, int axis) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < channels * (vertices + 1); n += step) {
         const long long v = n % (vertices + 1);
         const T* row = rows + n / (vertices + 1) * (vertices + 1);
@@ -134,6 +138,7 @@ __global__ void lattice_slice(const T* __restrict__ rows, const int* __restrict_
                               T* __restrict__ output, long long channels, long long points, long long vertices,
                               int dims) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < channels * points; n += step) {
         const T* row = rows + n / points * (vertices + 1);
         const long long corner = n % points * (dims + 1);
@@ -149,6 +154,7 @@ template <class T>
 __global__ void crf_hear(const T* __restrict__ messages, const T* __restrict__ matrix, T* __restrict__ scores,
                          long long channels, long long points) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < channels * points; n += step) {
         const T* heard = matrix + n / points * channels;
         T sum = 0;
@@ -163,6 +169,7 @@ template <class T>
 __global__ void gaussian_sum(const T* __restrict__ values, const double* __restrict__ features, T* __restrict__ output,
                              long long channels, long long points, int dims) {
     const long long step = (long long)gridDim.x * blockDim.x;
+#pragma unroll 1
     for (long long n = (long long)blockIdx.x * blockDim.x + threadIdx.x; n < channels * points; n += step) {
         const T* row = values + n / points * points;
         double sum = 0;
