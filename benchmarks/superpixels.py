@@ -33,3 +33,22 @@ class Slic:
 
     def time_slic(self, implementation, segments):
         self.call()
+
+
+class Felzenszwalb:
+    """Both smooth the picture with SciPy; labels are equal where costs of edges are not."""
+
+    param_names = ("implementation",)
+    params = (("segalgo", "skimage"),)
+
+    def setup(self, implementation):
+        image = picture()
+        if implementation == "segalgo":
+            self.call = lambda: segalgo.felzenszwalb(image, 100)
+        else:
+            segmentation = peer("skimage.segmentation")
+            self.call = lambda: segmentation.felzenszwalb(image, 100)
+            assert (self.call() != segalgo.felzenszwalb(image, 100)).mean() < 0.2
+
+    def time_felzenszwalb(self, implementation):
+        self.call()

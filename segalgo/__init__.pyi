@@ -118,6 +118,7 @@ from .plot import side_by_side as side_by_side
 from .random_fields.dense_crf import dense_crf as dense_crf
 from .random_fields.dense_crf import dense_crf_steps as dense_crf_steps
 from .random_fields.dense_crf import gaussian_feature_filter as gaussian_feature_filter
+from .segmenters.felzenszwalb import felzenszwalb as felzenszwalb
 from .segmenters.kmeans import kmeans_segment as kmeans_segment
 from .segmenters.slic import slic as slic
 from .segmenters.threshold import Segmentation as Segmentation

@@ -1,11 +1,12 @@
 """The methods of ``segalgo segment`` besides thresholds: the command line and the documentation read this list."""
 
+from segalgo.segmenters.felzenszwalb import METHOD as FELZENSZWALB
 from segalgo.segmenters.kmeans import METHOD as KMEANS
 from segalgo.segmenters.method import Method, Option
 from segalgo.segmenters.slic import METHOD as SLIC
 from segalgo.segmenters.watershed import METHOD as WATERSHED
 
-METHODS: dict[str, Method] = {method.name: method for method in (WATERSHED, SLIC, KMEANS)}
+METHODS: dict[str, Method] = {method.name: method for method in (WATERSHED, SLIC, FELZENSZWALB, KMEANS)}
 
 
 def options_of_methods() -> dict[str, tuple[Option, tuple[str, ...]]]:

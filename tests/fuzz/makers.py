@@ -139,6 +139,7 @@ MAKERS: dict[Callable[..., Any], Callable[[np.random.Generator], dict[str, Any]]
         (segalgo.h_maxima, segalgo.h_minima),
         lambda rng: {"image": _image(rng), "h": float(rng.choice([1, 2.5, 20]))},
     ),
+    segalgo.felzenszwalb: lambda rng: {"image": _image(rng), "scale": float(rng.choice([1, 50])), "min_size": 3},
     segalgo.kmeans_segment: lambda rng: {"image": _image(rng), "n_clusters": int(rng.integers(1, 9))},
     segalgo.flood_fill: lambda rng: {
         "image": _image(rng),

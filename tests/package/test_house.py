@@ -40,7 +40,8 @@ EXCEPTIONS = {
 }
 # Topics without a CUDA kernel, with the reason; their doors refuse CuPy arrays and name the way out.
 HOST_ONLY = {
-    "morphology.watershed_flood": "a flood is sequential by definition; the forest is what threads and GPUs compute"
+    "morphology.watershed_flood": "a flood is sequential by definition; the forest is what threads and GPUs compute",
+    "segmenters.felzenszwalb": "each edge depends on the regions that those before it made",
 }
 
 
