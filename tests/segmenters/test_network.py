@@ -179,9 +179,9 @@ def test_overlay_classes():
     assert one.shape[0] < many.shape[0]  # the legend takes the lines it needs
     assert (one[3:] != 255).any()
     for bad, words in (
-        ({"labels": labels[:1]}, "expected integers"),
-        ({"labels": labels + 1}, "3 names"),
-        ({"colors": colors[:2]}, "2 colors"),
+        ({"labels": labels[:1]}, r"shape \(1, 2\): expected \(2, 2\)"),
+        ({"labels": labels + 1}, "names and colors hold 3 and 3"),
+        ({"colors": colors[:2]}, "names and colors hold 3 and 2"),
         ({"alpha": 2}, "alpha=2"),
     ):
         with pytest.raises(ValueError, match=words):
