@@ -1,7 +1,7 @@
 """The least and the largest value of each cell's neighbourhood: the Cython wing of `segalgo.morphology`.
 
 The image is planes of lines, its last two axes; a footprint is runs of cells along the lines. The minimum over a run of
-L cells is that over two runs of 2**k <= L cells, which are built by doubling. A tile of the output needs these minima of
+L cells is that over two runs of 2**k <= L cells, which are built by doubling. A tile of the output needs these of
 the lines around it, which stay in the cache.
 """
 cimport numpy as cnp
@@ -29,7 +29,7 @@ cdef struct Run:
     int64_t line, table, first, second
 
 
-# A footprint on an image of `height` lines of `width` cells a plane. Runs of plane offset q: begins[q] to begins[q + 1].
+# A footprint on an image of `height` lines of `width` cells. Runs of plane offset q: begins[q] to begins[q + 1].
 cdef struct Work:
     int64_t height, width, planes, leading, groups, tables, span, left, above, below, tile_width, tile_lines, pitch
     const int64_t* shape        # of the leading axes
@@ -75,7 +75,7 @@ cdef inline void fill(pixel* out, int64_t n, pixel value) noexcept nogil:
         out[i] = value
 
 
-# Minima of one line over runs of each length, from column `at` (which may lie outside) on: table t at tables + t * pitch.
+# Minima of a line over runs of each length, from column `at` (which may lie outside) on: table t at tables + t * pitch.
 # `spare` holds three lines.
 cdef void line_tables(const pixel* line, pixel* tables, pixel* spare, int64_t at, int64_t cells, pixel nothing,
                       const Work* work) noexcept nogil:
@@ -268,7 +268,6 @@ cdef object filter_planes(cnp.ndarray image, shape, low, high, offsets, largest)
     cdef Work work
     cdef Interruption watch = NOT_INTERRUPTED
     cdef cnp.ndarray output = np.empty_like(image), table, lengths, begins, groups, leading
-    cdef Run* runs = NULL
     cdef int failed
     cdef int64_t k, itemsize = image.itemsize, rank = len(shape), line_axis = rank - 2, column_axis = rank - 1
     if offsets is None:

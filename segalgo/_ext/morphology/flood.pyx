@@ -97,7 +97,7 @@ cdef inline int64_t next_cell(const pixel* line, const uint8_t* filled, int64_t 
     return j
 
 
-# Fills from a seed, run by run. offsets: (count, ndim) to other lines, straight ahead; wide[o]: 1 where the cells beside
+# Fills from a seed by runs. offsets: (count, ndim) to other lines, straight ahead; wide[o]: 1 where the cells beside
 # those belong to the neighbours too, else 0.
 cdef int fill_lines(const pixel* image, uint8_t* filled, const Grid* grid, const int64_t* offsets, const int64_t* wide,
                     int64_t count, int64_t seed, pixel low, pixel high, Interruption* watch) noexcept nogil:

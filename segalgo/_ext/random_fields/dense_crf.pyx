@@ -1,4 +1,4 @@
-"""Gaussian filtering in feature space, and mean-field inference: the Cython wing of `segalgo.random_fields.dense_crf`."""
+"""Gaussian filtering in feature space and mean-field inference: the Cython wing of `segalgo.dense_crf`."""
 cimport numpy as cnp
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange

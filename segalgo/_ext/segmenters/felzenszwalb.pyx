@@ -1,8 +1,9 @@
 """Regions by comparing edges with what lies inside: the Cython wing of `segalgo.felzenszwalb`.
 
 Edges between neighbours in ascending order of their cost, each of which joins two regions if it costs less than both
-allow (Felzenszwalb and Huttenlocher 2004). Edges are sorted by radix of the cost in 32 bits, and by the cost itself where
-these are equal; most comparisons are decided by the 32 bits too. Every region is one record at its first cell, so that a look-up is one access.
+allow (Felzenszwalb and Huttenlocher 2004). Edges are sorted by radix of the cost in 32 bits, and by the cost itself
+where these are equal; most comparisons are decided by the 32 bits too. Every region is one record at its first cell, so
+that a look-up is one access.
 """
 cimport numpy as cnp
 from libc.math cimport floor, sqrt
@@ -140,7 +141,7 @@ cdef inline int32_t join(Region* regions, int32_t a, int32_t b) noexcept nogil:
     return root
 
 
-# What a cost is multiplied with for its key: the largest possible cost stays below 2**32. 0, so that all keys are equal,
+# What a cost is multiplied with for its key: the largest possible cost stays below 2**32. 0, for equal keys everywhere,
 # where values are, or where their range is too small or too large.
 cdef double factor_for(const double* image, int64_t cells, int64_t channels) noexcept nogil:
     cdef double low = image[0], high = image[0], factor

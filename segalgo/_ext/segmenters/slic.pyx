@@ -1,8 +1,8 @@
 """Superpixels by local k-means: the Cython wing of `segalgo.slic`.
 
 A round assigns every cell to the nearest of the centres whose window holds it, then moves the centres to the means of
-their cells (Achanta et al. 2012). Distances are float32, summed in one order without fused operations; features are whole
-numbers, so that sums of them are exact whatever thread adds them.
+their cells (Achanta et al. 2012). Distances are float32, summed in one order without fused operations; features are
+whole numbers, so that sums of them are exact whatever thread adds them.
 """
 cimport numpy as cnp
 from cython.parallel cimport prange
@@ -207,7 +207,7 @@ cdef int list_members(const Work* work, int64_t down, int64_t* begins, int32_t**
 
 
 cdef int run(const Work* work, int64_t rounds) noexcept nogil:
-    cdef int64_t down = (work.height + LINES - 1) // LINES, tiles = work.depth * down, tile, r, room = 0
+    cdef int64_t down = (work.height + LINES - 1) // LINES, tiles = work.depth * down, tile, _, room = 0
     cdef int64_t threads = omp_get_max_threads(), each = work.count * (4 + work.channels), row, plane
     cdef int64_t pitch = (work.width + SEGALGO_LANES - 1) // SEGALGO_LANES * SEGALGO_LANES
     cdef int64_t own = (2 + work.channels) * LINES * pitch
@@ -216,7 +216,7 @@ cdef int run(const Work* work, int64_t rounds) noexcept nogil:
     cdef int64_t* begins = <int64_t*> malloc((tiles + 2) * sizeof(int64_t))
     cdef int32_t* members = NULL
     cdef int changed, failed = memory == NULL or sums == NULL or begins == NULL
-    for r in range(rounds):
+    for _ in range(rounds):
         failed = failed or list_members(work, down, begins, &members, &room)
         if failed:
             break
