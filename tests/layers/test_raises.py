@@ -41,6 +41,16 @@ CASES = {
         TypeError: [lambda f: f(INTEGERS, 1), lambda f: f(X, 1.0)],
         ValueError: [lambda f: f(X, -5), lambda f: f(X)],
     },
+    "scaled_dot_product_attention": {
+        TypeError: [
+            lambda f: f(INTEGERS, X, X),
+            lambda f: f(X, X.astype(float), X),
+            lambda f: f(X, X, INTEGERS),
+            lambda f: f(X, X, X, "yes"),
+            lambda f: f(X, X, X, scale="small"),
+        ],
+        ValueError: [lambda f: f(X, X[..., :3], X), lambda f: f(X, X, X[:, :2]), lambda f: f(VECTOR, X, X)],
+    },
     "max_pool2d": {
         TypeError: [lambda f: f(X > 0, 2), lambda f: f(X, 2.0), lambda f: f(X, 2, ceil_mode="no")],
         ValueError: [lambda f: f(X[0, 0], 2), lambda f: f(X, 7), lambda f: f(X, 2, 0)],

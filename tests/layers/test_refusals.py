@@ -26,6 +26,7 @@ CALLS = {
     "gelu": {"input": X, "approximate": "none"},
     "softmax": {"input": X, "axis": 1},
     "log_softmax": {"input": X, "axis": 1},
+    "scaled_dot_product_attention": {"query": X, "key": X, "value": X, "scale": 1.0},
     "max_pool2d": {"input": X, "kernel_size": 2},
     "max_unpool2d": {"input": X[..., :3, :3], "indices": INDICES, "kernel_size": 2},
     "avg_pool2d": {"input": X, "kernel_size": 2},
@@ -48,7 +49,7 @@ CALLS = {
 }
 
 # What is right for an argument after all: a word that is one of its choices, a number that a float parameter takes.
-FLOATS = {"negative_slope", "eps", "momentum", "alpha", "beta", "k", "value", "scale_factor"}
+FLOATS = {"negative_slope", "eps", "momentum", "alpha", "beta", "k", "value", "scale_factor", "scale"}
 RIGHT = {("an integer beyond 64 bits", name) for name in FLOATS}
 RIGHT |= {("a negative integer beyond 64 bits", name) for name in FLOATS}
 RIGHT |= {("a list of integers beyond 64 bits", "scale_factor")}

@@ -50,7 +50,7 @@ __global__ void scaled_dot_product_attention(const T* __restrict__ query, const 
         const T* keys = key + row / rows * sources * depth;
         const T* values = value + row / rows * sources * columns;
         const long long seen = causal && row % rows + 1 < sources ? row % rows + 1 : sources;
-        T most = T(-INFINITY);
+        T most = seen > 0 ? fit_of(query + row * depth, keys, scale, depth) : T(0);
         for (long long k = t; k < seen; k += 256) {
             const T score = fit_of(query + row * depth, keys + k * depth, scale, depth);
             if (score > most) most = score;
