@@ -75,7 +75,9 @@ def transposed_by_inserted_zeros(x, weight, bias=None, stride=1, padding=0, outp
 
 @right("max_pool2d")
 def pool_by_windows(x, kernel_size, stride=None, padding=0, ceil_mode=False, return_indices=True):
-    """Take windows as views, and argmax of each; dilation is not offered."""
+    """Take windows as views, and argmax of each; dilation and integers are not offered."""
+    if x.dtype.kind != "f":
+        raise TypeError(f"x has dtype {x.dtype}: expected floats")
     (kh, kw), (ph, pw) = pair(kernel_size), pair(padding)
     sh, sw = pair(kernel_size if stride is None else stride)
     sizes = []
@@ -231,7 +233,8 @@ def otsu_of_scikit_image(image=None, nbins=256, *, mask=None):
     try:
         with np.errstate(all="ignore"):
             np.histogram_bin_edges(image, nbins)
-        apart = image.dtype != np.float16 and 1e-300 < float(np.ptp(image.astype(np.float64))) < 1e300
+        least = 1e-300 if image.dtype.kind != "f" else nbins * float(np.finfo(image.dtype).tiny)
+        apart = image.dtype != np.float16 and least < float(np.ptp(image.astype(np.float64))) < 1e300
     except (ValueError, IndexError):
         apart = False
     if image.dtype.kind == "f" and not apart:
