@@ -49,6 +49,8 @@ WATCH_FLAGS = ("-DSIMULATED_WATCH", "-fwrapv", "-fsanitize=thread", "-fsanitize=
 # A profiled one also before each basic block and where a condition is computed; blocks stay in the order of the source.
 PROFILE_FLAGS = (
     "-DSIMULATED_PROFILE",
+    "-include",
+    "simulated_profile_shared.h",
     "-fsanitize=thread",
     "-fsanitize-coverage=trace-pc,trace-cmp",
     "-fno-reorder-blocks",
@@ -145,7 +147,12 @@ OPTIONAL = ("simulated_groups.h", "simulated_cub.h", "simulated_tensors.h")
 
 
 # Parts that only a profiled kernel is compiled with.
-OF_PROFILES = ("simulated_profile.h", "simulated_profile_hooks.h", "simulated_counter.h")
+OF_PROFILES = (
+    "simulated_profile.h",
+    "simulated_profile_shared.h",
+    "simulated_profile_hooks.h",
+    "simulated_counter.h",
+)
 
 
 def header_text(source: str = "", profiled: bool = False) -> str:

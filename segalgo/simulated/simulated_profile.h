@@ -50,6 +50,18 @@ template <class T> SIMULATED_QUIET T& shared_here(Roomy<T>& variable, const char
     return variable.value;
 }
 
+/* Dynamic shared memory that is declared outside of functions: set before each block, since a variable that the first
+ * thread initialises would be a branch and accesses that the kernel does not have. */
+struct AtFileScope {
+    void (*set)(void* memory);
+    AtFileScope* next;
+    static inline AtFileScope* first = nullptr;
+    SIMULATED_QUIET explicit AtFileScope(void (*set)(void*)) : set(set), next(first) { first = this; }
+    SIMULATED_QUIET static void set_all(void* memory) {
+        for (AtFileScope* one = first; one; one = one->next) one->set(memory);
+    }
+};
+
 struct Unwatched {
     bool on = segalgo_profile.on;
     SIMULATED_QUIET Unwatched() { segalgo_profile.on = false; }

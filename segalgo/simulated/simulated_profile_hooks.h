@@ -190,6 +190,7 @@ void segalgo_profile_run(const void* in_library, uint32_t threads) {
 }
 
 void segalgo_profile_block(uint64_t place, uint32_t number, const void* dynamic_shared, size_t bytes) {
+    simulated::AtFileScope::set_all(const_cast<void*>(dynamic_shared));
     counter::mine->begin_block(place, number, dynamic_shared, bytes);
 }
 

@@ -158,7 +158,7 @@ def _is_in_a_function(before: str) -> bool:
         elif open_braces:
             open_braces.pop()
     heads = (before[max(before.rfind(mark, 0, at) for mark in ";{}") + 1 : at] for at in open_braces)
-    return any(")" in head and not re.match(r"\s*(?:namespace|extern)\b", head) for head in heads)
+    return any(")" in head and not re.match(r"\s*namespace\b", head) for head in heads)
 
 
 def dynamic_shared_names(source: str) -> list[str]:

@@ -231,3 +231,29 @@ def test_steps_hold_each_access_with_its_value():
     assert set(stores["barrier"]) == {1}
     loads = steps[(steps["kind"] == 1) & (steps["region"] == 0)]
     assert (np.frombuffer(loads["value"].astype("<u4").tobytes(), "<f4") == x[loads["offset"] // 4]).all()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'extern "C" __global__ void turned(float* y) {\n    extern __shared__ float s[];\n BODY }\n',
+        "extern __shared__ float s[];\n__global__ void turned(float* y) {\n BODY }\n",
+        "namespace inner { extern __shared__ float s[]; }\nusing inner::s;\n__global__ void turned(float* y) {\n BODY }\n",
+        "__global__ void turned(float* y) {\n    __shared__ float s[64];\n BODY }\n",
+    ],
+    ids=["extern C", "outside of functions", "in a namespace", "static"],
+)
+@pytest.mark.parametrize("os_threads", [1, 3])
+def test_a_declaration_of_shared_memory_counts_nothing(source, os_threads):
+    """Four blocks of two warps store once and load once; no thread parts from the others."""
+    body = "s[threadIdx.x] = threadIdx.x;\n __syncthreads();\n y[64 * blockIdx.x + threadIdx.x] = s[63 - threadIdx.x];"
+    run = Kernel(source.replace("BODY", body), "turned.cu", "turned", profiled=True)
+    for _ in range(2):
+        y = np.zeros(256, np.float32)
+        run((4,), (64,), (y,), 256, os_threads=os_threads)
+        assert (y == np.tile(np.arange(64)[::-1], 4)).all()
+        counts = run.counter.counts
+        assert [counts.total("requests", "shared", kind) for kind in ("store", "load")] == [8, 8]
+        assert counts.total("requests", "global") == 8
+        assert counts.branches == []
+        assert counts.active_lanes == 1.0
