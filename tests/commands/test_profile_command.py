@@ -75,6 +75,56 @@ def test_errors_are_one_line(words, last):
     assert len(errors.splitlines()) == 1
 
 
+ODD = """
+template <typename T, int K> __global__ void __launch_bounds__(64) times(T* y, int n) { y[threadIdx.x] = K; }
+__global__ void ones(float* y, int n) { y[threadIdx.x] = 1; }
+__global__ void astray(float* y, int n) { y[threadIdx.x + 4000000000LL] = 1; }
+__global__ void wrong(float* y, int n) { y[threadIdx.x] = absent; }
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (("--block", "1.5"), "block='1.5': 1.5 is no whole number"),
+        (("--block", "100.7"), "block='100.7': 100.7 is no whole number"),
+        (("--grid", "1,1,1,1"), "grid='1,1,1,1': 4 sizes, expected one to three"),
+        (("--shared", "2.5"), "shared='2.5': 2.5 is no whole number"),
+        (("--grid", "y"), "grid='y': an array is no whole number"),
+        (("--size", "n=64.5"), "array y, size='n': 64.5 is no whole number"),
+        (("--args", "y, n/3.0"), "args: 21.333333333333332 is no whole number, the kernel takes an integer there"),
+        (("--entry", "nope"), "no kernel nope in odd.cu; it has times, ones, astray, wrong"),
+        (("--entry", "times"), "times of odd.cu is a template: name an instantiation, such as times<float, 1>"),
+        (("--entry", "astray"), "the kernel accessed memory outside of its arrays; `segalgo verify` names the line"),
+    ],
+)
+def test_launches_that_are_refused(tmp_path, words, last):
+    path = tmp_path / "odd.cu"
+    path.write_text(ODD)
+    usual = {"--entry": "ones", "--args": "y, n", "--grid": "1", "--block": "64", "--size": "n=64"} | {
+        words[0]: words[1]
+    }
+    code, text, errors = run(
+        "profile", path, "--array", "y=float32[n]", *(word for pair in usual.items() for word in pair)
+    )
+    assert (code, text, errors) == (2, "", f"segalgo: {last}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (("--block", "1.5"), "block='1.5': 1.5 is no whole number"),
+        (("--grid", "1,1,1,1"), "grid='1,1,1,1': 4 sizes, expected one to three"),
+        (("--entry", "nope"), "no kernel nope in profiled_relu.cu; it has plain, in_runs, wrong, crashes, with_shared"),
+    ],
+)
+def test_verify_refuses_them_too(words, last):
+    code, text, errors = run("verify", RELU, *WORDS, *words, "--cases", "4")
+    assert (code, text) == (2, "")
+    assert errors.endswith(f"{last}\n")
+    assert len(errors.splitlines()) == 1
+
+
 def test_a_kernel_that_does_not_compile_says_where(tmp_path):
     path = tmp_path / "broken.cu"
     path.write_text("__global__ void plain(const float* x, float* out, int n) { out[0] = y; }\n")

@@ -18,7 +18,15 @@ from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.comparison import Mismatch
 from segalgo.verify.kernels.claimed_sizes import claims_tried
 from segalgo.verify.kernels.coverage import not_covered, outputs_written
-from segalgo.verify.kernels.expressions import LaunchError, TooLargeError, parse, values
+from segalgo.verify.kernels.entries import saying_what_there_is
+from segalgo.verify.kernels.expressions import (
+    LaunchError,
+    TooLargeError,
+    parse,
+    three_sizes,
+    values,
+    whole_number,
+)
 from segalgo.verify.kernels.faults import KernelFaultError
 from segalgo.verify.kernels.launch_scope import SIZES, output_names, scope_of
 from segalgo.verify.kernels.steps import Step, scratch_of, step_of
@@ -365,14 +373,11 @@ class CudaKernel:
                 passed.append(value)
             else:
                 passed.append(_as_code(in_width(value, code), code))
-        grid, block = (
-            [int(n) for n in values(text, scope, what)]
-            for text, what in ((launch.grid, "grid"), (launch.block, "block"))
-        )
+        grid, block = three_sizes(launch.grid, scope, "grid"), three_sizes(launch.block, scope, "block")
         kernel = self._kernel(launch.entry, dtype)
         if getattr(kernel, "watch", None) is not None:
             kernel.watch.held = held
-        shared = int(values(launch.shared, scope, "shared")[0])
+        shared = whole_number(launch.shared, scope, "shared")
         return kernel, passed, grid, block, self._apart * APART if shared and self._apart else shared
 
     def _launch(
@@ -428,15 +433,16 @@ class CudaKernel:
                 from segalgo.simulated.compiler import Kernel
 
                 source = self.source()
-                self._kernels[name] = Kernel(
-                    source,
-                    Path(self.path).name,
-                    name,
-                    watched=True,
-                    folders=folders,
-                    defines=tuple(self.defines),
-                    shared_limit=MOST_SHARED if OPTS_IN in source else SHARED,
-                )
+                with saying_what_there_is(source, Path(self.path).name, name, folders):
+                    self._kernels[name] = Kernel(
+                        source,
+                        Path(self.path).name,
+                        name,
+                        watched=True,
+                        folders=folders,
+                        defines=tuple(self.defines),
+                        shared_limit=MOST_SHARED if OPTS_IN in source else SHARED,
+                    )
         return self._kernels[name]
 
 

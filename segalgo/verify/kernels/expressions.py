@@ -62,6 +62,29 @@ def values(text: str, scope: Mapping[str, Any], what: str) -> list[Any]:
     return [_value(node, scope, what) for node in parse(text, what)]
 
 
+def whole_number(text: str, scope: Mapping[str, Any], what: str) -> int:
+    """Return what one expression is worth, which has to be a whole number."""
+    numbers = values(text, scope, what)
+    if len(numbers) != 1:
+        raise LaunchError(f"{what}={text!r}: expected one whole number")
+    return _whole(numbers[0], text, what)
+
+
+def three_sizes(text: str, scope: Mapping[str, Any], what: str) -> list[int]:
+    """Return the one to three sizes of a grid or a block."""
+    numbers = values(text, scope, what)
+    if not 1 <= len(numbers) <= 3:
+        raise LaunchError(f"{what}={text!r}: {len(numbers)} sizes, expected one to three")
+    return [_whole(number, text, what) for number in numbers]
+
+
+def _whole(number: Any, text: str, what: str) -> int:
+    if not isinstance(number, int | float | np.number) or number % 1 != 0:
+        shown = "an array" if isinstance(number, np.ndarray) else f"{number}"
+        raise LaunchError(f"{what}={text!r}: {shown} is no whole number")
+    return int(number)
+
+
 def _value(node: ast.expr, scope: Mapping[str, Any], what: str) -> Any:
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         return node.value

@@ -1,6 +1,6 @@
 """Launches of a user's kernel with its accesses counted: on a case of an operation, or on arrays of any sizes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +13,11 @@ from segalgo.verify.cases.case import Case
 from segalgo.verify.cases.recipes import fits, with_fixed
 from segalgo.verify.catalogue.registry import operation_of
 from segalgo.verify.kernels.cuda_source import ELEMENT, CudaKernel
-from segalgo.verify.kernels.expressions import LaunchError, values
+from segalgo.verify.kernels.entries import saying_what_there_is
+from segalgo.verify.kernels.expressions import LaunchError, three_sizes, whole_number
 from segalgo.verify.kernels.faults import KernelFaultError
 from segalgo.verify.kernels.launch_scope import output_names, scope_of
-from segalgo.verify.kernels.steps import SCRATCH
+from segalgo.verify.kernels.steps import SCRATCH, Step
 from segalgo.verify.operation import Recipe
 from segalgo.verify.processes.guards import aligned_empty
 from segalgo.verify.profiling.cards import CARDS
@@ -38,19 +39,33 @@ class CountedKernel(CudaKernel):
     def _kernel(self, entry: str, dtype: str) -> Any:
         name = ELEMENT.sub("half" if dtype == "float16" else _c_name(dtype), entry)
         if name not in self._kernels:
-            made = Kernel(
-                self.source(),
-                Path(self.path).name,
-                name,
-                folders=(str(Path(self.path).resolve().parent), *self.include),
-                defines=tuple(self.defines),
-                shared_limit=MOST_SHARED,
-                profiled=True,
-            )
+            source, folders = self.source(), (str(Path(self.path).resolve().parent), *self.include)
+            with saying_what_there_is(source, Path(self.path).name, name, folders):
+                made = Kernel(
+                    source,
+                    Path(self.path).name,
+                    name,
+                    folders=folders,
+                    defines=tuple(self.defines),
+                    shared_limit=MOST_SHARED,
+                    profiled=True,
+                )
             made.counter.l2_bytes = tuple(card.l2_bytes for card in CARDS.values())
             made.counter.most_steps = self.most_steps
             self._kernels[name] = made
         return self._kernels[name]
+
+    def prepared(
+        self,
+        launch: Step,
+        scope: Mapping[str, Any],
+        dtype: str,
+        in_width: Callable[[Any, str], Any] | None = None,
+    ) -> tuple[Any, list[Any], list[int], list[int], int]:
+        """Return the launch as `CudaKernel` does; without an operation, numbers have to fit their parameters."""
+        if in_width is None:
+            in_width = _as_given if self.operation else _whole_for_integers
+        return super().prepared(launch, scope, dtype, in_width)
 
     def _launch(
         self,
@@ -86,12 +101,22 @@ class CountedKernel(CudaKernel):
         return [
             (
                 launch.entry,
-                [int(n) for n in values(launch.grid, scope, "grid")],
-                [int(n) for n in values(launch.block, scope, "block")],
-                int(values(launch.shared, scope, "shared")[0]),
+                three_sizes(launch.grid, scope, "grid"),
+                three_sizes(launch.block, scope, "block"),
+                whole_number(launch.shared, scope, "shared"),
             )
             for launch in self._launches
         ]
+
+
+def _as_given(value: Any, code: str) -> Any:
+    return value
+
+
+def _whole_for_integers(value: Any, code: str) -> Any:
+    if isinstance(value, float) and code[0] in "iu" and value % 1 != 0:
+        raise LaunchError(f"args: {value} is no whole number, the kernel takes an integer there")
+    return value
 
 
 def _c_name(dtype: str) -> str:
@@ -159,7 +184,7 @@ def arrays_for(arrays: Mapping[str, str], sizes: Mapping[str, Any], seed: int) -
             dtype = np.dtype(match[1])
         except TypeError:
             raise LaunchError(f"array {name}={text!r}: {match[1]!r} is no dtype") from None
-        count = int(values(match[2], scope, f"array {name}")[0])
+        count = whole_number(match[2], scope, f"array {name}, size")
         if count < 1:
             raise LaunchError(f"array {name}={text!r}: {count} elements, expected at least 1")
         scope[name] = aligned_empty(count, dtype)
