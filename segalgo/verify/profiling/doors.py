@@ -1,6 +1,8 @@
 """Profiles of files, in a process of their own, and of the library's own kernels."""
 
 import pickle
+import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,6 +23,8 @@ from segalgo.verify.profiling.measured import LaunchProfile
 from segalgo.verify.profiling.profile import Profile
 from segalgo.verify.reports.report import Report
 
+# What the C library says when it finds its own memory overwritten.
+OVERWRITTEN = re.compile(r"corrupt|(?:malloc|realloc|free)\(\)|invalid pointer")
 VERIFIED_CASES = 24
 MOST_BLOCKS = (2**31 - 1, 65535, 65535)
 
@@ -184,11 +188,19 @@ def _isolated(order: dict[str, Any], seconds: float) -> tuple[Profile, str]:
                 f"not done after {seconds:g} s: expected a smaller launch or more seconds"
             ) from None
         if not answer.exists():
-            raise VerificationError(f"the process that profiled it died with code {done.returncode}")
+            raise VerificationError(_why_it_died(done.returncode, done.stderr))
         result = pickle.loads(answer.read_bytes())  # written by our own subprocess
     if isinstance(result, str):
         raise VerificationError(result)
     return result
+
+
+def _why_it_died(code: int, said: str) -> str:
+    """Return what ended the process: the system, or the allocator that finds its own memory overwritten."""
+    by_allocator = code == -signal.SIGABRT and OVERWRITTEN.search(said)
+    if code in (-signal.SIGSEGV, -getattr(signal, "SIGBUS", signal.SIGSEGV)) or by_allocator:
+        return "the kernel accessed memory outside of its arrays; `segalgo verify` names the line"
+    return f"the process that profiled it died with code {code}"
 
 
 def profile_own(
