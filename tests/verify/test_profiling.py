@@ -106,7 +106,7 @@ def test_a_kernel_that_dies_is_an_error():
     ("changes", "words"),
     [
         ({"path": "absent.cu"}, "absent.cu: no such file"),
-        ({"entry": "absent"}, "does not compile"),
+        ({"entry": "absent"}, "no kernel absent in profiled_relu.cu; it has plain"),
         ({"args": "x, out"}, "expected 3"),
         ({"args": "x, out, m"}, "no 'm' here"),
         ({"block": "2048"}, "2048 threads a block: A100 takes at most 1024"),
