@@ -109,6 +109,19 @@ def test_source_describes_the_same_network(rng, tmp_path):
     np.testing.assert_array_equal(twin(x), model(x))
 
 
+def test_source_of_a_graph_that_begins_with_a_constant(rng, tmp_path):
+    constants = {"k": rng.random((1, 3, 1, 1), np.float32), "w": rng.standard_normal((4, 3, 3, 3)).astype(np.float32)}
+    nodes = [node("Sub", "x k", "a"), node("Conv", "a w", "y", pads=[1, 1, 1, 1])]
+    model = from_onnx(write(tmp_path / "net.onnx", nodes, constants))
+    space = {}
+    exec(model.to_source(), space)
+    twin = space["FromFile"]()
+    twin.load_state_dict(model.parameters)
+    for shape in ((1, 3, 256, 256), (2, 3, 19, 30)):
+        x = rng.standard_normal(shape).astype(np.float32)
+        np.testing.assert_array_equal(twin(x), model(x))
+
+
 @pytest.mark.parametrize(
     "network",
     [segalgo.models.UNet(1, 2, 4, 2), segalgo.models.SegNet(3, 4, widths=(4, 4, 4, 4, 4))],
