@@ -104,9 +104,7 @@ def _conv_transpose(g: Lowering, node: Node) -> Any:
     g.own(name, weight=weight, **({"bias": g.weight(node, 2)} if bias else {}))
     options = (_one(stride), _one(begins), _one([max(n, 0) for n in added]), groups, _one(dilation), bias)
     y = g.layers.conv_transpose2d(x, name, weight.shape[1] * groups, _one(kernel), *options)
-    if tuple(y.shape[2:]) != tuple(sizes):
-        y = g.layers.crop(y, g.name(f"{name}_crop"), tuple(sizes), (0, 0))
-    return y
+    return _cut(g, y, name, sizes)
 
 
 def _one(values: Any) -> Any:
@@ -129,12 +127,26 @@ def _max_pool(g: Lowering, node: Node) -> Any:
     symmetric = (top, left) == (bottom, right)
     fits = all(2 * p <= d * (k - 1) + 1 for p, k, d in zip((top, left), kernel, dilation, strict=True))
     padding: Any = (top, left)
-    if not (symmetric and fits):
+    by_layer = symmetric and fits
+    if not by_layer:
         if indices:
             raise GraphError("indices of a pooling with unequal borders")
         x, padding = _padded(g, node, x, (top, left, bottom, right), -math.inf), 0
-    options = (_one(_pair(a, "strides")), _one(padding), _one(dilation), bool(a.get("ceil_mode")), indices)
-    return g.layers.max_pool2d(x, g.name_of(node), _one(kernel), *options)
+    ceil, stride = bool(a.get("ceil_mode")), _pair(a, "strides")
+    name = g.name_of(node)
+    y = g.layers.max_pool2d(x, name, _one(kernel), _one(stride), _one(padding), _one(dilation), ceil, indices)
+    if by_layer or not ceil:
+        return y
+    # The layer takes the cells after the picture for cells of it, so a window may begin there: not by ONNX's rule.
+    begun = [-(-(n - after) // s) for n, after, s in zip(x.shape[2:], (bottom, right), stride, strict=True)]
+    return _cut(g, y, name, [min(n, most) for n, most in zip(y.shape[2:], begun, strict=True)])
+
+
+def _cut(g: Lowering, y: Any, name: str, size: Sequence[int], begin: Sequence[int] = (0, 0)) -> Any:
+    """Return so many cells of y from a place on; y itself if these are all."""
+    if tuple(y.shape[2:]) == tuple(size):
+        return y
+    return g.layers.crop(y, g.name(f"{name}_crop"), tuple(map(int, size)), tuple(map(int, begin)))
 
 
 @operator("MaxUnpool")

@@ -122,6 +122,28 @@ def test_source_of_a_graph_that_begins_with_a_constant(rng, tmp_path):
         np.testing.assert_array_equal(twin(x), model(x))
 
 
+def windows(n, k, s, d, before, after, ceil):
+    """Return the cells of each window of ONNX's pooling along an axis, those of the picture alone."""
+    free = n + before + after - d * (k - 1) - 1
+    count = (-(-free // s) if ceil else free // s) + 1
+    starts = [i * s - before for i in range(count) if i * s < n + before]
+    return [[c for c in range(start, start + d * k, d) if 0 <= c < n] for start in starts]
+
+
+def pooled(x, rows, columns, reduce):
+    return np.stack([np.stack([reduce(x[:, :, r][..., c], (2, 3)) for c in columns], -1) for r in rows], -2)
+
+
+@pytest.mark.parametrize("stride", [(2, 3), (3, 2), (1, 4)])
+def test_no_largest_value_of_a_window_that_begins_after_the_picture(stride, rng, tmp_path):
+    options = {"kernel_shape": [3, 3], "dilations": [2, 1], "pads": [1, 0, 1, 1], "ceil_mode": 1, "strides": stride}
+    model = from_onnx(write(tmp_path / "net.onnx", [node("MaxPool", "x", "y", **options)], {}))
+    for size in ((8, 9), (9, 12), (37, 50)):
+        x = rng.standard_normal((2, 3, *size)).astype(np.float32)
+        axes = [windows(size[k], 3, stride[k], 2 - k, 1 - k, 1, True) for k in (0, 1)]
+        np.testing.assert_array_equal(model(x), pooled(x, *axes, np.max))
+
+
 @pytest.mark.parametrize(
     "network",
     [segalgo.models.UNet(1, 2, 4, 2), segalgo.models.SegNet(3, 4, widths=(4, 4, 4, 4, 4))],
