@@ -134,6 +134,35 @@ def pooled(x, rows, columns, reduce):
     return np.stack([np.stack([reduce(x[:, :, r][..., c], (2, 3)) for c in columns], -1) for r in rows], -2)
 
 
+def same(n, k, s, auto):
+    total = max((-(-n // s) - 1) * s + k - n, 0)
+    return (total // 2, total - total // 2) if auto == "SAME_UPPER" else (total - total // 2, total // 2)
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize(("kernel", "stride"), [((3, 2), (2, 2)), ((2, 4), (1, 1)), ((4, 5), (3, 2)), ((1, 3), (2, 4))])
+def test_averages_with_unequal_borders_at_every_size(auto, kernel, stride, rng, tmp_path):
+    options = {"auto_pad": auto, "kernel_shape": kernel, "strides": stride}
+    model = from_onnx(write(tmp_path / "net.onnx", [node("AveragePool", "x", "y", **options)], {}))
+    for size in ((64, 64), (9, 12), (37, 50), (5, 11)):
+        x = rng.standard_normal((2, 3, *size))
+        axes = [windows(n, k, s, 1, *same(n, k, s, auto), False) for n, k, s in zip(size, kernel, stride, strict=True)]
+        expected = pooled(x, *axes, np.mean)
+        np.testing.assert_allclose(model(x.astype(np.float32)), expected, atol=1e-5)
+        np.testing.assert_allclose(model.plan(x.shape)(x.astype(np.float32)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pads", [(1, 0, 0, 2), (2, 1, 2, 1), (0, 2, 1, 0)])
+def test_averages_with_given_borders_at_every_size(pads, rng, tmp_path):
+    nodes = [node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 1], pads=pads)]
+    model = from_onnx(write(tmp_path / "net.onnx", nodes, {}))
+    for size in ((64, 64), (9, 12), (37, 50)):
+        x = rng.standard_normal((1, 3, *size))
+        axes = [windows(size[k], 3, (2, 1)[k], 1, pads[k], pads[k + 2], False) for k in (0, 1)]
+        np.testing.assert_allclose(model(x.astype(np.float32)), pooled(x, *axes, np.mean), atol=1e-5)
+        np.testing.assert_allclose(model.plan(x.shape)(x.astype(np.float32)), pooled(x, *axes, np.mean), atol=1e-5)
+
+
 @pytest.mark.parametrize("stride", [(2, 3), (3, 2), (1, 4)])
 def test_no_largest_value_of_a_window_that_begins_after_the_picture(stride, rng, tmp_path):
     options = {"kernel_shape": [3, 3], "dilations": [2, 1], "pads": [1, 0, 1, 1], "ceil_mode": 1, "strides": stride}
