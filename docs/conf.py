@@ -29,3 +29,6 @@ html_static_path = ["_static"]
 exclude_patterns = ["_build"]
 
 write_pages()
+
+# The lexer of Cython does not know the operator `@`, and colors such a listing in its relaxed mode.
+suppress_warnings = ["misc.highlighting_failure"]

@@ -122,7 +122,7 @@ def interpolate(
     elif mode == "bilinear" and not smooth:
         (rows, row_weights), (columns, column_weights) = (linear_taps(*axis, corners, x.dtype) for axis in axes)
         output = compute.interpolate_bilinear(x, rows, row_weights, columns, column_weights)
-    elif tuple(output_size) == x.shape[2:]:  # PyTorch's rule, whatever the steps: every cell is itself
+    elif smooth and tuple(output_size) == x.shape[2:]:  # PyTorch's rule, whatever the steps: every cell is itself
         output = compute.interpolate_nearest(x, *map(np.arange, output_size))
     else:
         (rows, row_weights), (columns, column_weights) = (

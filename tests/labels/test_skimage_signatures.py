@@ -15,7 +15,7 @@ MODULES = (skimage.filters, skimage.measure, skimage.segmentation, skimage.morph
 # scikit-image writes into `out`; here only `label` does.
 FILTERS = ("erosion", "dilation", "opening", "closing", "white_tophat", "black_tophat")
 LEFT_OUT = {
-    **dict.fromkeys(("clear_border", "remove_small_objects", *FILTERS), {"out"}),
+    **{name: {"out"} for name in ("clear_border", "remove_small_objects", *FILTERS)},
     "flood_fill": {"in_place"},
     "slic": {"sigma", "max_size_factor", "slic_zero"},
 }

@@ -8,7 +8,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tolerance import (
     assert_within,
@@ -190,6 +190,10 @@ def test_interpolate_bilinear(seed, inner, size, scale, by_size, recompute, corn
     seed=SEEDS, inner=pairs(1, 29), size=pairs(1, 40), scale=st.tuples(*[st.floats(0.1, 3)] * 2), by_size=st.booleans(),
     recompute=st.booleans(), corners=st.booleans(), kind=st.sampled_from([("bilinear", True), ("bicubic", False),
     ("bicubic", True)]),
+)  # fmt: skip
+@example(
+    seed=0, inner=(1, 2), size=(1, 1), scale=(1.0, 1.25), by_size=False, recompute=False, corners=False,
+    kind=("bicubic", False),
 )  # fmt: skip
 def test_interpolate_by_filters(seed, inner, size, scale, by_size, recompute, corners, kind):
     x = normal(seed, (1, 2, *inner), "float64")

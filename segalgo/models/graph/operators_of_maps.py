@@ -104,9 +104,7 @@ def _conv_transpose(g: Lowering, node: Node) -> Any:
     g.own(name, weight=weight, **({"bias": g.weight(node, 2)} if bias else {}))
     options = (_one(stride), _one(begins), _one([max(n, 0) for n in added]), groups, _one(dilation), bias)
     y = g.layers.conv_transpose2d(x, name, weight.shape[1] * groups, _one(kernel), *options)
-    if tuple(y.shape[2:]) != tuple(sizes):
-        y = g.layers.crop(y, g.name(f"{name}_crop"), tuple(sizes), (0, 0))
-    return y
+    return _cut(g, y, name, sizes)
 
 
 def _one(values: Any) -> Any:
@@ -129,12 +127,26 @@ def _max_pool(g: Lowering, node: Node) -> Any:
     symmetric = (top, left) == (bottom, right)
     fits = all(2 * p <= d * (k - 1) + 1 for p, k, d in zip((top, left), kernel, dilation, strict=True))
     padding: Any = (top, left)
-    if not (symmetric and fits):
+    by_layer = symmetric and fits
+    if not by_layer:
         if indices:
             raise GraphError("indices of a pooling with unequal borders")
         x, padding = _padded(g, node, x, (top, left, bottom, right), -math.inf), 0
-    options = (_one(_pair(a, "strides")), _one(padding), _one(dilation), bool(a.get("ceil_mode")), indices)
-    return g.layers.max_pool2d(x, g.name_of(node), _one(kernel), *options)
+    ceil, stride = bool(a.get("ceil_mode")), _pair(a, "strides")
+    name = g.name_of(node)
+    y = g.layers.max_pool2d(x, name, _one(kernel), _one(stride), _one(padding), _one(dilation), ceil, indices)
+    if by_layer or not ceil:
+        return y
+    # The layer takes the cells after the picture for cells of it, so a window may begin there: not by ONNX's rule.
+    begun = [-(-(n - after) // s) for n, after, s in zip(x.shape[2:], (bottom, right), stride, strict=True)]
+    return _cut(g, y, name, [min(n, most) for n, most in zip(y.shape[2:], begun, strict=True)])
+
+
+def _cut(g: Lowering, y: Any, name: str, size: Sequence[int], begin: Sequence[int] = (0, 0)) -> Any:
+    """Return so many cells of y from a place on; y itself if these are all."""
+    if tuple(y.shape[2:]) == tuple(size):
+        return y
+    return g.layers.crop(y, g.name(f"{name}_crop"), tuple(map(int, size)), tuple(map(int, begin)))
 
 
 @operator("MaxUnpool")
@@ -163,19 +175,48 @@ def _average_pool(g: Lowering, node: Node) -> Any:
     if symmetric:
         return g.layers.avg_pool2d(x, name, _one(kernel), _one(stride), _one((top, left)), ceil, counted)
     if ceil:
-        raise GraphError("ceil_mode with unequal borders")
-    inside = list(x.shape[2:])
-    x = _padded(g, node, x, borders)
-    y = g.layers.avg_pool2d(x, name, _one(kernel), _one(stride))
+        raise GraphError(f"node {node}: ceil_mode with unequal borders")
     if counted:
-        return y
-    shares = []
-    for axis, (k, s, before) in enumerate(zip(kernel, stride, (top, left), strict=True)):
-        size = avg_pool_size("HW"[axis], x.shape[axis + 2], k, s)
-        first = np.arange(size) * s - before
-        shares.append(k / (np.minimum(first + k, inside[axis]) - np.maximum(first, 0)))
-    share = np.multiply.outer(*shares).astype(np.float32)[None, None]
-    return g.layers.multiply(y, g.constant(share, f"{name}_shares"), g.name(f"{name}_inside"))
+        return g.layers.avg_pool2d(_padded(g, node, x, borders), name, _one(kernel), _one(stride))
+    if a.get("auto_pad", "NOTSET") in ("NOTSET", ""):
+        return _average_of_inside(g, node, x, name, borders)
+    return _average_of_same(g, node, x, name, borders)
+
+
+def _average_of_inside(g: Lowering, node: Node, x: Any, name: str, borders: Sequence[int]) -> Any:
+    """Return averages of the picture's cells alone: those with borders of 0, divided by those of ones."""
+    kernel, stride = _one(node.attributes["kernel_shape"]), _one(_pair(node.attributes, "strides"))
+    y = g.layers.avg_pool2d(_padded(g, node, x, borders), name, kernel, stride)
+    one = g.constant(np.ones((1, 1, 1, 1), np.float32), f"{name}_one")
+    ones = g.layers.expand(one, g.name(f"{name}_ones"), (1, 1, *x.shape[2:]))
+    shares = g.layers.avg_pool2d(_padded(g, node, ones, borders), g.name(f"{name}_shares"), kernel, stride)
+    return g.layers.divide(y, shares, g.name(f"{name}_inside"))
+
+
+def _average_of_same(g: Lowering, node: Node, x: Any, name: str, borders: Sequence[int]) -> Any:
+    """Return averages of the picture's cells alone, with the borders of `auto_pad`; its layers hold no constants.
+
+    Whether these borders are unequal depends on the size of the picture, but a network has the same parameters at all.
+    """
+    kernel, stride = node.attributes["kernel_shape"], _pair(node.attributes, "strides")
+    axes = zip("HW", x.shape[2:], kernel, stride, borders[:2], borders[2:], strict=True)
+    padding, skipped, size = zip(*(_equal_borders(node, *axis) for axis in axes), strict=True)
+    y = g.layers.avg_pool2d(x, name, _one(kernel), _one(stride), _one(padding), True, False)
+    return _cut(g, y, name, size, skipped)
+
+
+def _equal_borders(node: Node, axis: str, n: int, k: int, s: int, before: int, after: int) -> tuple[int, int, int]:
+    """Return a border for both sides of an axis, how many of its windows to leave out first, and how many to keep.
+
+    Only the picture's cells count in the averages, so it is enough that the windows begin at the right cells; the last
+    one may reach beyond the border. `auto_pad` never asks for more than half the kernel.
+    """
+    size = (n + before + after - k) // s + 1
+    for border in range(before, k // 2 + 1, s):
+        skipped = (border - before) // s
+        if avg_pool_size(axis, n, k, s, border, True) >= skipped + size:
+            return border, skipped, size
+    raise GraphError(f"node {node}: borders of {before} and {after} cells along {axis}: expected pads, not auto_pad")
 
 
 @operator("GlobalAveragePool")

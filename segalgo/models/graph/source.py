@@ -48,7 +48,7 @@ def source_of(model: Any, input_shape: Sequence[int]) -> str:
         other = _elsewhere(model, steps, input_shape)
     title = _title(model)
     names = _variables(steps)
-    lines, seen = [], {INPUT: ("x", tuple(input_shape), tuple(other[0].input_shapes[0]) if other else None)}
+    lines, seen = [], {INPUT: ("x", tuple(input_shape), _input_shape(other) if other else None)}
     free = fixed is None
     for k, step in enumerate(steps):
         twin = other[k] if other else None
@@ -80,6 +80,12 @@ def _elsewhere(model: Any, steps: Sequence[Step], shape: Sequence[int]) -> list[
         return None
     same = [(s.name, s.operation, s.inputs) for s in steps] == [(s.name, s.operation, s.inputs) for s in other]
     return other if same else None
+
+
+def _input_shape(steps: Sequence[Step]) -> tuple[int, ...]:
+    """Return the shape of the input, as the first layer that reads it has it; layers of constants read nothing."""
+    reader = next(step for step in steps if INPUT in step.inputs)
+    return tuple(reader.input_shapes[reader.inputs.index(INPUT)])
 
 
 def _call(step: Step, twin: Step | None, names: dict[str, str], seen: dict[str, Any]) -> tuple[str, bool]:

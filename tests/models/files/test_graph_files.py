@@ -109,6 +109,70 @@ def test_source_describes_the_same_network(rng, tmp_path):
     np.testing.assert_array_equal(twin(x), model(x))
 
 
+def test_source_of_a_graph_that_begins_with_a_constant(rng, tmp_path):
+    constants = {"k": rng.random((1, 3, 1, 1), np.float32), "w": rng.standard_normal((4, 3, 3, 3)).astype(np.float32)}
+    nodes = [node("Sub", "x k", "a"), node("Conv", "a w", "y", pads=[1, 1, 1, 1])]
+    model = from_onnx(write(tmp_path / "net.onnx", nodes, constants))
+    space = {}
+    exec(model.to_source(), space)
+    twin = space["FromFile"]()
+    twin.load_state_dict(model.parameters)
+    for shape in ((1, 3, 256, 256), (2, 3, 19, 30)):
+        x = rng.standard_normal(shape).astype(np.float32)
+        np.testing.assert_array_equal(twin(x), model(x))
+
+
+def windows(n, k, s, d, before, after, ceil):
+    """Return the cells of each window of ONNX's pooling along an axis, those of the picture alone."""
+    free = n + before + after - d * (k - 1) - 1
+    count = (-(-free // s) if ceil else free // s) + 1
+    starts = [i * s - before for i in range(count) if i * s < n + before]
+    return [[c for c in range(start, start + d * k, d) if 0 <= c < n] for start in starts]
+
+
+def pooled(x, rows, columns, reduce):
+    return np.stack([np.stack([reduce(x[:, :, r][..., c], (2, 3)) for c in columns], -1) for r in rows], -2)
+
+
+def same(n, k, s, auto):
+    total = max((-(-n // s) - 1) * s + k - n, 0)
+    return (total // 2, total - total // 2) if auto == "SAME_UPPER" else (total - total // 2, total // 2)
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER"])
+@pytest.mark.parametrize(("kernel", "stride"), [((3, 2), (2, 2)), ((2, 4), (1, 1)), ((4, 5), (3, 2)), ((1, 3), (2, 4))])
+def test_averages_with_unequal_borders_at_every_size(auto, kernel, stride, rng, tmp_path):
+    options = {"auto_pad": auto, "kernel_shape": kernel, "strides": stride}
+    model = from_onnx(write(tmp_path / "net.onnx", [node("AveragePool", "x", "y", **options)], {}))
+    for size in ((64, 64), (9, 12), (37, 50), (5, 11)):
+        x = rng.standard_normal((2, 3, *size))
+        axes = [windows(n, k, s, 1, *same(n, k, s, auto), False) for n, k, s in zip(size, kernel, stride, strict=True)]
+        expected = pooled(x, *axes, np.mean)
+        np.testing.assert_allclose(model(x.astype(np.float32)), expected, atol=1e-5)
+        np.testing.assert_allclose(model.plan(x.shape)(x.astype(np.float32)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pads", [(1, 0, 0, 2), (2, 1, 2, 1), (0, 2, 1, 0)])
+def test_averages_with_given_borders_at_every_size(pads, rng, tmp_path):
+    nodes = [node("AveragePool", "x", "y", kernel_shape=[3, 3], strides=[2, 1], pads=pads)]
+    model = from_onnx(write(tmp_path / "net.onnx", nodes, {}))
+    for size in ((64, 64), (9, 12), (37, 50)):
+        x = rng.standard_normal((1, 3, *size))
+        axes = [windows(size[k], 3, (2, 1)[k], 1, pads[k], pads[k + 2], False) for k in (0, 1)]
+        np.testing.assert_allclose(model(x.astype(np.float32)), pooled(x, *axes, np.mean), atol=1e-5)
+        np.testing.assert_allclose(model.plan(x.shape)(x.astype(np.float32)), pooled(x, *axes, np.mean), atol=1e-5)
+
+
+@pytest.mark.parametrize("stride", [(2, 3), (3, 2), (1, 4)])
+def test_no_largest_value_of_a_window_that_begins_after_the_picture(stride, rng, tmp_path):
+    options = {"kernel_shape": [3, 3], "dilations": [2, 1], "pads": [1, 0, 1, 1], "ceil_mode": 1, "strides": stride}
+    model = from_onnx(write(tmp_path / "net.onnx", [node("MaxPool", "x", "y", **options)], {}))
+    for size in ((8, 9), (9, 12), (37, 50)):
+        x = rng.standard_normal((2, 3, *size)).astype(np.float32)
+        axes = [windows(size[k], 3, stride[k], 2 - k, 1 - k, 1, True) for k in (0, 1)]
+        np.testing.assert_array_equal(model(x), pooled(x, *axes, np.max))
+
+
 @pytest.mark.parametrize(
     "network",
     [segalgo.models.UNet(1, 2, 4, 2), segalgo.models.SegNet(3, 4, widths=(4, 4, 4, 4, 4))],
