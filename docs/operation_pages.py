@@ -132,6 +132,8 @@ def page_of(name: Name, neighbours: list[Name]) -> str:
     value = name.value
     if inspect.isclass(value):
         directive = [f".. autoclass:: {name.name}", "   :members:"]
+        if name.package != "segalgo" and getattr(segalgo, name.name, None) is value:
+            directive.append("   :no-index:")  # indexed on the page of its shorter name
     elif callable(value):
         directive = [f".. autofunction:: {name.name}"]
     else:
