@@ -70,7 +70,7 @@ def gaussian_feature_filter(values: Any, features: Any, method: str = "lattice",
     >>> import numpy as np, segalgo
     >>> step, places = np.array([[0.0, 0.0, 1.0, 1.0]]), np.arange(4.0)
     >>> segalgo.gaussian_feature_filter(step, places[None], "exact").round(2)
-    array([[0.08, 0.38, 0.62, 0.92]])
+    array([[0.08, 0.32, 0.68, 0.92]])
     >>> segalgo.gaussian_feature_filter(step, np.stack([places, 10 * step[0]]), "exact").round(2)
     array([[0., 0., 1., 1.]])
     """
